@@ -1,0 +1,64 @@
+# `make quickstart` and `make test` need nothing but Python 3.10-3.13: they make their own environment in .venv.
+
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+INTERPRETERS ?= python3.11 python3.12 python3.13 python3.10 python3
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test lint format lock clean
+.DELETE_ON_ERROR:
+
+help: ## Lists the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+quickstart: $(VENV)/.installed-test ## Trains, evaluates and exports on the built-in pydocs; prints predictions.
+	$(PYTHON) train.py configs/pydocs.yaml
+	$(VENV)/bin/tfmtl evaluate runs/pydocs
+	$(VENV)/bin/tfmtl export runs/pydocs
+	$(PYTHON) examples/show_predictions.py runs/pydocs
+
+test: $(VENV)/.installed-test ## Runs the tests.
+	$(PYTHON) -m pytest
+
+lint: $(VENV)/.installed-dev ## Checks style and formatting.
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+format: $(VENV)/.installed-dev ## Formats the code and mends what can be mended.
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+lock: $(VENV)/.installed-dev ## Remakes constraints.txt with the newest versions that work together.
+	$(UV) pip compile setup.cfg --extra serve --extra dev --universal --python-version 3.10 \
+	    --no-python-downloads --no-annotate --upgrade --quiet \
+	    --custom-compile-command "make lock" --output-file constraints.txt
+
+clean: ## Removes the environment and every cache; runs and exports stay.
+	rm -rf $(VENV) build dist tfmtl.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp of an extra is younger than what it was installed from, so a second call installs nothing.
+$(VENV)/.installed-%: setup.cfg pyproject.toml constraints.txt | $(PYTHON)
+	$(PYTHON) -m pip install --constraint constraints.txt --editable '.[$*]'
+	@touch $@
+
+# A name on the path may be a launcher that fails, and Debian's Python cannot make an environment without python3-venv.
+$(PYTHON):
+	@for interpreter in $(INTERPRETERS); do \
+	    $$interpreter -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue; \
+	    if ! $$interpreter -c 'import ensurepip, venv' 2>/dev/null; then \
+	        incomplete="$$incomplete $$interpreter"; continue; \
+	    fi; \
+	    echo "Making $(VENV) with $$($$interpreter --version)"; \
+	    exec $$interpreter -m venv $(VENV); \
+	done; \
+	if [ -n "$$incomplete" ]; then \
+	    echo "No Python can make an environment:$$incomplete lacks ensurepip; install its package, such as python3-venv." >&2; \
+	else \
+	    echo "No Python 3.10-3.13 among: $(INTERPRETERS). Install one, or name it: make INTERPRETERS=/path/to/python" >&2; \
+	fi; \
+	exit 1

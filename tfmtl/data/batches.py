@@ -1,0 +1,92 @@
+"""From a plan to batches: `tf.data` that gathers rows in graph, in the plan's order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.data.plan import Plan
+from tfmtl.data.tables import Table
+
+
+def batches(tables: Sequence[Table], plan: Plan, start: int = 0, stop: int | None = None) -> tf.data.Dataset:
+    """Returns the batches of updates `start` to `stop`, for one device.
+
+    Elements are `(inputs, targets)`: inputs hold the ids of each slice, int32 `[rows, length]`, under the slice's name and
+    those of each summary under `summary_<task>`; targets hold each task's, `[rows]` of all slices with such rows one after
+    the other, or the summary's ids.
+    """
+    return _Gather(tables, plan).dataset(start, plan.updates if stop is None else stop, 1, range(1))
+
+
+def distributed_batches(
+    strategy: tf.distribute.Strategy, tables: Sequence[Table], plan: Plan, start: int = 0, stop: int | None = None
+) -> tf.distribute.DistributedDataset:
+    """Returns the same batches, each cut into one part a replica: row `i` of a slice goes to replica `i % replicas`."""
+    gather = _Gather(tables, plan)
+    replicas = strategy.num_replicas_in_sync
+
+    def parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * local
+        end = plan.updates if stop is None else stop
+        return gather.dataset(start, end, replicas, range(first, first + local))
+
+    return strategy.distribute_datasets_from_function(parts)
+
+
+class _Gather:
+    """The tables and the plan as tensors, and the graph that makes a batch of them."""
+
+    def __init__(self, tables: Sequence[Table], plan: Plan):
+        self._slices = [table.slice for table in tables]
+        self._tokens = [table.tokens.ragged() for table in tables]
+        self._summaries = [{name: p.ragged() for name, p in table.summaries.items()} for table in tables]
+        self._targets = [
+            {name: tf.constant(_with_absent(column)) for name, column in table.targets.items()} for table in tables
+        ]
+        self._plans = [
+            (
+                tf.constant(part.rows),
+                tf.constant(part.length),
+                {name: tf.constant(lengths) for name, lengths in part.summary_lengths.items()},
+            )
+            for part in plan.slices
+        ]
+
+    def dataset(self, start: int, stop: int, replicas: int, mine: range) -> tf.data.Dataset:
+        """Returns the parts `mine` of each update's batch, one after the other."""
+        places = tf.data.Dataset.range(start * len(mine), stop * len(mine))
+
+        def batch(place):
+            return self._batch(place // len(mine), mine.start + place % len(mine), replicas)
+
+        return places.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+    def _batch(self, update: tf.Tensor, replica: tf.Tensor, replicas: int):
+        inputs, targets = {}, {}
+        for k, part in enumerate(self._slices):
+            all_rows, length, summary_lengths = self._plans[k]
+            rows = all_rows[update]
+            count = all_rows.shape[1] // replicas
+            rows = tf.reshape(rows, [count, replicas])[:, replica]
+            # The row of padding is the last one of each ragged tensor and column.
+            rows = tf.where(rows < 0, self._tokens[k].nrows(tf.int32) - 1, rows)
+            inputs[part.tokens] = _pad(self._tokens[k], rows, length[update])
+            for name in part.heads:
+                targets.setdefault(name, []).append(tf.gather(self._targets[k][name], rows))
+            for name in part.summaries:
+                summary = _pad(self._summaries[k][name], rows, summary_lengths[name][update])
+                inputs[f"summary_{name}"] = summary
+                targets[name] = [summary]
+        return inputs, {name: tf.concat(parts, axis=0) for name, parts in targets.items()}
+
+
+def _pad(pieces: tf.RaggedTensor, rows: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    padded = tf.gather(pieces, rows).to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length]))
+    return tf.ensure_shape(padded, [rows.shape[0], None])
+
+
+def _with_absent(column: np.ndarray) -> np.ndarray:
+    mark = np.nan if np.issubdtype(column.dtype, np.floating) else -1
+    return np.append(column, np.asarray([mark], column.dtype))

@@ -1,0 +1,170 @@
+"""Which rows stand in which batch: a pure function of the seed, so that a run can go on from any update."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfmtl.data.tables import Table
+from tfmtl.validation import Choice
+from tfmtl.registry import SCHEDULES
+
+_POOL_BATCHES = 64
+"""Batches that are sorted by length together: enough for little padding, few enough for batches that mix all streams."""
+
+
+@dataclass(frozen=True)
+class SlicePlan:
+    """The part of a plan that one slice has in each batch.
+
+    Attributes:
+        rows: of the slice's table, int32 `[updates, rows]`; -1 is a row of padding.
+        length: to which each update's texts are padded, int32 `[updates]`.
+        summary_lengths: to which each task's summaries are padded, int32 `[updates]`.
+    """
+
+    rows: np.ndarray
+    length: np.ndarray
+    summary_lengths: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The batches of a whole training, or of one pass over a split.
+
+    Attributes:
+        slices: for each table, in order.
+        updates_per_epoch: updates of one epoch.
+    """
+
+    slices: tuple[SlicePlan, ...]
+    updates_per_epoch: int
+
+    @property
+    def updates(self) -> int:
+        return len(self.slices[0].rows)
+
+
+def bucket_length(lengths: np.ndarray) -> np.ndarray:
+    """Returns the lengths rounded up to one of few, at most a sixteenth (and below 32, two) longer.
+
+    >>> bucket_length(np.array([3, 17, 33, 129, 256])).tolist()
+    [4, 18, 36, 144, 256]
+    """
+    lengths = np.maximum(lengths, 2)
+    step = np.maximum(2, 2 ** np.ceil(np.log2(lengths)).astype(np.int64) // 16)
+    return (-(-lengths // step) * step).astype(np.int32)
+
+
+def plan_training(
+    tables: Sequence[Table], mixing: Choice, epochs: int, batch_size: int, replicas: int, seed: int
+) -> Plan:
+    """Plans every batch of a training.
+
+    An epoch draws as many rows as all streams have, from each stream what the schedule says. A stream's rows are drawn in
+    a random order without replacement; the next pass over it, in another order, begins where it is used up, in whatever
+    epoch that is. Rows of like length are put into the same batch.
+
+    Args:
+        tables: of train.
+        mixing: a schedule of `SCHEDULES` and its options.
+        epochs: of the training.
+        batch_size: rows of a batch, over all slices and replicas.
+        replicas: each slice has a multiple of so many rows in a batch.
+        seed: of all random orders.
+    """
+    streams = sorted({name for table in tables for name in table.streams})
+    rows = {name: _locate(tables, name) for name in streams}
+    sizes = np.array([len(rows[name]) for name in streams])
+    updates = -(-int(sizes.sum()) // batch_size)
+    schedule = SCHEDULES.get(mixing.name).build
+    drawn = np.zeros(len(streams), np.int64)
+    epoch_rows: list[list[np.ndarray]] = []
+    for epoch in range(epochs):
+        share = schedule(sizes, epoch, epochs, mixing.options)
+        counts = _apportion(share, int(sizes.sum()))
+        draws = [_draw(rows[name], drawn[i], counts[i], (seed, i)) for i, name in enumerate(streams)]
+        drawn += counts
+        located = np.concatenate(draws)
+        epoch_rows.append([located[located[:, 0] == k, 1] for k in range(len(tables))])
+    slices = []
+    for k, table in enumerate(tables):
+        most = max(len(of_epoch[k]) for of_epoch in epoch_rows)
+        in_batch = max(1, -(-most // (updates * replicas))) * replicas
+        batches = [
+            _batch(table, of_epoch[k], updates, in_batch, np.random.default_rng((seed, 1, epoch, k)))
+            for epoch, of_epoch in enumerate(epoch_rows)
+        ]
+        slices.append(_padded(table, np.concatenate(batches)))
+    return Plan(tuple(slices), updates)
+
+
+def plan_pass(tables: Sequence[Table], batch_size: int, replicas: int = 1) -> Plan:
+    """Plans one pass over a split: each row once, sorted by length."""
+    total = sum(len(table.tokens.lengths) for table in tables)
+    updates = max(1, -(-total // batch_size))
+    slices = []
+    for table in tables:
+        count = len(table.tokens.lengths)
+        in_batch = max(1, -(-count // (updates * replicas))) * replicas
+        slices.append(_padded(table, _batch(table, np.arange(count), updates, in_batch, None)))
+    return Plan(tuple(slices), updates)
+
+
+def padding_share(tables: Sequence[Table], plan: Plan) -> float:
+    """Returns the share of encoder positions that are padding, over the whole plan."""
+    read = sum(_lengths(table.tokens.lengths)[part.rows].sum() for table, part in zip(tables, plan.slices, strict=True))
+    room = sum(part.rows.shape[1] * part.length.sum(dtype=np.int64) for part in plan.slices)
+    return float(1.0 - read / room)
+
+
+def _locate(tables: Sequence[Table], stream: str) -> np.ndarray:
+    """Returns (table, row) of each row of a stream, int64 `[rows, 2]`."""
+    found = [(k, table.streams[stream]) for k, table in enumerate(tables) if stream in table.streams]
+    return np.concatenate([np.stack([np.full(len(rows), k), rows], axis=1) for k, rows in found])
+
+
+def _apportion(share: np.ndarray, total: int) -> np.ndarray:
+    """Splits `total` by shares into whole numbers, the largest remainders rounded up."""
+    exact = share * total
+    counts = np.floor(exact).astype(np.int64)
+    counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
+    return counts
+
+
+def _draw(rows: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np.ndarray:
+    """Returns draws `start` to `start + count` of a stream: shuffled passes over its rows, one after the other."""
+    passes = range(start // len(rows), -(-(start + count) // len(rows)))
+    order = [rows[np.random.default_rng((*seed, number)).permutation(len(rows))] for number in passes]
+    first = start - passes.start * len(rows)
+    return np.concatenate([rows[:0], *order])[first : first + count]
+
+
+def _batch(
+    table: Table, rows: np.ndarray, updates: int, in_batch: int, generator: np.random.Generator | None
+) -> np.ndarray:
+    """Cuts rows into batches of like length, int32 `[updates, in_batch]`; in random order where there is a generator."""
+    rows = np.concatenate([rows, np.full(updates * in_batch - len(rows), -1, np.int64)])
+    if generator is not None:
+        rows = generator.permutation(rows)
+    pool = _POOL_BATCHES * in_batch if generator is not None else len(rows)
+    keys = [_lengths(pieces.lengths)[rows] for pieces in table.summaries.values()]
+    keys.append(bucket_length(_lengths(table.tokens.lengths)[rows]))
+    keys.append(np.arange(len(rows)) // pool)
+    batches = rows[np.lexsort(keys)].reshape(updates, in_batch).astype(np.int32)
+    return batches if generator is None else batches[generator.permutation(updates)]
+
+
+def _padded(table: Table, rows: np.ndarray) -> SlicePlan:
+    def longest(pieces):
+        # No batch is longer than the longest row: positions beyond it may not exist in the model.
+        most = max(pieces.lengths.max(initial=0), 2)
+        return np.minimum(bucket_length(_lengths(pieces.lengths)[rows].max(axis=1)), most).astype(np.int32)
+
+    summaries = {name: longest(pieces) for name, pieces in table.summaries.items()}
+    return SlicePlan(rows, longest(table.tokens), summaries)
+
+
+def _lengths(lengths: np.ndarray) -> np.ndarray:
+    """Appends the length of the row of padding, which index -1 finds."""
+    return np.append(lengths, 0)

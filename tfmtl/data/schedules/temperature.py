@@ -1,0 +1,25 @@
+"""Between proportional and uniform, with a cap on large streams (Raffel et al. 2020, section 3.5.2)."""
+
+import numpy as np
+from pydantic import Field
+
+from tfmtl.registry import SCHEDULES, Options
+
+
+class TemperatureOptions(Options):
+    """Options of temperature-scaled mixing.
+
+    Attributes:
+        temperature: 1 is proportional (up to the cap), large values approach uniform.
+        cap: the size above which a stream counts as no larger; the paper's K.
+    """
+
+    temperature: float = Field(2.0, gt=0.0)
+    cap: float = Field(2.0**21, gt=0.0)
+
+
+@SCHEDULES.register("temperature", options=TemperatureOptions)
+def temperature(sizes: np.ndarray, epoch: int, epochs: int, options: TemperatureOptions) -> np.ndarray:
+    """T5's mixing: p ~ min(size, cap)^(1 / temperature), the cap before the temperature."""
+    rates = np.minimum(sizes, options.cap) ** (1.0 / options.temperature)
+    return rates / rates.sum()

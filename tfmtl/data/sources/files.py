@@ -1,0 +1,117 @@
+"""What the formats that read files have in common: splits made of paths, decoding, places."""
+
+import glob
+import gzip
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from tfmtl.data.rows import Rows, joined
+from tfmtl.data.source import SourceOptions
+from tfmtl.errors import DataError
+
+Paths = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+"""A path, a glob, or several of them."""
+
+STANDARD_SPLITS = ("train", "validation", "test")
+
+
+class FileOptions(SourceOptions):
+    """Options of every format that reads files.
+
+    Attributes:
+        train: a path, a glob, or a list of them, relative to the working directory; so are all the others.
+        validation: cut from train where absent.
+        test: cut from train where absent.
+        splits: further splits by name.
+        encoding_errors: whether bytes that are not UTF-8 are an error or become U+FFFD.
+    """
+
+    train: Paths = Field(min_length=1)
+    validation: Paths | None = None
+    test: Paths | None = None
+    splits: dict[str, Paths] = Field(default_factory=dict)
+    encoding_errors: Literal["strict", "replace"] = "strict"
+
+    @field_validator("splits")
+    @classmethod
+    def _only_further_ones(cls, splits: dict[str, Paths]) -> dict[str, Paths]:
+        for name in set(splits) & set(STANDARD_SPLITS):
+            raise ValueError(f"'{name}' is a key of the source itself")
+        return splits
+
+    @property
+    def paths(self) -> dict[str, Paths]:
+        """Split name to its paths, for the splits there are."""
+        standard = {name: getattr(self, name) for name in STANDARD_SPLITS}
+        return {name: paths for name, paths in {**standard, **self.splits}.items() if paths}
+
+
+class FileSource(ABC):
+    """A source whose splits are files of one format."""
+
+    def __init__(self, options: FileOptions):
+        self.options = options
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.options.paths)
+
+    def read(self, split: str, fields: Sequence[str]) -> Rows:
+        """Returns the columns `fields` of all files of a split."""
+        paths = [path for pattern in self.options.paths[split] for path in expanded(pattern)]
+        return joined([self._read_nonempty(path, split, fields) for path in paths])
+
+    def _read_nonempty(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
+        rows = self.read_file(path, split, fields)
+        if not len(rows):
+            raise DataError(f"{path}: the file has no rows")
+        return rows
+
+    @abstractmethod
+    def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
+        """Returns the columns `fields` of one file of `split`."""
+
+
+def expanded(pattern: str) -> list[Path]:
+    """Returns the files that a path or glob names, sorted; raises `DataError` where there is none."""
+    if Path(pattern).is_file():
+        return [Path(pattern)]
+    if Path(pattern).is_dir():
+        raise DataError(f"{pattern}: this is a folder; name its files, such as {pattern.rstrip('/')}/*.jsonl")
+    if glob.has_magic(pattern):
+        found = sorted(path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file())
+        if not found:
+            raise DataError(f"{pattern}: no file matches")
+        return found
+    raise DataError(f"{pattern}: there is no such file")
+
+
+def numbered_lines(path: Path, encoding_errors: str) -> Iterator[tuple[int, str]]:
+    """Yields each line of a UTF-8 file, unzipped where its name ends in `.gz`, with its number from 1.
+
+    Lines end at a line feed alone, so that other line separators of Unicode stay in the text. A byte order mark is
+    dropped, and so is the line's end, with a carriage return before it.
+    """
+    open_bytes = gzip.open if path.suffix == ".gz" else open
+    number = 0
+    try:
+        with open_bytes(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                yield number, line.decode("utf-8", encoding_errors).removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        byte = f"byte 0x{error.object[error.start]:02x} after {error.start} bytes of the line"
+        raise DataError(f"{path}:{number}: invalid UTF-8, {byte}; 'encoding_errors: replace' reads it") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def rows_of(path: Path, columns: dict[str, list[Any]], lines: Sequence[int]) -> Rows:
+    """Returns the rows of one file, the row at index `i` standing at line `lines[i]`."""
+    return Rows(columns, lambda row: f"{path}:{lines[row]}")

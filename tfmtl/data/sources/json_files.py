@@ -1,0 +1,70 @@
+"""JSON: an object a line, or one list of objects."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfmtl.data.rows import Rows
+from tfmtl.data.source import require_fields
+from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
+from tfmtl.errors import DataError
+from tfmtl.registry import SOURCES
+
+
+@SOURCES.register("jsonl", options=FileOptions)
+class JsonLinesSource(FileSource):
+    """Files with a JSON object a line; also `.gz`."""
+
+    def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
+        lines, objects = [], []
+        for number, line in numbered_lines(path, self.options.encoding_errors):
+            if line.strip():
+                lines.append(number)
+                objects.append(_parsed(line, path, number))
+        return rows_of(path, _columns(objects, fields, path), lines)
+
+
+@SOURCES.register("json", options=FileOptions)
+class JsonSource(FileSource):
+    """Files that hold one JSON list of objects, alone or as the only list of an object; also `.gz`."""
+
+    def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
+        text = "\n".join(line for _, line in numbered_lines(path, self.options.encoding_errors))
+        if not text.strip():
+            raise DataError(f"{path}: the file is empty")
+        objects = _only_list(_parsed(text, path, 1), path)
+        return Rows(_columns(objects, fields, path), lambda row: f"{path}: item {row + 1}")
+
+
+def _parsed(text: str, path: Path, first_line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = first_line + error.lineno - 1
+        raise DataError(f"{path}:{line}: not JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise DataError(f"{path}:{first_line}: not JSON: nested too deeply") from None
+
+
+def _only_list(document: Any, path: Path) -> list:
+    lists = [document] if isinstance(document, list) else []
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list)]
+    if len(lists) != 1:
+        raise DataError(f"{path}: expected a list of objects, or an object with one, found {len(lists)} lists")
+    return lists[0]
+
+
+def _columns(objects: Iterable[Any], fields: Sequence[str], path: Path) -> dict[str, list]:
+    columns: dict[str, list] = {field: [] for field in fields}
+    known: dict[str, None] = {}
+    for number, found in enumerate(objects, start=1):
+        if not isinstance(found, dict):
+            raise DataError(f"{path}: item {number} is no object of names and values, but {json.dumps(found)[:40]}")
+        known.update(dict.fromkeys(found))
+        for field, values in columns.items():
+            values.append(found.get(field))
+    if known:
+        require_fields(fields, known, str(path))
+    return columns

@@ -1,0 +1,61 @@
+"""Train, validation and test of a source; what a source does not have is cut from its train."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from tfmtl.data.rows import Rows
+from tfmtl.data.source import Source
+from tfmtl.errors import DataError, nearest
+
+CUT_SHARE = 0.1
+CUT_MAXIMUM = 2000
+_CUT = ("validation", "test")
+
+_logger = logging.getLogger("tfmtl")
+
+
+def read_splits(source: Source, name: str, splits: Iterable[str], fields: Sequence[str], seed: int) -> dict[str, Rows]:
+    """Reads splits of a source.
+
+    A validation or test that the source does not have is cut from its train: 10 % of the rows, at most 2,000, chosen
+    by `seed` alone, whichever splits are asked for. Train never contains what was cut.
+
+    Args:
+        source: what is read.
+        name: the source's name, for messages.
+        splits: the splits that are asked for.
+        fields: the columns that are asked for.
+        seed: chooses the rows that are cut.
+
+    Raises:
+        DataError: for a split that there is not, and for whatever the source raises.
+    """
+    splits = tuple(splits)
+    missing = tuple(split for split in _CUT if split not in source.splits)
+    for split in splits:
+        if split not in (*source.splits, *missing):
+            raise DataError(f"source '{name}': there is no split '{split}'; {nearest(split, source.splits)}")
+    from_train = {"train", *missing} if missing else set()
+    read = {split: source.read(split, fields) for split in splits if split not in from_train}
+    if from_train & set(splits):
+        if "train" not in source.splits:
+            raise DataError(f"source '{name}': there is no split 'train'; {nearest('train', source.splits)}")
+        read.update(_cut(source.read("train", fields), name, missing, seed))
+    return {split: read[split] for split in splits}
+
+
+def _cut(train: Rows, name: str, missing: Sequence[str], seed: int) -> dict[str, Rows]:
+    size = min(CUT_MAXIMUM, max(1, int(len(train) * CUT_SHARE)))
+    if len(train) <= size * len(missing):
+        raise DataError(f"source '{name}': {len(train)} rows in train are too few to cut {' and '.join(missing)} from")
+    order = np.random.default_rng(seed).permutation(len(train))
+    parts = {}
+    for position, split in enumerate(missing):
+        parts[split] = train.take(np.sort(order[position * size : (position + 1) * size]).tolist())
+    parts["train"] = train.take(np.sort(order[len(missing) * size :]).tolist())
+    absent = " and no ".join(missing)
+    message = "source '%s' has no %s: %d of its %d rows of train are cut off for each, by seed %d"
+    _logger.info(message, name, absent, size, len(train), seed)
+    return parts

@@ -1,0 +1,148 @@
+"""Streams: the rows of a source as the tasks that read the same text of it see them."""
+
+import logging
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfmtl.config import Experiment
+from tfmtl.data.rows import Rows
+from tfmtl.data.splits import read_splits
+from tfmtl.data.targets import encode_targets, has_target, is_absent, needs_train, with_labels
+from tfmtl.errors import DataError
+from tfmtl.registry import SOURCES
+from tfmtl.tasks.task import Task
+
+_logger = logging.getLogger("tfmtl")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A split of a stream.
+
+    Attributes:
+        text: object array of strings `[rows]`.
+        text_pair: object array of strings `[rows]`; `None` where the stream reads single texts.
+        targets: the array of each task, `[rows]`: int32 with -1 for an absent label; float32 with NaN for an absent
+            number; object array of tuples of reference summaries, empty where there is none.
+    """
+
+    text: np.ndarray
+    text_pair: np.ndarray | None
+    targets: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def take(self, indices: np.ndarray) -> "Examples":
+        """Returns the rows that integer or boolean `indices` choose."""
+        pair = None if self.text_pair is None else self.text_pair[indices]
+        return Examples(self.text[indices], pair, {task: values[indices] for task, values in self.targets.items()})
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The tasks that read the same text of the same source, with their examples.
+
+    Attributes:
+        name: the source's name; where several streams share it, followed by the fields that are read.
+        tasks: with their label sets filled in.
+        splits: by name.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    splits: dict[str, Examples]
+
+
+def load_streams(
+    experiment: Experiment, splits: Sequence[str] = ("train", "validation", "test")
+) -> tuple[list[Stream], dict[str, Task]]:
+    """Reads the data of an experiment.
+
+    Rows that no task of a stream has a target for are left out. Train is also read where it is not asked for but a
+    label set is to be inferred.
+
+    Returns:
+        The streams, in the order of their first tasks; and the experiment's tasks, label sets filled in from train.
+
+    Raises:
+        DataError: in one line, for data that cannot be used.
+    """
+    streams: list[Stream] = []
+    for name, tasks in _grouped(experiment.tasks.values(), lambda task: task.source).items():
+        choice = experiment.sources[name]
+        fields = dict.fromkeys(field for task in tasks for field in (task.text, task.text_pair, task.target) if field)
+        source = SOURCES.get(choice.name).build(choice.options)
+        needed = dict.fromkeys(["train", *splits] if any(map(needs_train, tasks)) else splits)
+        rows = read_splits(source, name, needed, list(fields), experiment.training.seed)
+        groups = _grouped(tasks, lambda task: (task.text, task.text_pair))
+        for read_fields, members in groups.items():
+            stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(filter(None, read_fields))}"
+            streams.append(_stream(stream_name, members, rows, splits, choice.options.empty_text))
+    order = list(experiment.tasks)
+    streams.sort(key=lambda stream: order.index(stream.tasks[0].name))
+    filled = {task.name: task for stream in streams for task in stream.tasks}
+    return streams, {name: filled[name] for name in order}
+
+
+def _grouped(tasks: Iterable[Task], key: Callable[[Task], Hashable]) -> dict[Any, list[Task]]:
+    groups: dict[Any, list[Task]] = {}
+    for task in tasks:
+        groups.setdefault(key(task), []).append(task)
+    return groups
+
+
+def _stream(
+    name: str, tasks: Sequence[Task], rows: Mapping[str, Rows], splits: Sequence[str], empty_text: str
+) -> Stream:
+    tasks = tuple(with_labels(task, rows.get("train")) for task in tasks)
+    return Stream(name, tasks, {split: _examples(name, split, tasks, rows[split], empty_text) for split in splits})
+
+
+def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_text: str) -> Examples:
+    fields = [field for field in (tasks[0].text, tasks[0].text_pair) if field]
+    texts = {field: _texts(rows, field) for field in fields}
+    filled = np.logical_and.reduce([_is_filled(values) for values in texts.values()])
+    if not filled.all():
+        row = int(np.argmin(filled))
+        field = next(field for field, values in texts.items() if is_absent(values[row]))
+        if empty_text == "error":
+            raise DataError(f"{rows.place(row)}: '{field}' is empty; 'empty_text: skip' leaves such rows out")
+        _logger.info("%s: '%s' is empty; %d such rows are left out", rows.place(row), field, (~filled).sum())
+    targets = {task.name: encode_targets(task, rows.columns[task.target], rows.place) for task in tasks}
+    examples = Examples(texts[tasks[0].text], texts.get(tasks[0].text_pair), targets).take(np.flatnonzero(filled))
+    for task in tasks:
+        if not has_target(examples.targets[task.name]).any():
+            _report_unlabelled(task, name, split)
+    labelled = np.logical_or.reduce([has_target(values) for values in examples.targets.values()])
+    return examples.take(np.flatnonzero(labelled))
+
+
+def _report_unlabelled(task: Task, source: str, split: str) -> None:
+    sentence = f"task '{task.name}': no row of {split} of source '{source}' has a value in '{task.target}'"
+    if split == "train":
+        raise DataError(f"{sentence}, so there is nothing to learn from")
+    _logger.warning("%s, so it is not measured there", sentence)
+
+
+def _texts(rows: Rows, field: str) -> np.ndarray:
+    """Returns the texts `[rows]` of a field; the sentences of a list are joined."""
+    texts = np.empty(len(rows), object)
+    for row, value in enumerate(rows.columns[field]):
+        if isinstance(value, list) and all(isinstance(sentence, str) for sentence in value):
+            value = " ".join(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        elif value is None:
+            value = ""
+        if not isinstance(value, str):
+            raise DataError(f"{rows.place(row)}: '{field}' is no text: {str(value)[:60]}")
+        texts[row] = value
+    return texts
+
+
+def _is_filled(texts: np.ndarray) -> np.ndarray:
+    return np.fromiter((not is_absent(text) for text in texts), bool, len(texts))

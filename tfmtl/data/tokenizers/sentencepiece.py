@@ -1,0 +1,101 @@
+"""SentencePiece unigram pieces, trained on the experiment's own training text (Kudo 2018; Kudo and Richardson 2018)."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import keras_hub
+import sentencepiece
+import tensorflow as tf
+from pydantic import Field
+
+from tfmtl.data.piece_ids import END_ID, PAD_ID, SPECIAL_IDS, START_ID, UNKNOWN_ID
+from tfmtl.errors import DataError, RunError
+from tfmtl.registry import TOKENIZERS, Options
+
+
+class SentencePieceOptions(Options):
+    """Options of the SentencePiece tokenizer.
+
+    Attributes:
+        vocabulary_size: pieces, marks and the 256 bytes of the fallback included; fewer where the text has not as many.
+        lowercase: whether case is folded before anything else; summaries are then written in lower case.
+        training_characters: the most characters of training text that pieces are learned from.
+    """
+
+    vocabulary_size: int = Field(8000, ge=300)
+    lowercase: bool = False
+    training_characters: int = Field(20_000_000, ge=1000)
+
+
+@TOKENIZERS.register("sentencepiece", options=SentencePieceOptions)
+class SentencePieceTokenizer:
+    """Pieces learned from the training text; unknown characters fall back to bytes, so nothing is lost."""
+
+    def __init__(self, proto: bytes):
+        self.proto = proto
+        self._layer = keras_hub.tokenizers.SentencePieceTokenizer(proto=proto)
+
+    @classmethod
+    def train(cls, options: SentencePieceOptions, texts: Iterable[str]) -> "SentencePieceTokenizer":
+        """Learns pieces from `texts`; the same texts in the same order give the same pieces."""
+        lines = [line for line in _lines(texts, options.training_characters)]
+        if not lines:
+            raise DataError("the training text is empty: there is nothing to learn a tokenizer from")
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(lines),
+                model_writer=model,
+                model_type="unigram",
+                vocab_size=options.vocabulary_size,
+                hard_vocab_limit=False,
+                byte_fallback=True,
+                character_coverage=0.9995,
+                normalization_rule_name="nmt_nfkc_cf" if options.lowercase else "nmt_nfkc",
+                max_sentence_length=_LONGEST_LINE * 4,
+                pad_id=PAD_ID,
+                unk_id=UNKNOWN_ID,
+                bos_id=START_ID,
+                eos_id=END_ID,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            raise DataError(f"tokenizer: SentencePiece cannot learn from this text: {error}") from None
+        return cls(model.getvalue())
+
+    @classmethod
+    def load(cls, folder: Path) -> "SentencePieceTokenizer":
+        path = Path(folder) / "sentencepiece.model"
+        if not path.is_file():
+            raise RunError(f"{path}: there is no tokenizer")
+        return cls(path.read_bytes())
+
+    def save(self, folder: Path) -> None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / "sentencepiece.model").write_bytes(self.proto)
+
+    @property
+    def vocabulary_size(self) -> int:
+        return self._layer.vocabulary_size()
+
+    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Returns the pieces int32 `[batch, None]` of texts, string `[batch]`; no marks are added."""
+        return self._layer(texts)
+
+    def detokenize(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Returns texts, string `[batch]`, of ids int32 `[batch, length]`; marks and padding are left out."""
+        return self._layer.detokenize(tf.ragged.boolean_mask(tokens, tokens >= SPECIAL_IDS))
+
+
+_LONGEST_LINE = 4000
+
+
+def _lines(texts: Iterable[str], characters: int) -> Iterable[str]:
+    for text in texts:
+        for line in text.split("\n"):
+            if line.strip():
+                yield line[:_LONGEST_LINE]
+                characters -= len(line)
+        if characters <= 0:
+            return

@@ -1,0 +1,37 @@
+"""Errors that a user can mend; the command line prints each as one line and exits with code 2."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Input that cannot be used as it is: a configuration, a file, a run folder, a text.
+
+    The message is one line that names the thing, its place and, where there is one, the nearest right one.
+    """
+
+
+class ConfigurationError(UserError):
+    """A configuration that does not describe an experiment."""
+
+
+class DataError(UserError):
+    """A source, file, column or row that cannot be used."""
+
+
+class RunError(UserError):
+    """A run folder, checkpoint or export that does not fit what was asked of it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns the sentence that lists what there is, the nearest name first.
+
+    >>> nearest("clasification", ["classification", "regression"])
+    "did you mean 'classification'? (known: classification, regression)"
+    >>> nearest("x", ["a", "b"])
+    'known: a, b'
+    """
+    names = sorted(known)
+    listed = f"known: {', '.join(names) if names else 'none'}"
+    close = difflib.get_close_matches(str(name), names, n=1)
+    return f"did you mean '{close[0]}'? ({listed})" if close else listed

@@ -1,0 +1,136 @@
+"""What every metric has: a value, and the replicates from which its interval is read.
+
+A metric is a class in `evaluation/metrics/`, registered under its name. It takes rows that all have a target:
+
+| kind | targets | predictions |
+|---|---|---|
+| classification | int `[rows]` | probabilities, float `[rows, classes]` |
+| regression | float `[rows]` | float `[rows]` |
+| summarization | a sequence of tuples of references | a sequence of texts |
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tfmtl.errors import ConfigurationError, nearest
+from tfmtl.evaluation.bootstrap import count_replicates, mean_replicates, row_replicates
+from tfmtl.registry import METRICS
+from tfmtl.tasks.task import Task
+
+Rows = np.ndarray | Sequence[Any]
+"""Targets or predictions, the first axis being the rows."""
+
+
+class Metric(ABC):
+    """A score of predictions against targets, 1 being perfect.
+
+    Attributes:
+        kind: the task kind that it measures.
+    """
+
+    kind: ClassVar[str]
+
+    def objection(self, task: Task) -> str | None:
+        """Returns why the metric cannot measure `task`, a task of its kind; None where it can."""
+        return None
+
+    @abstractmethod
+    def __call__(self, targets: Rows, predictions: Rows) -> float:
+        """Returns the score of one or more rows; never NaN."""
+
+    def replicates(self, targets: Rows, predictions: Rows, samples: int, generator: np.random.Generator) -> np.ndarray:
+        """Returns the score of `samples` samples of the rows, drawn with replacement, as `[samples]`."""
+
+        def score(drawn: np.ndarray) -> float:
+            return self(targets[drawn], predictions[drawn])
+
+        targets, predictions = np.asarray(targets), np.asarray(predictions)
+        return row_replicates(score, len(targets), samples, generator)
+
+
+class MeanMetric(Metric):
+    """A metric that is the mean of a score of each row."""
+
+    @abstractmethod
+    def per_example(self, targets: Rows, predictions: Rows) -> np.ndarray:
+        """Returns each row's score, float64 `[rows]`."""
+
+    def __call__(self, targets: Rows, predictions: Rows) -> float:
+        return float(self.per_example(targets, predictions).mean())
+
+    def replicates(self, targets: Rows, predictions: Rows, samples: int, generator: np.random.Generator) -> np.ndarray:
+        return mean_replicates(self.per_example(targets, predictions), samples, generator)
+
+
+class CountMetric(Metric):
+    """A classification metric that depends on the confusion matrix alone.
+
+    The value comes from scikit-learn; `of_counts` is the same formula over many matrices at once, since a thousand
+    calls of scikit-learn would take seconds. The tests hold the two equal.
+    """
+
+    kind = "classification"
+
+    @abstractmethod
+    def of_counts(self, counts: np.ndarray) -> np.ndarray:
+        """Returns the scores `[...]` of the confusion matrices `[..., true class, predicted class]`."""
+
+    def replicates(self, targets: Rows, predictions: Rows, samples: int, generator: np.random.Generator) -> np.ndarray:
+        counts = confusion_counts(targets, predicted_classes(predictions), predictions.shape[1])
+        return count_replicates(self.of_counts, counts, samples, generator)
+
+
+def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
+    """Returns the most probable class of each row, int `[rows]`, of `probabilities` `[rows, classes]`."""
+    return np.argmax(probabilities, axis=1)
+
+
+def confusion_counts(targets: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Returns how many rows have each true and predicted class, int `[true class, predicted class]`."""
+    cells = np.asarray(targets) * classes + predicted
+    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+
+
+def is_constant(values: np.ndarray) -> bool:
+    """Whether all of `values` `[rows]` are the same, so that no correlation with them is defined."""
+    return bool(np.ptp(values) == 0)
+
+
+def f1_per_class(counts: np.ndarray) -> np.ndarray:
+    """Returns the F1 of each class, `[..., classes]`; NaN for a class neither true nor predicted anywhere.
+
+    Args:
+        counts: confusion matrices `[..., true class, predicted class]`.
+    """
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    total = counts.sum(axis=-1) + counts.sum(axis=-2)
+    return np.divide(2.0 * hits, total, out=np.full(hits.shape, np.nan), where=total > 0)
+
+
+def metrics_of(task: Task) -> dict[str, Metric]:
+    """Returns the metrics of `task` by name; called before training too, so that a wrong one is told early.
+
+    Raises:
+        ConfigurationError: where a metric is unknown, or cannot measure the task.
+    """
+    return {name: _metric(name, task) for name in task.all_metrics}
+
+
+def _metric(name: str, task: Task) -> Metric:
+    place = f"tasks.{task.name}.metrics"
+    fitting = [entry.name for entry in METRICS if entry.build.kind == task.kind]
+    known = {entry.name: entry for entry in METRICS}
+    if name not in known:
+        raise ConfigurationError(f"{place}: unknown metric '{name}'; {nearest(name, fitting)}")
+    metric = known[name].build()
+    if metric.kind != task.kind:
+        raise ConfigurationError(
+            f"{place}: '{name}' measures a {metric.kind} task, this is a {task.kind} task; {nearest(name, fitting)}"
+        )
+    objection = metric.objection(task)
+    if objection:
+        raise ConfigurationError(f"{place}: '{name}' {objection}")
+    return metric

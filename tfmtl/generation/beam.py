@@ -1,0 +1,162 @@
+"""Beam search: the best of several hypotheses that are written side by side."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.generation.constraints import FORBIDDEN, constrain, is_allowed
+from tfmtl.generation.options import SearchOptions
+from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, loop, sequences, write
+
+
+class _Running(NamedTuple):
+    """The hypotheses that may be continued, the most probable first; those that are not allowed fill up the rest.
+
+    Attributes:
+        tokens: int32 `[batch, beams, max_length]`.
+        pieces: int32 `[batch, beams]`, the last of each.
+        totals: float32 `[batch, beams]`, their log-probabilities.
+    """
+
+    tokens: tf.Tensor
+    pieces: tf.Tensor
+    totals: tf.Tensor
+
+
+class _Ended(NamedTuple):
+    """The best hypothesis with an end mark; its score is `FORBIDDEN` where there is none yet.
+
+    Only the best is asked for, and it is settled once no running hypothesis can beat it.
+
+    Attributes:
+        tokens: int32 `[batch, max_length]`.
+        totals: float32 `[batch]`, the log-probability.
+        scores: float32 `[batch]`, the same under the length penalty.
+    """
+
+    tokens: tf.Tensor
+    totals: tf.Tensor
+    scores: tf.Tensor
+
+
+class _Candidates(NamedTuple):
+    """The `2 * beams` best continuations, the most probable first: so many hold `beams` without an end mark.
+
+    Attributes:
+        tokens: int32 `[batch, 2 * beams, max_length]`.
+        pieces: int32 `[batch, 2 * beams]`, the last of each.
+        totals: float32 `[batch, 2 * beams]`, their log-probabilities.
+        parents: int32 `[batch, 2 * beams]`, the running hypotheses that they continue.
+    """
+
+    tokens: tf.Tensor
+    pieces: tf.Tensor
+    totals: tf.Tensor
+    parents: tf.Tensor
+
+
+def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) -> Sequences:
+    """Writes `beams` hypotheses side by side and returns the best by log-probability over length penalty.
+
+    The penalty is that of Wu et al. 2016, eq. 14. A hypothesis has ended when its end mark is among the `beams` best
+    continuations of its row. A row is done when what its best running hypothesis could at most still reach, no more
+    log-probability lost and the penalty of `max_length`, does not beat its best ended one. A row in which none has
+    ended by `max_length` returns its most probable hypothesis, cut.
+
+    Args:
+        step: the decoder, see `tfmtl.generation.sequences.Step`; it sees `batch * beams` rows.
+        cache: what the step reads and writes; each tensor's leading dimension is the batch. It follows its hypotheses.
+        context: what the step only reads; likewise, but it is never reordered, being the same for a row's hypotheses.
+        options: beams, penalty, constraints and special pieces.
+    """
+    batch = batch_size(cache, context)
+    penalties = _length_penalties(options)
+    context = _repeat(context, options.beams)
+
+    def undone(position, running, ended, cache):
+        reachable = _scores(running.totals[:, 0], penalties[-1])
+        return tf.reduce_any(reachable > ended.scores)
+
+    def advance(position, running, ended, cache):
+        log_probabilities, cache = step(tf.reshape(running.pieces, [-1]), position, cache, context)
+        tokens = tf.reshape(running.tokens, [-1, options.max_length])
+        candidates = _best(running, position, constrain(log_probabilities, tokens, position, options))
+        ended = _end(ended, candidates, penalties[position], options)
+        running, parents = _continue(candidates, options)
+        return position + 1, running, ended, _reorder(cache, parents)
+
+    start = tf.constant(0), _first(batch, options), _none_ended(batch, options), _repeat(cache, options.beams)
+    _, running, ended, _ = loop(undone, advance, start, options.max_length)
+    is_cut = ended.scores <= FORBIDDEN
+    tokens = tf.where(is_cut[:, tf.newaxis], running.tokens[:, 0], ended.tokens)
+    totals = tf.where(is_cut, running.totals[:, 0], ended.totals)
+    return sequences(tokens, totals, options.pad_id)
+
+
+def _length_penalties(options: SearchOptions) -> tf.Tensor:
+    """Float32 `[max_length]`: `((5 + length) / 6) ** alpha` of 1, 2, ... pieces (Wu et al. 2016, eq. 14)."""
+    lengths = np.arange(1, options.max_length + 1)
+    return tf.constant(((5.0 + lengths) / 6.0) ** options.length_penalty, tf.float32)
+
+
+def _scores(totals: tf.Tensor, penalty: tf.Tensor) -> tf.Tensor:
+    return tf.where(is_allowed(totals), totals / penalty, FORBIDDEN)
+
+
+def _first(batch: tf.Tensor, options: SearchOptions) -> _Running:
+    """One empty hypothesis a row: several equal ones would have equal continuations."""
+    totals = tf.one_hot(0, options.beams, on_value=0.0, off_value=FORBIDDEN)
+    return _Running(
+        tokens=tf.fill([batch, options.beams, options.max_length], options.pad_id),
+        pieces=tf.fill([batch, options.beams], options.start_id),
+        totals=tf.tile(totals[tf.newaxis], [batch, 1]),
+    )
+
+
+def _none_ended(batch: tf.Tensor, options: SearchOptions) -> _Ended:
+    forbidden = tf.fill([batch], FORBIDDEN)
+    return _Ended(tf.fill([batch, options.max_length], options.pad_id), forbidden, forbidden)
+
+
+def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) -> _Candidates:
+    """The best continuations, from `log_probabilities` float32 `[batch * beams, vocabulary]`."""
+    beams, vocabulary = running.totals.shape[1], tf.shape(log_probabilities)[-1]
+    totals = tf.reshape(running.totals, [-1, 1]) + log_probabilities
+    totals, indices = tf.math.top_k(tf.reshape(totals, [-1, beams * vocabulary]), 2 * beams)
+    parents, pieces = indices // vocabulary, indices % vocabulary
+    tokens = write(tf.gather(running.tokens, parents, batch_dims=1), position, pieces)
+    return _Candidates(tokens, pieces, totals, parents)
+
+
+def _end(ended: _Ended, candidates: _Candidates, penalty: tf.Tensor, options: SearchOptions) -> _Ended:
+    """The best of the hypothesis that has ended and of the candidates that end now, among the first `beams`."""
+    first = _Candidates(*(field[:, : options.beams] for field in candidates))
+    scores = tf.where(first.pieces == options.end_id, _scores(first.totals, penalty), FORBIDDEN)
+    best = tf.argmax(scores, axis=-1, output_type=tf.int32)
+    new = _Ended(*(tf.gather(field, best, batch_dims=1) for field in (first.tokens, first.totals, scores)))
+    is_better = new.scores > ended.scores
+    return _Ended(
+        tf.where(is_better[:, tf.newaxis], new.tokens, ended.tokens),
+        tf.where(is_better, new.totals, ended.totals),
+        tf.where(is_better, new.scores, ended.scores),
+    )
+
+
+def _continue(candidates: _Candidates, options: SearchOptions) -> tuple[_Running, tf.Tensor]:
+    """The best candidates without an end mark, and the hypotheses int32 `[batch, beams]` that they continue."""
+    order = tf.where(candidates.pieces == options.end_id, tf.float32.min, candidates.totals)
+    best = tf.math.top_k(order, options.beams).indices
+    *running, parents = (tf.gather(field, best, batch_dims=1) for field in candidates)
+    return _Running(*running), parents
+
+
+def _repeat(state: Nest, beams: int) -> Nest:
+    return tf.nest.map_structure(lambda tensor: tf.repeat(tensor, beams, axis=0), state)
+
+
+def _reorder(cache: Nest, parents: tf.Tensor) -> Nest:
+    """The cache with the rows of the hypotheses that go on, from `parents` int32 `[batch, beams]`."""
+    batch, beams = tf.shape(parents)[0], parents.shape[1]
+    rows = tf.reshape(tf.range(batch)[:, tf.newaxis] * beams + parents, [-1])
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), cache)

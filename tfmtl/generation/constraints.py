@@ -1,0 +1,68 @@
+"""Which pieces may be written next."""
+
+import tensorflow as tf
+
+from tfmtl.generation.options import SearchOptions
+
+# Finite stand-ins for minus infinity, whose sums and differences stay numbers. A piece to which the model gives no
+# probability costs IMPOSSIBLE; it still precedes a forbidden one, whatever the length (up to 50,000 pieces).
+IMPOSSIBLE = -1e4
+FORBIDDEN = -1e9
+
+
+def is_allowed(log_probabilities: tf.Tensor) -> tf.Tensor:
+    """Whether sums of log-probabilities hold no forbidden piece: bool, in the shape of the argument."""
+    return log_probabilities > FORBIDDEN / 2
+
+
+def constrain(
+    log_probabilities: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor, options: SearchOptions
+) -> tf.Tensor:
+    """Returns the log-probabilities of the next piece with those of forbidden pieces replaced by `FORBIDDEN`.
+
+    Forbidden are the padding and start marks, the end mark before `min_length` pieces, and a piece that would complete
+    an n-gram which the row already holds (Paulus et al. 2018). Where nothing is left, the end mark is allowed.
+
+    Args:
+        log_probabilities: float32 `[rows, vocabulary]`; minus infinity is fine.
+        tokens: int32 `[rows, max_length]`, the pieces written so far; the start mark is none of them.
+        position: int32 scalar, how many they are.
+        options: which constraints hold.
+
+    Returns:
+        float32 `[rows, vocabulary]`, finite, at most 0.
+    """
+    # At most 0, so that no later rounding above certainty can make a longer hypothesis better than its own prefix.
+    possible = tf.clip_by_value(log_probabilities, IMPOSSIBLE, 0.0)
+    allowed = tf.where(_forbidden_marks(tf.shape(possible)[-1], position, options), FORBIDDEN, possible)
+    if 0 < options.no_repeat_ngram <= options.max_length:
+        allowed = _forbid_repeats(allowed, tokens, position, options)
+    stuck = tf.logical_not(tf.reduce_any(is_allowed(allowed), axis=-1, keepdims=True))
+    is_end = tf.range(tf.shape(possible)[-1]) == options.end_id
+    return tf.where(tf.logical_and(stuck, is_end), possible, allowed)
+
+
+def _forbidden_marks(vocabulary: tf.Tensor, position: tf.Tensor, options: SearchOptions) -> tf.Tensor:
+    """Bool `[vocabulary]`: the special pieces that may not stand at `position`."""
+    pieces = tf.range(vocabulary)
+    is_end = pieces == options.end_id
+    is_other = tf.logical_or(pieces == options.pad_id, pieces == options.start_id)
+    return tf.where(is_end, position < options.min_length, is_other)
+
+
+def _forbid_repeats(allowed: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor, options: SearchOptions) -> tf.Tensor:
+    """Forbids the pieces that followed an earlier occurrence of the last n - 1 pieces of a row."""
+    size = options.no_repeat_ngram
+    windows = options.max_length - size + 1
+    # Before the first n pieces the suffix is not complete, but no window is either.
+    suffix_starts = tf.maximum(position - size + 1, 0)
+    repeats = tf.range(windows)[tf.newaxis] + size <= position
+    for offset in range(size - 1):
+        written = tokens[:, offset : offset + windows]
+        suffix = tf.gather(tokens, suffix_starts + offset, axis=1)[:, tf.newaxis]
+        repeats = tf.logical_and(repeats, written == suffix)
+    # Windows that do not match point at the padding mark, which is forbidden anyway.
+    followers = tf.where(repeats, tokens[:, size - 1 :], options.pad_id)
+    rows = tf.broadcast_to(tf.range(tf.shape(tokens)[0])[:, tf.newaxis], tf.shape(followers))
+    indices = tf.reshape(tf.stack([rows, followers], axis=-1), [-1, 2])
+    return tf.tensor_scatter_nd_update(allowed, indices, tf.fill(tf.shape(indices)[:1], FORBIDDEN))

@@ -1,0 +1,94 @@
+"""Answers every question about a batch of texts from one reading of it: what evaluation, prediction and serving share."""
+
+from collections.abc import Iterable, Mapping
+
+import keras
+import tensorflow as tf
+
+from tfmtl.config import GenerationOptions
+from tfmtl.data.packing import pack_pair, pack_text
+from tfmtl.data.piece_ids import PAD_ID
+from tfmtl.generation.decoding import write_summaries
+from tfmtl.tasks.task import Task
+
+
+class Reader:
+    """A trained model with its tokenizer; every method is graph code.
+
+    Args:
+        model: of `tfmtl.models.builder`, or loaded.
+        tasks: with their label sets.
+        tokenizer: of `tfmtl.data.tokenizers`.
+        max_length: the most ids of a text.
+        generation: how summaries are written.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        tasks: Mapping[str, Task],
+        tokenizer,
+        max_length: int,
+        generation: GenerationOptions,
+    ):
+        self.model = model
+        self.tasks = dict(tasks)
+        self.tokenizer = tokenizer
+        self._max_length = max_length
+        self._generation = generation
+
+    def read(self, names: Iterable[str], text: tf.Tensor, text_pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """Answers the tasks `names` about texts; tasks that read pairs get the pairs, the others the first texts.
+
+        Args:
+            names: of tasks.
+            text: string `[batch]`.
+            text_pair: string `[batch]`; needed where one of the tasks reads pairs.
+
+        Returns:
+            As `answer`.
+        """
+        names = list(names)
+        of_pairs = [name for name in names if self.tasks[name].text_pair]
+        of_texts = [name for name in names if not self.tasks[name].text_pair]
+        answers = {}
+        if of_texts:
+            answers |= self.answer(of_texts, self.pack(text))
+        if of_pairs:
+            answers |= self.answer(of_pairs, self.pack(text, text_pair))
+        return {name: answers[name] for name in names}
+
+    def pack(self, text: tf.Tensor, text_pair: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns ids int32 `[batch, length]`, padded to the longest row, of texts string `[batch]` or of pairs."""
+        pieces = self.tokenizer.tokenize(text)
+        if text_pair is None:
+            packed = pack_text(pieces, self._max_length)
+        else:
+            packed = pack_pair(pieces, self.tokenizer.tokenize(text_pair), self._max_length)
+        return packed.to_tensor(PAD_ID)
+
+    def answer(self, names: Iterable[str], tokens: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers the tasks `names` about packed rows int32 `[batch, length]`; the encoder runs once.
+
+        Returns:
+            By task: probabilities float32 `[batch, classes]`, scores float32 `[batch]` or summaries string `[batch]`.
+        """
+        states = self.model.get_layer("encoder")(self.model.get_layer("embedding")(tokens), tokens)
+        return {name: _ANSWERS[self.tasks[name].kind](self, name, states, tokens) for name in names}
+
+    def _probabilities(self, name: str, states: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(self.model.get_layer(name)(states, tokens))
+
+    def _score(self, name: str, states: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+        return self.model.get_layer(name)(states, tokens)
+
+    def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+        sequences = write_summaries(self.model, name, states, tokens, self._generation)
+        return self.tokenizer.detokenize(sequences.tokens)
+
+
+_ANSWERS = {
+    "classification": Reader._probabilities,
+    "regression": Reader._score,
+    "summarization": Reader._summary,
+}

@@ -1,0 +1,68 @@
+"""Multi-head attention (Vaswani et al. 2017, section 3.2.2), split so that a decoder can keep what does not change."""
+
+import keras
+from keras import KerasTensor, ops
+
+from tfmtl.models.tokens import score_bias
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class Attention(keras.layers.Layer):
+    """Multi-head scaled dot-product attention.
+
+    Differs from `keras.layers.MultiHeadAttention`: keys and values are one projection that can be computed apart from
+    the queries, so that generation computes those of the source once and appends those of the summary to a cache; keys
+    are kept transposed, which saves a transposition in each product; the softmax is in float32 whatever the policy.
+
+    Args:
+        heads: attention heads; the width must be a multiple of it.
+    """
+
+    def __init__(self, heads: int, **kwargs):
+        super().__init__(**kwargs)
+        self.heads = heads
+
+    def build(self, query_shape, source_shape=None):
+        hidden = query_shape[-1]
+        if hidden % self.heads:
+            raise ValueError(f"a width of {hidden} cannot be split over {self.heads} attention heads")
+        self.size = hidden // self.heads
+        dense = {"kernel_initializer": "glorot_uniform", "dtype": self.dtype_policy}
+        self.query = keras.layers.Dense(hidden, name="query", **dense)
+        self.key_value = keras.layers.Dense(2 * hidden, name="key_value", **dense)
+        self.output_projection = keras.layers.Dense(hidden, name="output", **dense)
+        self.query.build(query_shape)
+        self.key_value.build(source_shape or query_shape)
+        self.output_projection.build(query_shape)
+
+    def call(self, query, source, mask):
+        """Attends from each position of `query` to those of `source`.
+
+        Args:
+            query: `[batch, length, hidden]`.
+            source: `[batch, source_length, hidden]`.
+            mask: bool, broadcast over `[batch, heads, length, source_length]`: true where attention may go.
+
+        Returns:
+            `[batch, length, hidden]`.
+        """
+        return self.attend(query, *self.keys_and_values(source), mask)
+
+    def keys_and_values(self, source: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        """Returns keys `[batch, heads, size, source_length]` and values `[batch, heads, source_length, size]`."""
+        length = ops.shape(source)[1]
+        split = ops.reshape(self.key_value(source), (-1, length, 2, self.heads, self.size))
+        return ops.transpose(split[:, :, 0], (0, 2, 3, 1)), ops.transpose(split[:, :, 1], (0, 2, 1, 3))
+
+    def attend(self, query, keys, values, mask) -> KerasTensor:
+        """Attends with keys and values that `keys_and_values` made; returns `[batch, length, hidden]`."""
+        length = ops.shape(query)[1]
+        queries = ops.reshape(self.query(query) * self.size**-0.5, (-1, length, self.heads, self.size))
+        scores = ops.cast(ops.matmul(ops.transpose(queries, (0, 2, 1, 3)), keys), "float32")
+        weights = ops.softmax(scores + score_bias(mask), axis=-1)
+        context = ops.matmul(ops.cast(weights, values.dtype), values)
+        merged = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, self.heads * self.size))
+        return self.output_projection(merged)
+
+    def get_config(self):
+        return {**super().get_config(), "heads": self.heads}

@@ -1,0 +1,135 @@
+"""The functional model of an experiment: one trunk, a head for each task."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import keras_hub
+import numpy as np
+from keras import KerasTensor
+
+from tfmtl.config import ModelOptions
+from tfmtl.data.tables import Slice, Table
+from tfmtl.models.decoder import TransformerDecoder
+from tfmtl.models.heads import ClassificationHead, RegressionHead
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.models.summary_head import SummaryHead
+from tfmtl.registry import ENCODERS, SHARING
+from tfmtl.tasks.task import Task
+
+
+def decoder_name(task: str) -> str:
+    """The name of a summarization task's decoder layer; its head has the task's own name."""
+    return f"{task}_decoder"
+
+
+def build_model(
+    options: ModelOptions, tasks: Mapping[str, Task], tables: Sequence[Table], vocabulary_size: int, precision: str
+) -> MultiTaskModel:
+    """Builds the model that a split's slices feed.
+
+    Inputs are a slice's ids, int32 `[batch, length]`, and `summary_<task>`, int32 `[batch, summary length]`, its start and
+    end marks included. Outputs, under the tasks' names: logits `[rows, classes]`, scores `[rows]`, and the log-likelihood
+    of each piece of the summary `[batch, summary length - 1]`; all float32. A head whose task has rows in several slices
+    answers for all of them, in the slices' order.
+
+    Args:
+        options: of the network.
+        tasks: with their label sets.
+        tables: of train: the slices, and the regression targets' mean and deviation.
+        vocabulary_size: the tokenizer's.
+        precision: a Keras dtype policy.
+    """
+    builder = _Builder(options, tasks, tables, vocabulary_size, precision)
+    inputs: dict[str, KerasTensor] = {}
+    answers: dict[str, list[KerasTensor]] = {name: [] for name in tasks}
+    for table in tables:
+        builder.add_slice(table.slice, inputs, answers)
+    outputs = {
+        name: parts[0] if len(parts) == 1 else keras.layers.Concatenate(axis=0, name=f"{name}_rows")(parts)
+        for name, parts in answers.items()
+    }
+    return MultiTaskModel(inputs=inputs, outputs=outputs, name="multi_task_model")
+
+
+class _Builder:
+    """The layers of a model, and how a slice runs through them."""
+
+    def __init__(self, options, tasks, tables, vocabulary_size, precision):
+        self._tasks = tasks
+        self._encoder_options = options.encoder.options
+        self._options = options
+        self._precision = precision
+        hidden = self._encoder_options.hidden
+        self._embedding = keras_hub.layers.ReversibleEmbedding(
+            vocabulary_size,
+            hidden,
+            tie_weights=True,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=hidden**-0.5),
+            name="embedding",
+            dtype=precision,
+        )
+        self._encoder = ENCODERS.get(options.encoder.name).build(
+            self._encoder_options, name="encoder", dtype=precision
+        )
+        self._sharing = SHARING.get(options.sharing.name).build(options.sharing.options)
+        self._heads = {name: HEADS[task.kind](name, task, options, tables, precision) for name, task in tasks.items()}
+        self._decoders = {
+            name: self._decoder(name, task) for name, task in tasks.items() if task.kind == "summarization"
+        }
+
+    def _decoder(self, name: str, task: Task) -> TransformerDecoder:
+        encoder, decoder = self._encoder_options, self._options.decoder
+        return TransformerDecoder(
+            layers=decoder.layers,
+            heads=encoder.heads,
+            feedforward=encoder.feedforward,
+            activation=encoder.activation,
+            dropout=encoder.dropout if decoder.dropout is None else decoder.dropout,
+            max_length=task.max_length,
+            name=decoder_name(name),
+            dtype=self._precision,
+        )
+
+    def add_slice(self, part: Slice, inputs: dict, answers: dict) -> None:
+        """Adds the slice's inputs, and its tasks' answers."""
+        tokens = inputs[part.tokens] = keras.Input((None,), dtype="int32", name=part.tokens)
+        states = self._encoder(self._embedding(tokens), tokens)
+        for name in part.heads:
+            answers[name].append(self._heads[name](self._sharing.states_for(name, states), tokens))
+        for name in part.summaries:
+            key = f"summary_{name}"
+            summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)
+            source = self._sharing.states_for(name, states)
+            hidden = self._decoders[name](self._embedding(summary[:, :-1]), source, tokens)
+            logits = self._embedding(hidden, reverse=True)
+            answers[name].append(self._heads[name](logits, hidden, source, tokens, summary[:, 1:]))
+
+
+def _classification_head(name, task, options, tables, precision):
+    return ClassificationHead(
+        classes=len(task.labels),
+        pair=task.text_pair is not None,
+        dropout=options.head_dropout,
+        name=name,
+        dtype=precision,
+    )
+
+
+def _regression_head(name, task, options, tables, precision):
+    targets = np.concatenate([table.targets[name] for table in tables if name in table.targets])
+    return RegressionHead(
+        mean=float(np.nanmean(targets)),
+        deviation=float(np.nanstd(targets)) or 1.0,
+        pair=task.text_pair is not None,
+        dropout=options.head_dropout,
+        name=name,
+        dtype=precision,
+    )
+
+
+def _summary_head(name, task, options, tables, precision):
+    return SummaryHead(options.decoder.copy_source, task.label_smoothing, name=name, dtype=precision)
+
+
+HEADS = {"classification": _classification_head, "regression": _regression_head, "summarization": _summary_head}
+"""What builds the head of a task, by its kind."""

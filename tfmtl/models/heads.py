@@ -1,0 +1,124 @@
+"""The heads of classification and regression tasks: attention pooling and an output layer."""
+
+import keras
+from keras import KerasTensor, ops
+
+from tfmtl.models.tokens import score_bias, segment_ids, token_mask
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class AttentionPooling(keras.layers.Layer):
+    """The mean of a text's states, weighted by a learned score (Yang et al. 2016, section 2.2).
+
+    Difference from the paper: the score is linear in the state; the trunk before it is deep enough.
+    """
+
+    def build(self, states_shape, mask_shape=None):
+        self.score = keras.layers.Dense(1, kernel_initializer="zeros", name="score", dtype=self.dtype_policy)
+        self.score.build(states_shape)
+
+    def call(self, states, mask) -> KerasTensor:
+        """Returns `[batch, hidden]`: at first the plain mean over the places where `mask` is true."""
+        scores = ops.cast(self.score(states)[..., 0], "float32") + score_bias(mask)
+        weights = ops.cast(ops.softmax(scores, axis=-1), states.dtype)
+        return ops.matmul(weights[:, None, :], states)[:, 0]
+
+
+class PooledHead(keras.layers.Layer):
+    """An output layer on pooled states.
+
+    A pair is pooled text by text and compared as `[u; v; |u - v|; u * v]` (Mou et al. 2016; the GLUE baselines of Wang et
+    al. 2018): states that have seen both texts carry what attention found, the comparison what it did not.
+
+    Args:
+        pair: whether the task reads two texts.
+        dropout: the rate before the output layer.
+    """
+
+    def __init__(self, pair: bool, dropout: float, **kwargs):
+        super().__init__(**kwargs)
+        self.pair = pair
+        self.rate = dropout
+
+    @property
+    def outputs(self) -> int:
+        raise AttributeError(f"{type(self).__name__} does not say how many outputs it has")
+
+    def build(self, states_shape, tokens_shape=None):
+        policy, hidden = self.dtype_policy, states_shape[-1]
+        self.pooling = AttentionPooling(name="pooling", dtype=policy)
+        self.pooling.build(states_shape)
+        self.dropout = keras.layers.Dropout(self.rate, name="dropout", dtype=policy)
+        self.comparison = keras.layers.Dense(hidden, activation="tanh", name="comparison", dtype=policy)
+        if self.pair:
+            self.comparison.build((None, 4 * hidden))
+        self.output_layer = keras.layers.Dense(self.outputs, name="output", dtype=policy)
+        self.output_layer.build((None, hidden))
+
+    def call(self, states, tokens, training=None) -> KerasTensor:
+        """Returns float32 `[batch, outputs]`.
+
+        Args:
+            states: of the encoder, `[batch, length, hidden]`.
+            tokens: ids of the source, int32 `[batch, length]`.
+            training: whether dropout is on.
+        """
+        features = self._compared(states, tokens) if self.pair else self.pooling(states, token_mask(tokens))
+        return ops.cast(self.output_layer(self.dropout(features, training=training)), "float32")
+
+    def _compared(self, states, tokens):
+        mask, segments = token_mask(tokens), segment_ids(tokens)
+        first, second = (self.pooling(states, mask & (segments == segment)) for segment in (0, 1))
+        features = [first, second, ops.abs(first - second), first * second]
+        return self.comparison(ops.concatenate(features, axis=-1))
+
+    def get_config(self):
+        return {**super().get_config(), "pair": self.pair, "dropout": self.rate}
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class ClassificationHead(PooledHead):
+    """Logits `[batch, classes]` of one classification task.
+
+    Args:
+        classes: the number of labels.
+        **kwargs: of `PooledHead`.
+    """
+
+    def __init__(self, classes: int, **kwargs):
+        super().__init__(**kwargs)
+        self.classes = classes
+
+    @property
+    def outputs(self) -> int:
+        return self.classes
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes}
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class RegressionHead(PooledHead):
+    """Scores `[batch]` of one regression task, in the target's own unit.
+
+    Args:
+        mean: of the training targets.
+        deviation: their standard deviation; the output layer works in units of it, so that its initial weights fit
+            targets of any size.
+        **kwargs: of `PooledHead`.
+    """
+
+    def __init__(self, mean: float = 0.0, deviation: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.mean = mean
+        self.deviation = deviation
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    def call(self, states, tokens, training=None) -> KerasTensor:
+        return self.mean + self.deviation * super().call(states, tokens, training=training)[:, 0]
+
+    def get_config(self):
+        return {**super().get_config(), "mean": self.mean, "deviation": self.deviation}

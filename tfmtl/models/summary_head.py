@@ -1,0 +1,108 @@
+"""The output of a summarization task: a distribution over pieces, from the vocabulary and from the source."""
+
+import keras
+from keras import KerasTensor, ops
+
+from tfmtl.data.piece_ids import PAD_ID, SPECIAL_IDS
+from tfmtl.models.tokens import MASKED_SCORE
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class SummaryHead(keras.layers.Layer):
+    """Log-likelihood of a summary's pieces; with copying, the pointer-generator of See et al. 2017, eq. 9.
+
+    `P(w) = p_gen softmax(logits)[w] + (1 - p_gen) sum_i a_i [source_i = w]`.
+
+    Differences from the paper: the copy attention `a` is one of its own, a scaled dot product of the decoder's last state
+    with a projection of the encoder's states, not the attention that makes the context vector; marks are never copied;
+    the mixture is taken in log space; there is no coverage loss, no-repeat n-grams take its place in generation.
+
+    In training, the log-likelihood of a target needs neither the mixture over the whole vocabulary nor a scatter: the
+    places of the source that hold the target are enough.
+
+    Args:
+        copy_source: whether pieces of the source can be copied.
+        label_smoothing: in training, the share of the target's log-likelihood replaced by the mean over the vocabulary's
+            log-probabilities.
+    """
+
+    def __init__(self, copy_source: bool, label_smoothing: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.copy_source = copy_source
+        self.label_smoothing = label_smoothing
+
+    def build(self, logits_shape, hidden_shape=None, states_shape=None, source_shape=None, targets_shape=None):
+        if not self.copy_source:
+            return
+        width = hidden_shape[-1]
+        self.copy_query = keras.layers.Dense(width, name="copy_query", dtype=self.dtype_policy)
+        self.copy_key = keras.layers.Dense(width, name="copy_key", dtype=self.dtype_policy)
+        self.gate = keras.layers.Dense(1, name="gate", dtype=self.dtype_policy)
+        self.copy_query.build(hidden_shape)
+        self.copy_key.build(states_shape)
+        self.gate.build(hidden_shape)
+
+    def call(self, logits, hidden, states, source, targets, training=None) -> KerasTensor:
+        """Returns float32 `[batch, length]`: the log-likelihood of each target, 0 at padding.
+
+        Args:
+            logits: over the vocabulary, `[batch, length, vocabulary]`.
+            hidden: of the decoder, `[batch, length, hidden]`.
+            states: of the encoder, `[batch, source_length, hidden]`.
+            source: ids of the source, int32 `[batch, source_length]`.
+            targets: ids that should follow, int32 `[batch, length]`.
+            training: whether labels are smoothed.
+        """
+        logits = ops.cast(logits, "float32")
+        likelihood = -ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+        generated = likelihood
+        if self.copy_source:
+            scores = self.copy_scores(hidden, self.copy_key(states), source)
+            same = ops.equal(source[:, None, :], targets[:, :, None])
+            copied = ops.logsumexp(ops.where(same, scores, MASKED_SCORE), axis=-1) - ops.logsumexp(scores, axis=-1)
+            generate, copy = self._log_gate(hidden)
+            likelihood = ops.logaddexp(generate + likelihood, copy + copied)
+        if training and self.label_smoothing:
+            uniform = ops.mean(logits, axis=-1) - self._normaliser(logits, generated, targets)
+            likelihood = (1 - self.label_smoothing) * likelihood + self.label_smoothing * uniform
+        return ops.where(ops.equal(targets, PAD_ID), 0.0, likelihood)
+
+    def log_probabilities(self, logits, hidden, keys, source) -> KerasTensor:
+        """Returns float32 `[batch, vocabulary]`: the log-probability of every piece at one position.
+
+        Args:
+            logits: over the vocabulary, `[batch, 1, vocabulary]`.
+            hidden: of the decoder, `[batch, 1, hidden]`.
+            keys: `copy_key` of the encoder's states, `[batch, source_length, hidden]`; None without copying.
+            source: ids of the source, int32 `[batch, source_length]`.
+        """
+        generated = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)[:, 0]
+        if not self.copy_source:
+            return generated
+        weights = ops.softmax(self.copy_scores(hidden, keys, source)[:, 0], axis=-1)
+        rows, vocabulary = ops.shape(generated)[0], ops.shape(generated)[1]
+        flat = ops.reshape(source + ops.arange(rows, dtype="int32")[:, None] * vocabulary, (-1,))
+        copied = ops.segment_sum(ops.reshape(weights, (-1,)), flat, num_segments=rows * vocabulary)
+        generate, copy = self._log_gate(hidden)
+        copied = ops.log(ops.reshape(copied, (rows, vocabulary)) + 1e-30)
+        return ops.logaddexp(generate + generated, copy + copied)
+
+    def copy_scores(self, hidden, keys, source) -> KerasTensor:
+        """Returns float32 `[batch, length, source_length]`: unnormalised, marks and padding masked."""
+        query = self.copy_query(hidden) * ops.cast(ops.shape(hidden)[-1], self.compute_dtype) ** -0.5
+        scores = ops.cast(ops.matmul(query, ops.transpose(keys, (0, 2, 1))), "float32")
+        return ops.where(ops.greater_equal(source, SPECIAL_IDS)[:, None, :], scores, MASKED_SCORE)
+
+    def _log_gate(self, hidden):
+        gate = ops.cast(self.gate(hidden)[..., 0], "float32")
+        return ops.log_sigmoid(gate), ops.log_sigmoid(-gate)
+
+    @staticmethod
+    def _normaliser(logits, likelihood, targets):
+        """The log of the softmax's denominator, of what the fused cross-entropy has computed already."""
+        target_logits = ops.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+        return target_logits - likelihood
+
+    def get_config(self):
+        config = {"copy_source": self.copy_source, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **config}

@@ -1,0 +1,34 @@
+"""One label out of a fixed set."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from tfmtl.registry import KINDS
+from tfmtl.tasks.task import Task
+
+
+@KINDS.register("classification")
+class Classification(Task):
+    """One label out of a fixed set, of a text or of a pair of texts.
+
+    Attributes:
+        label: the field that holds the label.
+        labels: the label set, in the order of the probabilities; inferred from train where absent.
+        label_smoothing: the share of the target probability spread over all classes.
+        class_weights: `balanced` weighs each class by the inverse of its share of train, normalised to a mean of one
+            over the rows of train; or a weight for each label.
+    """
+
+    kind: ClassVar[str] = "classification"
+    kind_metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "matthews")
+
+    label: str = "label"
+    labels: tuple[str, ...] | None = None
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    primary: str = "accuracy"
+
+    @property
+    def target(self) -> str:
+        return self.label

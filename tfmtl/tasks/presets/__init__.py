@@ -1,0 +1,1 @@
+"""Ready tasks with their sources, one file a dataset."""

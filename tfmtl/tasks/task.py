@@ -1,0 +1,58 @@
+"""What every task has, whatever its kind."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from tfmtl.registry import Options
+
+
+class Task(Options):
+    """One question about a text.
+
+    A kind is a subclass in `tasks/kinds/`, registered under its name; each has `target`, the field that holds the answer.
+
+    Attributes:
+        name: the task's name; also its layer's and its output's.
+        source: the name of the source whose rows ask and answer it.
+        text: the field that is read.
+        text_pair: the second field of a pair task.
+        metrics: metrics reported beside those that every task of the kind has.
+        primary: the metric that chooses the best checkpoint.
+    """
+
+    kind: ClassVar[str]
+    kind_metrics: ClassVar[tuple[str, ...]]
+
+    name: str = ""
+    source: str
+    text: str = "text"
+    text_pair: str | None = None
+    metrics: tuple[str, ...] = ()
+    primary: str = ""
+
+    @property
+    def all_metrics(self) -> tuple[str, ...]:
+        """The kind's metrics, then the task's own, then the primary one, each once."""
+        return tuple(dict.fromkeys([*self.kind_metrics, *self.metrics, self.primary]))
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The task as it stands in a resolved configuration."""
+        return {"kind": self.kind, **self.model_dump(mode="json", exclude={"name"}, exclude_none=True)}
+
+
+RESERVED_NAMES = frozenset({"embedding", "encoder", "decoder", "tokens", "text", "text_pair", "loss"})
+"""Names that layers, inputs and logs of the model have themselves."""
+
+
+class TaskName(Options):
+    """A name that can be a layer, an output, a signature and a log key at once."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name in RESERVED_NAMES | {"serving_default", "classify", "summarize"} or name.endswith("_bytes"):
+            raise ValueError("this name is taken by the model itself; choose another")
+        return name

@@ -1,0 +1,103 @@
+"""One update: losses of all tasks with global denominators, their weighted sum, clipping after the reduction."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from tfmtl.training.losses import LossTerms
+
+
+class Update:
+    """Makes one step of a batch.
+
+    A task's loss is the sum over its labelled rows (pieces, for a summary) divided by their count, both over all replicas;
+    a task that is absent from a batch has a loss of zero and no gradient. Gradients are summed over replicas, then clipped
+    by their global norm, then applied: one replica and several make the same step of the same global batch.
+
+    Args:
+        terms: each task's loss, by name.
+        weights: of the tasks, in the same order.
+        clip_norm: the largest global norm of the gradient; 0 turns it off.
+
+    Attributes:
+        weights: float32 variable `[tasks]`.
+        losses, counts: of the last update, float32 variables `[tasks]`, over all replicas.
+        gradient_norm: of the last update before clipping, float32 variable.
+    """
+
+    def __init__(self, terms: Mapping[str, LossTerms], weights: Sequence[float], clip_norm: float):
+        self.tasks = list(terms)
+        self._terms = dict(terms)
+        self._clip_norm = clip_norm
+        self.weights = _state(weights, "task_weights")
+        self.losses = _state([0.0] * len(weights), "task_losses")
+        self.counts = _state([0.0] * len(weights), "task_counts")
+        self.gradient_norm = _state(0.0, "gradient_norm")
+        self.trackers = [keras.metrics.Mean(name="loss")]
+        self.trackers += [keras.metrics.Mean(name=f"{task}_loss") for task in self.tasks]
+
+    def train(self, model: keras.Model, data) -> dict[str, tf.Tensor]:
+        """Trains on one replica's part of a batch; returns the running means of the losses."""
+        inputs, targets = data
+        with tf.GradientTape() as tape:
+            shares, counts = self._shares(targets, model(inputs, training=True))
+            loss = tf.reduce_sum(shares * self.weights.value)
+            scaled = model.optimizer.scale_loss(loss)
+        variables = model.trainable_variables
+        gradients = _all_sum([_dense(g, v) for g, v in zip(tape.gradient(scaled, variables), variables, strict=True)])
+        losses = _all_sum(shares)
+        gradients = self._clip(gradients, model.optimizer)
+        # The optimizer sums over replicas as well, what is here the same on all of them.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        model.optimizer.apply([gradient / replicas for gradient in gradients], variables)
+        self.losses.assign(losses)
+        self.counts.assign(counts)
+        return self._track(losses, counts)
+
+    def test(self, model: keras.Model, data) -> dict[str, tf.Tensor]:
+        """Measures the losses of one replica's part of a batch; returns their running means."""
+        inputs, targets = data
+        shares, counts = self._shares(targets, model(inputs, training=False))
+        return self._track(_all_sum(shares), counts)
+
+    def task_losses(self, model: keras.Model, data, training: bool = False) -> tf.Tensor:
+        """Returns each task's loss on a batch, float32 `[tasks]`."""
+        inputs, targets = data
+        return _all_sum(self._shares(targets, model(inputs, training=training))[0])
+
+    def _shares(self, targets, outputs) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns this replica's share of each task's loss, and the global counts, float32 `[tasks]` both."""
+        sums, counts = zip(*(self._terms[task](targets[task], outputs[task]) for task in self.tasks), strict=True)
+        counts = _all_sum(tf.stack(counts))
+        return tf.stack(sums) / tf.maximum(counts, 1.0), counts
+
+    def _clip(self, gradients: list[tf.Tensor], optimizer) -> list[tf.Tensor]:
+        scale = optimizer.scale_loss(1.0)
+        norm = tf.linalg.global_norm(gradients) / scale
+        self.gradient_norm.assign(norm)
+        if not self._clip_norm:
+            return gradients
+        factor = tf.minimum(1.0, self._clip_norm / tf.maximum(norm, 1e-12))
+        return [gradient * factor for gradient in gradients]
+
+    def _track(self, losses: tf.Tensor, counts: tf.Tensor) -> dict[str, tf.Tensor]:
+        total, *of_tasks = self.trackers
+        total.update_state(tf.reduce_sum(losses * self.weights.value))
+        for index, tracker in enumerate(of_tasks):
+            tracker.update_state(losses[index], sample_weight=counts[index])
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+
+def _state(value, name: str) -> keras.Variable:
+    return keras.Variable(value, trainable=False, dtype="float32", name=name, aggregation="only_first_replica")
+
+
+def _all_sum(value):
+    """Sums tensors over all replicas."""
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _dense(gradient, variable) -> tf.Tensor:
+    """A dense gradient: repeated ids of an embedding's are summed; one that does not exist is zero."""
+    return tf.zeros(variable.shape, variable.dtype) if gradient is None else tf.convert_to_tensor(gradient)
