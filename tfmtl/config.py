@@ -250,13 +250,15 @@ def _override(values: Mapping, setting: str) -> dict:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"--set {setting}: the value is not YAML: {' '.join(str(error).split())}") from None
-    head, *rest = key.split(".")
-    values = dict(values)
+    return _replaced(values, key.split("."), value, setting)
+
+
+def _replaced(values: Mapping, keys: list[str], value: Any, setting: str) -> dict:
+    """Returns a copy of nested `values` in which the path `keys` holds `value`."""
+    head, *rest = keys
     if rest:
-        inner = values.get(head)
-        if inner is not None and not isinstance(inner, Mapping):
+        inner = values.get(head) or {}
+        if not isinstance(inner, Mapping):
             raise ConfigurationError(f"--set {setting}: '{head}' holds a value, not keys")
-        values[head] = _override(inner or {}, f"{'.'.join(rest)}={text}")
-    else:
-        values[head] = value
-    return values
+        value = _replaced(inner, rest, value, setting)
+    return {**values, head: value}

@@ -67,7 +67,7 @@ class Registry:
     def get(self, name: str) -> Entry:
         """Returns the entry `name`, or raises `ConfigurationError` with the nearest known name."""
         self._load()
-        if name not in self._entries:
+        if not isinstance(name, str) or name not in self._entries:
             raise ConfigurationError(f"unknown {self.noun} '{name}'; {nearest(name, self._entries)}")
         return self._entries[name]
 

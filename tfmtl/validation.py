@@ -27,7 +27,8 @@ def validate(options: type[Options], values: Any, place: str) -> Any:
 
 def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> str:
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    # A union's branches stand in the location beside the keys; they are the types' names, which no key of ours has.
+    path = [str(part) for part in first["loc"] if str(part) not in _BRANCHES and "[" not in str(part)]
     where = ".".join(filter(None, [place, *path]))
     if first["type"] == "extra_forbidden":
         parent = ".".join(filter(None, [place, *path[:-1]])) or "configuration"
@@ -39,12 +40,15 @@ def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> s
     return f"{where or 'configuration'}: {message[0].lower()}{message[1:]}{found}"
 
 
+_BRANCHES = {"bool", "int", "float", "str", "list", "dict", "tuple", "none"}
+
+
 def _keys(options: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         annotation = options.model_fields[part].annotation if part in options.model_fields else None
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             options = annotation
-    return list(options.model_fields)
+    return [field.alias or name for name, field in options.model_fields.items()]
 
 
 class Choice(BaseModel):

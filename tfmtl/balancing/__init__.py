@@ -1,0 +1,1 @@
+"""Balancing methods: how the losses of several tasks become one update."""

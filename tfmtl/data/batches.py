@@ -12,9 +12,9 @@ from tfmtl.data.tables import Table
 def batches(tables: Sequence[Table], plan: Plan, start: int = 0, stop: int | None = None) -> tf.data.Dataset:
     """Returns the batches of updates `start` to `stop`, for one device.
 
-    Elements are `(inputs, targets)`: inputs hold the ids of each slice, int32 `[rows, length]`, under the slice's name and
-    those of each summary under `summary_<task>`; targets hold each task's, `[rows]` of all slices with such rows one after
-    the other, or the summary's ids.
+    Elements are `(inputs, targets)`: inputs hold the ids of each slice, int32 `[rows, length]`, under the slice's name
+    and those of each summary under `summary_<task>`; targets hold each task's, `[rows]` of all slices with such rows one
+    after the other, or the summary's ids.
     """
     return _Gather(tables, plan).dataset(start, plan.updates if stop is None else stop, 1, range(1))
 

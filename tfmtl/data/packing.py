@@ -24,7 +24,7 @@ def pack_pair(first: tf.RaggedTensor, second: tf.RaggedTensor, max_length: int) 
 
 
 def pack_summary(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-    """Returns `start summary end`, int32 `[batch, None]`, of which the decoder reads and writes at most `max_length`."""
+    """Returns `start summary end`, int32 `[batch, None]`; the decoder reads, and writes, at most `max_length`."""
     return _marked(pieces[:, : max_length - 1])
 
 

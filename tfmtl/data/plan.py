@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfmtl.data.tables import Table
-from tfmtl.validation import Choice
+from tfmtl.data.tables import Table, is_present
 from tfmtl.registry import SCHEDULES
+from tfmtl.validation import Choice
 
 _POOL_BATCHES = 64
-"""Batches that are sorted by length together: enough for little padding, few enough for batches that mix all streams."""
+"""Batches that are sorted by length together: enough for little padding, few enough to mix all streams in each."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class Plan:
         return len(self.slices[0].rows)
 
 
+def tokens_read(tables: Sequence[Table], plan: Plan) -> np.ndarray:
+    """Returns the ids of texts that each update reads, padding left out, int64 `[updates]`."""
+    read = [_lengths(t.tokens.lengths)[part.rows].sum(axis=1) for t, part in zip(tables, plan.slices, strict=True)]
+    return np.sum(read, axis=0)
+
+
 def bucket_length(lengths: np.ndarray) -> np.ndarray:
     """Returns the lengths rounded up to one of few, at most a sixteenth (and below 32, two) longer.
 
@@ -61,7 +67,8 @@ def plan_training(
 ) -> Plan:
     """Plans every batch of a training.
 
-    An epoch draws as many rows as all streams have, from each stream what the schedule says. A stream's rows are drawn in
+    An epoch draws as many rows as all streams have, from each stream what the schedule says. A stream's rows are drawn
+    in
     a random order without replacement; the next pass over it, in another order, begins where it is used up, in whatever
     epoch that is. Rows of like length are put into the same batch.
 
@@ -70,7 +77,7 @@ def plan_training(
         mixing: a schedule of `SCHEDULES` and its options.
         epochs: of the training.
         batch_size: rows of a batch, over all slices and replicas.
-        replicas: each slice has a multiple of so many rows in a batch.
+        replicas: each slice has a multiple of so many rows in a batch, rows of padding included.
         seed: of all random orders.
     """
     streams = sorted({name for table in tables for name in table.streams})
@@ -90,12 +97,12 @@ def plan_training(
     slices = []
     for k, table in enumerate(tables):
         most = max(len(of_epoch[k]) for of_epoch in epoch_rows)
-        in_batch = max(1, -(-most // (updates * replicas))) * replicas
+        in_batch = max(1, -(-most // updates))
         batches = [
             _batch(table, of_epoch[k], updates, in_batch, np.random.default_rng((seed, 1, epoch, k)))
             for epoch, of_epoch in enumerate(epoch_rows)
         ]
-        slices.append(_padded(table, np.concatenate(batches)))
+        slices.append(_padded(table, np.concatenate(batches), replicas))
     return Plan(tuple(slices), updates)
 
 
@@ -106,14 +113,26 @@ def plan_pass(tables: Sequence[Table], batch_size: int, replicas: int = 1) -> Pl
     slices = []
     for table in tables:
         count = len(table.tokens.lengths)
-        in_batch = max(1, -(-count // (updates * replicas))) * replicas
-        slices.append(_padded(table, _batch(table, np.arange(count), updates, in_batch, None)))
+        in_batch = max(1, -(-count // updates))
+        slices.append(_padded(table, _batch(table, np.arange(count), updates, in_batch, None), replicas))
     return Plan(tuple(slices), updates)
+
+
+def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
+    """Returns, for each task, the share of each update's rows that have a target of it, float32 `[updates]`."""
+    rows: dict[str, np.ndarray] = {}
+    for table, part in zip(tables, plan.slices, strict=True):
+        present = {name: is_present(column) for name, column in table.targets.items()}
+        present |= {name: pieces.lengths > 0 for name, pieces in table.summaries.items()}
+        for name, flags in present.items():
+            rows[name] = rows.get(name, 0) + np.append(flags, False)[part.rows].sum(axis=1)
+    total = np.maximum(sum((part.rows >= 0).sum(axis=1) for part in plan.slices), 1)
+    return {name: (count / total).astype(np.float32) for name, count in rows.items()}
 
 
 def padding_share(tables: Sequence[Table], plan: Plan) -> float:
     """Returns the share of encoder positions that are padding, over the whole plan."""
-    read = sum(_lengths(table.tokens.lengths)[part.rows].sum() for table, part in zip(tables, plan.slices, strict=True))
+    read = tokens_read(tables, plan).sum()
     room = sum(part.rows.shape[1] * part.length.sum(dtype=np.int64) for part in plan.slices)
     return float(1.0 - read / room)
 
@@ -143,7 +162,7 @@ def _draw(rows: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np
 def _batch(
     table: Table, rows: np.ndarray, updates: int, in_batch: int, generator: np.random.Generator | None
 ) -> np.ndarray:
-    """Cuts rows into batches of like length, int32 `[updates, in_batch]`; in random order where there is a generator."""
+    """Cuts rows into batches of like length, int32 `[updates, in_batch]`; shuffled where there is a generator."""
     rows = np.concatenate([rows, np.full(updates * in_batch - len(rows), -1, np.int64)])
     if generator is not None:
         rows = generator.permutation(rows)
@@ -155,7 +174,10 @@ def _batch(
     return batches if generator is None else batches[generator.permutation(updates)]
 
 
-def _padded(table: Table, rows: np.ndarray) -> SlicePlan:
+def _padded(table: Table, rows: np.ndarray, replicas: int) -> SlicePlan:
+    """Adds rows of padding up to a multiple of the replicas: the real rows of a batch do not depend on their number."""
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % replicas)), constant_values=-1)
+
     def longest(pieces):
         # No batch is longer than the longest row: positions beyond it may not exist in the model.
         most = max(pieces.lengths.max(initial=0), 2)

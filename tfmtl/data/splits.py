@@ -55,7 +55,7 @@ def _cut(train: Rows, name: str, missing: Sequence[str], seed: int) -> dict[str,
     for position, split in enumerate(missing):
         parts[split] = train.take(np.sort(order[position * size : (position + 1) * size]).tolist())
     parts["train"] = train.take(np.sort(order[len(missing) * size :]).tolist())
-    absent = " and no ".join(missing)
-    message = "source '%s' has no %s: %d of its %d rows of train are cut off for each, by seed %d"
-    _logger.info(message, name, absent, size, len(train), seed)
+    absent, each = " and no ".join(missing), "each" if len(missing) > 1 else "it"
+    message = "source '%s' has no %s: %d of its %d rows of train are cut off for %s, chosen by seed %d"
+    _logger.info(message, name, absent, size, len(train), each, seed)
     return parts

@@ -111,7 +111,7 @@ def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_te
         field = next(field for field, values in texts.items() if is_absent(values[row]))
         if empty_text == "error":
             raise DataError(f"{rows.place(row)}: '{field}' is empty; 'empty_text: skip' leaves such rows out")
-        _logger.info("%s: '%s' is empty; %d such rows are left out", rows.place(row), field, (~filled).sum())
+        _logger.info("%s: '%s' is empty; rows left out for this: %d", rows.place(row), field, (~filled).sum())
     targets = {task.name: encode_targets(task, rows.columns[task.target], rows.place) for task in tasks}
     examples = Examples(texts[tasks[0].text], texts.get(tasks[0].text_pair), targets).take(np.flatnonzero(filled))
     for task in tasks:

@@ -49,7 +49,7 @@ _NO_ROWS = Pieces(np.zeros(0, np.int32), np.zeros(1, np.int64))
 
 @dataclass(frozen=True)
 class Slice:
-    """The part of each batch whose rows have the same summaries, so that a decoder runs only on rows that it learns from.
+    """The part of each batch whose rows have the same summaries: a decoder runs only on rows that it learns from.
 
     Attributes:
         tokens: the name of the model's input.
@@ -84,6 +84,11 @@ class Table:
 def absent(kind: str, rows: int) -> np.ndarray:
     """Returns targets `[rows]` that say that there is none: -1 for labels, NaN for scores."""
     return np.full(rows, -1, np.int32) if kind == "classification" else np.full(rows, np.nan, np.float32)
+
+
+def is_present(targets: np.ndarray) -> np.ndarray:
+    """Returns bool `[rows]`: which targets of a head are there."""
+    return targets >= 0 if np.issubdtype(targets.dtype, np.integer) else np.isfinite(targets)
 
 
 def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, max_length: int) -> Pieces:

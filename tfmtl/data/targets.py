@@ -16,6 +16,8 @@ from tfmtl.tasks.task import Task
 
 Place = Callable[[int], str]
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 @singledispatch
 def encode_targets(task: Task, values: Sequence[Any], place: Place) -> np.ndarray:
@@ -50,11 +52,14 @@ def _(task: Classification, values: Sequence[Any], place: Place) -> np.ndarray:
 
 @encode_targets.register
 def _(task: Regression, values: Sequence[Any], place: Place) -> np.ndarray:
-    targets = np.empty(len(values), np.float32)
+    targets = np.full(len(values), np.nan, np.float32)
     for row, value in enumerate(values):
-        targets[row] = math.nan if is_absent(value) else _number(value)
-        if np.isinf(targets[row]) or (np.isnan(targets[row]) and not is_absent(value)):
+        if is_absent(value):
+            continue
+        number = _number(value)
+        if not abs(number) <= _LARGEST:
             raise DataError(f"{place(row)}: '{task.target}' of task '{task.name}' is no finite number: {value!r}")
+        targets[row] = number
     return targets
 
 

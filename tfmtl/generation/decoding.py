@@ -34,9 +34,7 @@ def write_summaries(
         context["copy_keys"] = head.copy_key(states)
 
     def step(pieces, position, cache, context):
-        hidden, cache = decoder.step(
-            embedding(pieces[:, None]), position, cache, context["source"], context["tokens"]
-        )
+        hidden, cache = decoder.step(embedding(pieces[:, None]), position, cache, context["source"], context["tokens"])
         logits = embedding(hidden, reverse=True)
         return head.log_probabilities(logits, hidden, context.get("copy_keys"), context["tokens"]), cache
 

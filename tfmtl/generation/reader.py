@@ -1,4 +1,4 @@
-"""Answers every question about a batch of texts from one reading of it: what evaluation, prediction and serving share."""
+"""Answers all questions about texts from one reading of them: what evaluation, prediction and serving share."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ from tfmtl.tasks.task import Task
 class Reader:
     """A trained model with its tokenizer; every method is graph code.
 
-    Args:
+    Attributes:
         model: of `tfmtl.models.builder`, or loaded.
         tasks: with their label sets.
         tokenizer: of `tfmtl.data.tokenizers`.
@@ -34,8 +34,8 @@ class Reader:
         self.model = model
         self.tasks = dict(tasks)
         self.tokenizer = tokenizer
-        self._max_length = max_length
-        self._generation = generation
+        self.max_length = max_length
+        self.generation = generation
 
     def read(self, names: Iterable[str], text: tf.Tensor, text_pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Answers the tasks `names` about texts; tasks that read pairs get the pairs, the others the first texts.
@@ -62,9 +62,9 @@ class Reader:
         """Returns ids int32 `[batch, length]`, padded to the longest row, of texts string `[batch]` or of pairs."""
         pieces = self.tokenizer.tokenize(text)
         if text_pair is None:
-            packed = pack_text(pieces, self._max_length)
+            packed = pack_text(pieces, self.max_length)
         else:
-            packed = pack_pair(pieces, self.tokenizer.tokenize(text_pair), self._max_length)
+            packed = pack_pair(pieces, self.tokenizer.tokenize(text_pair), self.max_length)
         return packed.to_tensor(PAD_ID)
 
     def answer(self, names: Iterable[str], tokens: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -83,7 +83,7 @@ class Reader:
         return self.model.get_layer(name)(states, tokens)
 
     def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        sequences = write_summaries(self.model, name, states, tokens, self._generation)
+        sequences = write_summaries(self.model, name, states, tokens, self.generation)
         return self.tokenizer.detokenize(sequences.tokens)
 
 

@@ -1,0 +1,1 @@
+"""What learns: trunk, heads, decoders."""

@@ -27,10 +27,11 @@ def build_model(
 ) -> MultiTaskModel:
     """Builds the model that a split's slices feed.
 
-    Inputs are a slice's ids, int32 `[batch, length]`, and `summary_<task>`, int32 `[batch, summary length]`, its start and
-    end marks included. Outputs, under the tasks' names: logits `[rows, classes]`, scores `[rows]`, and the log-likelihood
-    of each piece of the summary `[batch, summary length - 1]`; all float32. A head whose task has rows in several slices
-    answers for all of them, in the slices' order.
+    Inputs are a slice's ids, int32 `[batch, length]`, and `summary_<task>`, int32 `[batch, summary length]`, its start
+    and end marks included. Outputs, under the tasks' names: logits `[rows, classes]`, scores `[rows]`, and the
+    log-likelihood
+    of each piece of the summary `[batch, summary length - 1]`; all float32. A head whose task has rows in several
+    slices answers for all of them, in the slices' order.
 
     Args:
         options: of the network.
@@ -68,9 +69,7 @@ class _Builder:
             name="embedding",
             dtype=precision,
         )
-        self._encoder = ENCODERS.get(options.encoder.name).build(
-            self._encoder_options, name="encoder", dtype=precision
-        )
+        self._encoder = ENCODERS.get(options.encoder.name).build(self._encoder_options, name="encoder", dtype=precision)
         self._sharing = SHARING.get(options.sharing.name).build(options.sharing.options)
         self._heads = {name: HEADS[task.kind](name, task, options, tables, precision) for name, task in tasks.items()}
         self._decoders = {

@@ -27,8 +27,8 @@ class AttentionPooling(keras.layers.Layer):
 class PooledHead(keras.layers.Layer):
     """An output layer on pooled states.
 
-    A pair is pooled text by text and compared as `[u; v; |u - v|; u * v]` (Mou et al. 2016; the GLUE baselines of Wang et
-    al. 2018): states that have seen both texts carry what attention found, the comparison what it did not.
+    A pair is pooled text by text and compared as `[u; v; |u - v|; u * v]` (Mou et al. 2016; the GLUE baselines of Wang
+    et al. 2018): states that have seen both texts carry what attention found, the comparison what it did not.
 
     Args:
         pair: whether the task reads two texts.

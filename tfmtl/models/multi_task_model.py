@@ -8,12 +8,13 @@ import tensorflow as tf
 class MultiTaskModel(keras.Model):
     """A functional model with dict inputs and outputs, keyed by task.
 
-    `compile` takes an `update`, which knows losses, weights and clipping; see `tfmtl.training.update.Update`. The rest of
-    `fit`, `evaluate` and saving is Keras' own.
+    `compile` takes an `update`, which knows losses, weights and clipping; see `tfmtl.training.update.Update`. The rest
+    of `fit`, `evaluate` and saving is Keras' own.
 
-    Two methods of Keras stand in the way of `MultiWorkerMirroredStrategy` (keras#20585): `_maybe_symbolic_build` reduces a
-    nested batch over workers, and logs are reduced along an axis that scalars lack. Here the first is not needed, because
-    a functional model is built already; for the second, logs have rank one where workers are several.
+    Two methods of Keras stand in the way of `MultiWorkerMirroredStrategy` (keras#20585): `_maybe_symbolic_build`
+    reduces a
+    nested batch over workers, and logs are reduced along an axis that scalars lack. Here the first is not needed,
+    because a functional model is built already; for the second, logs have rank one where workers are several.
     """
 
     update = None

@@ -13,7 +13,8 @@ class SummaryHead(keras.layers.Layer):
 
     `P(w) = p_gen softmax(logits)[w] + (1 - p_gen) sum_i a_i [source_i = w]`.
 
-    Differences from the paper: the copy attention `a` is one of its own, a scaled dot product of the decoder's last state
+    Differences from the paper: the copy attention `a` is one of its own, a scaled dot product of the decoder's last
+        state
     with a projection of the encoder's states, not the attention that makes the context vector; marks are never copied;
     the mixture is taken in log space; there is no coverage loss, no-repeat n-grams take its place in generation.
 
@@ -22,8 +23,8 @@ class SummaryHead(keras.layers.Layer):
 
     Args:
         copy_source: whether pieces of the source can be copied.
-        label_smoothing: in training, the share of the target's log-likelihood replaced by the mean over the vocabulary's
-            log-probabilities.
+        label_smoothing: in training, the share of the target's log-likelihood replaced by the mean over the
+            vocabulary's log-probabilities.
     """
 
     def __init__(self, copy_source: bool, label_smoothing: float = 0.0, **kwargs):

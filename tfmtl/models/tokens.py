@@ -1,7 +1,7 @@
 """What a row of piece ids says about itself: where it is padding, which text of a pair a piece belongs to.
 
-A row is `start text end` or `start text end text_pair end`, then padding; the ids are the tokenizer's. Deriving mask and
-segments from the ids keeps the model's input one tensor a slice.
+A row is `start text end` or `start text end text_pair end`, then padding; the ids are the tokenizer's. Deriving mask
+and segments from the ids keeps the model's input one tensor a slice.
 """
 
 from keras import KerasTensor, ops

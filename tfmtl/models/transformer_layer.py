@@ -114,7 +114,8 @@ class DecoderLayer(EncoderLayer):
         Args:
             states: `[batch, 1, hidden]`.
             position: int32 scalar.
-            cache: keys `[batch, heads, size, length]` and values `[batch, heads, length, size]` of the positions before.
+            cache: keys `[batch, heads, size, length]` and values `[batch, heads, length, size]` of the positions
+                before.
             source: keys and values of the source, of `Attention.keys_and_values`.
             source_mask: bool `[batch, 1, 1, source_length]`.
 

@@ -1,0 +1,1 @@
+"""From a run to an export, and to predictions."""

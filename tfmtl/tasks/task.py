@@ -10,7 +10,8 @@ from tfmtl.registry import Options
 class Task(Options):
     """One question about a text.
 
-    A kind is a subclass in `tasks/kinds/`, registered under its name; each has `target`, the field that holds the answer.
+    A kind is a subclass in `tasks/kinds/`, registered under its name; each has `target`, the field that holds the
+    answer.
 
     Attributes:
         name: the task's name; also its layer's and its output's.
@@ -41,8 +42,13 @@ class Task(Options):
         return {"kind": self.kind, **self.model_dump(mode="json", exclude={"name"}, exclude_none=True)}
 
 
-RESERVED_NAMES = frozenset({"embedding", "encoder", "decoder", "tokens", "text", "text_pair", "loss"})
-"""Names that layers, inputs and logs of the model have themselves."""
+RESERVED_NAMES = frozenset(
+    {"embedding", "encoder", "tokens", "text", "text_pair", "loss", "val", "serving_default", "classify", "summarize"}
+)
+"""Names that layers, inputs, logs and signatures of the model have themselves."""
+
+_RESERVED_STARTS = ("val_", "tokens_", "summary_")
+_RESERVED_ENDS = ("_bytes", "_decoder", "_rows")
 
 
 class TaskName(Options):
@@ -53,6 +59,6 @@ class TaskName(Options):
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, name: str) -> str:
-        if name in RESERVED_NAMES | {"serving_default", "classify", "summarize"} or name.endswith("_bytes"):
+        if name in RESERVED_NAMES or name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS):
             raise ValueError("this name is taken by the model itself; choose another")
         return name

@@ -1,7 +1,7 @@
 """The loss of a task as a sum over its labelled rows and the count that it is to be divided by.
 
-Sum and count stay apart so that the count can be taken over all replicas: Keras' own masking divides by the batch size, so
-that a task's weight would follow its share of the batch.
+Sum and count stay apart so that the count can be taken over all replicas: Keras' own masking divides by the batch
+size, so that a task's weight would follow its share of the batch.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def regression_terms(task: Task, class_counts: np.ndarray) -> LossTerms:
 
 
 def summarization_terms(task: Task, class_counts: np.ndarray) -> LossTerms:
-    """Negative log-likelihood `[rows, length - 1]` of the pieces of summaries int32 `[rows, length]`; the count is pieces."""
+    """Negative log-likelihood `[rows, length - 1]` of summaries int32 `[rows, length]`; the count is pieces."""
 
     def terms(summary, likelihood):
         return _sum(-likelihood, summary[:, 1:] != PAD_ID)

@@ -11,8 +11,10 @@ from tfmtl.training.losses import LossTerms
 class Update:
     """Makes one step of a batch.
 
-    A task's loss is the sum over its labelled rows (pieces, for a summary) divided by their count, both over all replicas;
-    a task that is absent from a batch has a loss of zero and no gradient. Gradients are summed over replicas, then clipped
+    A task's loss is the sum over its labelled rows (pieces, for a summary) divided by their count, both over all
+    replicas;
+    a task that is absent from a batch has a loss of zero and no gradient. Gradients are summed over replicas, then
+    clipped
     by their global norm, then applied: one replica and several make the same step of the same global batch.
 
     Args:

@@ -1,0 +1,1 @@
+"""Mixing schedules: how often rows are drawn from each stream."""

@@ -66,12 +66,10 @@ class TfdsSource:
             with _quiet():
                 dataset = self._builder.as_dataset(split=expression, decoders=decoders)
         except (ValueError, AssertionError) as error:
-            raise DataError(f"{self.options.name}: {_first_line(error)}") from None
+            raise DataError(f"{self.options.name}, split '{expression}': {_first_line(error)}") from None
         for batch in dataset.ragged_batch(_BATCH):
             for field, values in columns.items():
                 values.extend(map(converters[field], _as_list(batch[field])))
-        if not columns or not next(iter(columns.values())):
-            raise DataError(f"{self.options.name}: the split '{expression}' has no rows")
         return Rows(columns, lambda row: f"{self.options.name}, split '{expression}', row {row + 1}")
 
     @cached_property

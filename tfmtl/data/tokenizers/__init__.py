@@ -1,0 +1,1 @@
+"""Tokenizers: text to pieces and back, in graph."""

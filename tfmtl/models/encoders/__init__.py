@@ -1,0 +1,1 @@
+"""Encoders: the trunk that all tasks share."""

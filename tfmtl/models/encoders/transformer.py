@@ -18,8 +18,8 @@ class TransformerOptions(Options):
         heads: attention heads; the width must be a multiple of it.
         feedforward: the inner width of the feed-forward networks.
         dropout: of the embeddings and after each sublayer.
-        token_dropout: the share of pieces whose whole embedding is zeroed in training (Iyyer et al. 2015, word dropout);
-            the summary head still sees them.
+        token_dropout: the share of pieces whose whole embedding is zeroed in training (Iyyer et al. 2015, word
+            dropout); the summary head still sees them.
         activation: of the feed-forward networks.
         max_length: the most pieces of a row, its marks included; what is longer is cut.
     """
@@ -45,8 +45,8 @@ class TransformerOptions(Options):
 class TransformerEncoder(keras.layers.Layer):
     """Pre-norm Transformer encoder over pieces, positions and segments (Vaswani et al. 2017; Xiong et al. 2020).
 
-    Embeddings have a variance of 1/hidden, so that the tied output projection starts with logits of variance one, and are
-    scaled by the square root of hidden on the way in (Vaswani et al. 2017, section 3.4).
+    Embeddings have a variance of 1/hidden, so that the tied output projection starts with logits of variance one, and
+    are scaled by the square root of hidden on the way in (Vaswani et al. 2017, section 3.4).
 
     Args:
         options: the options, or a mapping of them.

@@ -1,8 +1,8 @@
 """One label out of a fixed set."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tfmtl.registry import KINDS
 from tfmtl.tasks.task import Task
@@ -28,6 +28,14 @@ class Classification(Task):
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     class_weights: Literal["balanced"] | dict[str, float] | None = None
     primary: str = "accuracy"
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _as_text(cls, labels: Any) -> Any:
+        """YAML reads `[0, 1]` as numbers and `[true, false]` as booleans; a label is what stands in the data."""
+        if not isinstance(labels, list | tuple):
+            return labels
+        return tuple(str(label).lower() if isinstance(label, bool) else str(label) for label in labels)
 
     @property
     def target(self) -> str:

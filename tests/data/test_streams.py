@@ -1,0 +1,198 @@
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfmtl.config import parse
+from tfmtl.data.streams import load_streams
+from tfmtl.errors import DataError
+
+ROWS = [
+    {"text": "first text", "pair": "one", "label": "b", "score": 1.5, "summary": "first"},
+    {"text": ["second", "text"], "pair": "two", "label": "a", "score": None, "summary": ["second", "2nd"]},
+    {"text": "third text", "pair": "three", "label": None, "score": 2, "summary": ""},
+    {"text": "fourth text", "pair": "four", "label": "", "score": None, "summary": None},
+]
+TOPIC = {"kind": "classification", "source": "s"}
+STARS = {"kind": "regression", "source": "s"}
+TLDR = {"kind": "summarization", "source": "s"}
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Makes an experiment on files of one source, from the rows of each split."""
+
+    def experiment(tasks, train=ROWS, validation=ROWS[:2], test=ROWS[:2], **options):
+        splits = {"train": train, "validation": validation, "test": test}
+        for split, rows in splits.items():
+            (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        paths = {split: f"{tmp_path}/{split}.jsonl" for split in splits}
+        return parse({"sources": {"s": {"format": "jsonl", **paths, **options}}, "tasks": tasks})
+
+    return experiment
+
+
+def message(experiment, **arguments):
+    with pytest.raises(DataError) as caught:
+        load_streams(experiment, **arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_tasks_that_read_the_same_text_share_a_stream_and_a_missing_target_is_absent(experiment):
+    streams, tasks = load_streams(experiment({"topic": TOPIC, "stars": STARS, "tldr": TLDR}))
+    (stream,) = streams
+    assert (stream.name, [task.name for task in stream.tasks]) == ("s", ["topic", "stars", "tldr"])
+    train = stream.splits["train"]
+    assert train.text.tolist() == ["first text", "second text", "third text"]
+    assert train.text_pair is None
+    assert train.targets["topic"].tolist() == [1, 0, -1]
+    np.testing.assert_array_equal(train.targets["stars"], np.float32([1.5, np.nan, 2]))
+    assert train.targets["tldr"].tolist() == [("first",), ("second", "2nd"), ()]
+    assert {name: values.dtype for name, values in train.targets.items()} == {
+        "topic": np.int32,
+        "stars": np.float32,
+        "tldr": object,
+    }
+    assert tasks["topic"].labels == ("a", "b")
+    assert list(tasks) == ["topic", "stars", "tldr"]
+
+
+def test_other_texts_of_a_source_are_other_streams(experiment):
+    tasks = {"stars": {**STARS, "text_pair": "pair"}, "topic": TOPIC, "other": {**TOPIC, "text": "pair"}, "tldr": TLDR}
+    streams, _ = load_streams(experiment(tasks))
+    assert [(stream.name, [task.name for task in stream.tasks]) for stream in streams] == [
+        ("s/text+pair", ["stars"]),
+        ("s/text", ["topic", "tldr"]),
+        ("s/pair", ["other"]),
+    ]
+    assert streams[0].splits["train"].text_pair.tolist() == ["one", "three"]
+
+
+def test_given_labels_keep_their_order(experiment):
+    (stream,), _ = load_streams(experiment({"topic": {**TOPIC, "labels": ["b", "a"]}}))
+    assert stream.splits["train"].targets["topic"].tolist() == [0, 1]
+
+
+def test_only_the_asked_splits_are_there_whatever_labels_need(experiment):
+    (stream,), tasks = load_streams(experiment({"topic": TOPIC}), splits=("test",))
+    assert list(stream.splits) == ["test"]
+    assert tasks["topic"].labels == ("a", "b")
+
+
+def test_a_missing_split_is_cut_from_train_alike_for_all_streams_of_a_source(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("text\ttitle\tlabel\n" + "".join(f"text {i}\ttitle {i}\t{i % 2}\n" for i in range(50)))
+    tasks = {"a": TOPIC, "b": {**TOPIC, "text": "title"}}
+    streams, _ = load_streams(parse({"sources": {"s": {"format": "tsv", "train": str(path)}}, "tasks": tasks}))
+    for split, size in {"train": 40, "validation": 5, "test": 5}.items():
+        texts, titles = (stream.splits[split].text.tolist() for stream in streams)
+        assert len(texts) == size
+        assert titles == [text.replace("text", "title") for text in texts]
+
+
+@pytest.mark.parametrize("empty", ["", " \n", None, []])
+def test_an_empty_text_is_an_error_or_is_skipped(experiment, tmp_path, caplog, empty):
+    train = [*ROWS, {"text": empty, "pair": "x", "label": "a"}]
+    expected = f"{tmp_path}/train.jsonl:5: 'text' is empty; 'empty_text: skip' leaves such rows out"
+    assert message(experiment({"topic": TOPIC}, train=train)) == expected
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        (stream,), _ = load_streams(experiment({"topic": TOPIC}, train=train, empty_text="skip"))
+    assert len(stream.splits["train"]) == 2
+    assert caplog.messages == [f"{tmp_path}/train.jsonl:5: 'text' is empty; rows left out for this: 1"]
+
+
+def test_a_pair_task_without_its_pair(experiment, tmp_path):
+    train = [ROWS[0], {**ROWS[1], "pair": None}]
+    pair_task = {"topic": {**TOPIC, "text_pair": "pair"}}
+    assert message(experiment(pair_task, train=train)).startswith(f"{tmp_path}/train.jsonl:2: 'pair' is empty; ")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "changes", "expected"),
+    [
+        ({"topic": {**TOPIC, "label": "labl"}}, {}, "train.jsonl: there is no column 'labl'; did you mean 'label'? "),
+        ({"topic": TOPIC}, {"train": []}, "train.jsonl: the file has no rows"),
+        (
+            {"topic": TOPIC},
+            {"validation": [{**ROWS[0], "label": "c"}]},
+            "validation.jsonl:1: task 'topic' has no label 'c'",
+        ),
+        (
+            {"topic": TOPIC},
+            {"test": [ROWS[0], {**ROWS[0], "label": "c"}]},
+            "test.jsonl:2: task 'topic' has no label 'c'",
+        ),
+        ({"topic": {**TOPIC, "labels": ["a", "c"]}}, {}, "train.jsonl:1: task 'topic' has no label 'b'; known: a, c"),
+        (
+            {"stars": STARS},
+            {"test": [{**ROWS[0], "score": "high"}]},
+            "test.jsonl:1: 'score' of task 'stars' is no finite",
+        ),
+        ({"tldr": TLDR}, {"train": [{"text": {"a": 1}, "summary": "x"}]}, "train.jsonl:1: 'text' is no text: {'a': 1}"),
+    ],
+)
+def test_data_that_cannot_be_used_is_one_line_with_its_place(experiment, tmp_path, tasks, changes, expected):
+    assert message(experiment(tasks, **changes)).startswith(f"{tmp_path}/{expected}")
+
+
+def test_a_file_that_is_not_there(experiment, tmp_path):
+    made = experiment({"topic": TOPIC})
+    (tmp_path / "test.jsonl").unlink()
+    assert message(made) == f"{tmp_path}/test.jsonl: there is no such file"
+
+
+def test_a_task_without_one_usable_row_in_train(experiment):
+    expected = "task 'tldr': no row of train of source 's' has a value in 'summary', so there is nothing to learn from"
+    assert message(experiment({"stars": STARS, "tldr": TLDR}, train=ROWS[2:])) == expected
+
+
+def test_a_classification_with_one_label(experiment):
+    expected = "task 'topic': a classification needs two labels or more, found in 'label': 'b'"
+    assert message(experiment({"topic": TOPIC}, train=ROWS[:1])) == expected
+
+
+def test_a_task_without_targets_in_test_is_said(experiment, caplog):
+    with caplog.at_level(logging.WARNING, "tfmtl"):
+        (stream,), _ = load_streams(experiment({"topic": TOPIC}, test=ROWS[3:]))
+    assert len(stream.splits["test"]) == 0
+    assert caplog.messages == [
+        "task 'topic': no row of test of source 's' has a value in 'label', so it is not measured there"
+    ]
+
+
+def test_an_unknown_split(experiment):
+    expected = "source 's': there is no split 'tset'; did you mean 'test'? (known: test, train, validation)"
+    assert message(experiment({"topic": TOPIC}), splits=("tset",)) == expected
+
+
+def test_rows_can_be_taken_by_mask(experiment):
+    (stream,), _ = load_streams(experiment({"topic": {**TOPIC, "text_pair": "pair"}}))
+    taken = stream.splits["train"].take(np.array([False, True]))
+    assert (taken.text.tolist(), taken.text_pair.tolist()) == (["second text"], ["two"])
+    assert taken.targets["topic"].tolist() == [0]
+
+
+ARXIV = Path("../shared/data/arxiv")
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not ARXIV.is_dir(), reason="the dataset is not here")
+def test_a_real_dataset_with_two_tasks():
+    splits = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
+    source = {"format": "tsv", **{split: str(ARXIV / name) for split, name in splits.items()}}
+    common = {"source": "arxiv", "text": "abstract"}
+    tasks = {
+        "subject": {"kind": "classification", **common},
+        "title": {"kind": "summarization", **common, "summary": "title"},
+    }
+    (stream,), filled = load_streams(parse({"sources": {"arxiv": source}, "tasks": tasks}))
+    assert {split: len(examples) for split, examples in stream.splits.items()} == {
+        "train": 24_000,
+        "validation": 2_400,
+        "test": 2_400,
+    }
+    assert len(filled["subject"].labels) == 8
+    assert np.bincount(stream.splits["test"].targets["subject"]).tolist() == [300] * 8

@@ -1,0 +1,199 @@
+import copy
+
+import pytest
+import yaml
+
+from tfmtl.config import load_experiment, parse
+from tfmtl.errors import ConfigurationError
+
+VALUES = {
+    "name": "arxiv",
+    "sources": {"papers": {"format": "tsv", "train": "train.tsv", "validation": ["a.tsv", "b*.tsv"]}},
+    "tasks": {
+        "subject": {"kind": "classification", "source": "papers", "text": "abstract", "labels": ["x", "y"]},
+        "title": {"kind": "summarization", "source": "papers", "text": "abstract", "summary": "title"},
+        "similar": {"kind": "regression", "source": "papers", "text": "a", "text_pair": "b"},
+        "sst2": {"preset": "glue/sst2", "source": {"data_dir": "prepared"}},
+    },
+    "model": {"decoder": {"layers": 1, "copy": False}},
+    "training": {"epochs": 3},
+}
+
+
+def changed(path, value):
+    values = copy.deepcopy(VALUES)
+    place = values
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    place[path[-1]] = value
+    return values
+
+
+def message(values):
+    with pytest.raises(ConfigurationError) as caught:
+        parse(values)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_defaults_fill_what_is_not_given():
+    experiment = parse(VALUES)
+    assert experiment.training.epochs == 3
+    assert experiment.training.batch_size == 32
+    assert experiment.tokenizer.name == "sentencepiece"
+    assert experiment.model.encoder.name == "transformer"
+    assert experiment.model.decoder.copy_source is False
+    assert experiment.balancing.name == "fixed"
+    assert experiment.mixing.name == "proportional"
+
+
+def test_tasks_are_typed_by_their_kind_and_know_their_names():
+    tasks = parse(VALUES).tasks
+    assert [(task.name, task.kind) for task in tasks.values()] == [
+        ("subject", "classification"),
+        ("title", "summarization"),
+        ("similar", "regression"),
+        ("sst2", "classification"),
+    ]
+
+
+def test_a_resolved_experiment_survives_yaml():
+    experiment = parse(VALUES)
+    assert parse(yaml.safe_load(experiment.to_yaml())) == experiment
+
+
+def test_a_preset_brings_its_source_and_takes_overrides():
+    experiment = parse(changed(["tasks", "sst2", "label_smoothing"], 0.1))
+    assert experiment.sources["glue/sst2"].options.data_dir == "prepared"
+    assert experiment.sources["glue/sst2"].options.test == "validation"
+    assert experiment.tasks["sst2"].source == "glue/sst2"
+    assert experiment.tasks["sst2"].label_smoothing == 0.1
+
+
+def test_a_preset_reads_another_source_by_name_or_by_format():
+    assert "glue/sst2" not in parse(changed(["tasks", "sst2", "source"], "papers")).sources
+    files = {"format": "jsonl", "train": "a.jsonl"}
+    experiment = parse(changed(["tasks", "sst2", "source"], files))
+    assert experiment.sources["glue/sst2"].name == "jsonl"
+    assert experiment.sources["glue/sst2"].options.train == ("a.jsonl",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (["trainig"], {}, "configuration: unknown key 'trainig'; did you mean 'training'? "),
+        (["training", "epoch"], 1, "training: unknown key 'epoch'; did you mean 'epochs'? "),
+        (["model", "encoder"], {"layer": 1}, "model.encoder: unknown key 'layer'; did you mean 'layers'? "),
+        (["tasks", "title", "sumary"], "x", "tasks.title: unknown key 'sumary'; did you mean 'summary'? "),
+        (["sources", "papers", "tran"], "x", "sources.papers: unknown key 'tran'; did you mean 'train'? "),
+        (
+            ["tasks", "title", "kind"],
+            "sumarization",
+            "tasks.title.kind: unknown task kind 'sumarization'; did you mean 'sum",
+        ),
+        (
+            ["tasks", "sst2", "preset"],
+            "glue/sst",
+            "tasks.sst2.preset: unknown task preset 'glue/sst'; did you mean 'glue/",
+        ),
+        (["tasks", "sst2", "source"], ["x"], "tasks.sst2.source: expected a name, or keys and values, found ['x']"),
+        (["tasks", "title", "source"], "paper", "tasks.title.source: unknown source 'paper'; did you mean 'papers'? "),
+        (
+            ["sources", "papers", "format"],
+            "tvs",
+            "sources.papers.format: unknown source format 'tvs'; did you mean 'tsv'",
+        ),
+        (["sources", "papers"], {"train": "x"}, "sources.papers: the key 'format' is required; known: csv, "),
+        (["sources", "papers"], {"format": "tsv"}, "sources.papers.train: this key is required"),
+        (["sources"], [1], "sources: expected names and their settings, found [1]"),
+        (["tasks", "new"], {"source": "papers"}, "tasks.new: one of the keys 'kind' and 'preset' is required; known: "),
+        (["tasks", "bad-name"], {"preset": "samsum"}, "tasks.bad-name.name: string should match pattern "),
+        (["tasks", "classify"], {"preset": "samsum"}, "tasks.classify.name: this name is taken by the model itself; "),
+        (["tasks"], {}, "tasks: "),
+        (["training", "epochs"], 0, "training.epochs: input should be greater than or equal to 1, found 0"),
+        (["training", "strategy"], "tpus", "training.strategy: input should be 'auto', "),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_its_place(path, value, expected):
+    assert message(changed(path, value)).startswith(expected)
+
+
+def test_two_tasks_cannot_read_one_preset_with_other_settings():
+    values = changed(["tasks", "again"], {"preset": "glue/sst2", "source": {"data_dir": "elsewhere"}})
+    assert message(values) == "tasks.again.source: another task reads the preset 'glue/sst2' with other settings"
+
+
+def leaves(values, path=()):
+    for key, value in values.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, key))
+
+
+@pytest.mark.parametrize("path", list(leaves(VALUES)), ids=".".join)
+def test_whatever_stands_at_a_key_is_understood_or_refused_in_one_line(path):
+    for value in [None, -1, 2.5, True, "", "text", float("nan")]:
+        try:
+            parse(changed(path, value))
+        except ConfigurationError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "my_experiment.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in VALUES.items() if key != "name"}))
+    return path
+
+
+def test_a_file_names_its_experiment(file):
+    assert load_experiment(file).name == "my_experiment"
+
+
+def test_settings_override_the_file(file):
+    settings = ["training.epochs=2", "training.learning_rate=1.0e-2", "tasks.title.max_length=9", "name=other"]
+    experiment = load_experiment(file, settings)
+    assert experiment.training.epochs == 2
+    assert experiment.training.learning_rate == 0.01
+    assert experiment.tasks["title"].max_length == 9
+    assert experiment.name == "other"
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("training.epochs", "--set training.epochs: expected KEY=VALUE"),
+        ("=3", "--set =3: expected KEY=VALUE"),
+        ("training.epochs=[", "--set training.epochs=[: the value is not YAML"),
+        ("training.epochs.x=1", "--set training.epochs.x=1: 'epochs' holds a value, not keys"),
+        ("training.epoch=1", "training: unknown key 'epoch'; did you mean 'epochs'? "),
+    ],
+)
+def test_a_wrong_setting_is_one_line(file, setting, expected):
+    with pytest.raises(ConfigurationError) as caught:
+        load_experiment(file, [setting])
+    assert str(caught.value).startswith(expected)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"tasks: [", "not YAML"),
+        (b"just text", "expected keys and values, found str"),
+        (b"", "expected keys and values, found NoneType"),
+        (b"name: \xff", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path, content, expected):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        load_experiment(path)
+    assert str(caught.value).startswith(f"{path}: {expected}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"none\.yaml: there is no such configuration file$"):
+        load_experiment(tmp_path / "none.yaml")

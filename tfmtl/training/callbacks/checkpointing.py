@@ -1,0 +1,61 @@
+"""Checkpoints while training goes on."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from tfmtl.training.checkpoints import Checkpoint, Checkpoints
+from tfmtl.training.progress import Progress
+from tfmtl.training.update import Update
+
+
+class Checkpointing(keras.callbacks.Callback):
+    """Counts updates and saves all that a training needs to go on, every so many of them and after each epoch.
+
+    It must stand last, so that what the other callbacks do after an epoch is in the epoch's checkpoint.
+
+    Args:
+        checkpoints: where to; `None` in a process that does not write.
+        progress: where the training stands.
+        update: its variables are saved beside the model's and the optimizer's.
+        every: updates between two checkpoints.
+    """
+
+    def __init__(self, checkpoints: Checkpoints | None, progress: Progress, update: Update, every: int):
+        super().__init__()
+        self._checkpoints = checkpoints
+        self._progress = progress
+        self._update = update
+        self._every = every
+        self._running_means: list[np.ndarray] | None = None
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Sets every variable as it was; the running means of a begun epoch follow when its rest begins."""
+        checkpoint.restore(self._variables())
+        self._running_means = [variable.numpy() for variable in self._tracked()]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Keras has just reset the running means.
+        if self._running_means is not None and self._progress.within_epoch:
+            for variable, value in zip(self._tracked(), self._running_means, strict=True):
+                variable.assign(value)
+        self._running_means = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._progress.update += 1
+        if self._progress.update % self._every == 0 and self._progress.within_epoch:
+            self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save()
+
+    def _save(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.save(self._progress.update, self._variables(), self._progress.as_mapping())
+
+    def _variables(self) -> Sequence[keras.Variable]:
+        return [*self.model.variables, *self.model.optimizer.variables, self._update.weights, *self._tracked()]
+
+    def _tracked(self) -> list[keras.Variable]:
+        return [variable for tracker in self._update.trackers for variable in tracker.variables]

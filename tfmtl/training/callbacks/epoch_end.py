@@ -1,0 +1,151 @@
+"""What happens after each epoch: scores, the best model, stopping, the history."""
+
+import csv
+import io
+import logging
+import os
+from collections.abc import Callable, Mapping
+
+import keras
+
+from tfmtl.tasks.task import Task
+from tfmtl.training.progress import Progress
+from tfmtl.training.run_folder import RunFolder, write_aside
+from tfmtl.training.update import Update
+
+_logger = logging.getLogger("tfmtl")
+
+Scorer = Callable[[], tuple[float, dict[str, dict[str, float]]]]
+"""Returns the validation score of all tasks together, and each task's metrics."""
+
+
+class ValidationScores(keras.callbacks.Callback):
+    """Adds `val_<task>_<metric>` and `val_score` to the epoch's logs, which the callbacks after it read.
+
+    Args:
+        score: measures the model as it is.
+    """
+
+    def __init__(self, score: Scorer):
+        super().__init__()
+        self._score = score
+
+    def on_epoch_end(self, epoch, logs=None):
+        total, tasks = self._score()
+        logs.update({f"val_{task}_{metric}": value for task, of in tasks.items() for metric, value in of.items()})
+        logs["val_score"] = total
+        shown = "  ".join(f"{name.removeprefix('val_')} {value:.4f}" for name, value in logs.items() if "val_" in name)
+        _logger.info("validation: %s", shown)
+
+
+class BestModel(keras.callbacks.Callback):
+    """Saves the model of the epoch with the highest validation score.
+
+    Args:
+        run: where to.
+        progress: keeps the score.
+        writes: whether this process writes the run folder.
+    """
+
+    def __init__(self, run: RunFolder, progress: Progress, writes: bool):
+        super().__init__()
+        self._run = run
+        self._progress = progress
+        self._writes = writes
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["val_score"] <= self._progress.best_score:
+            return
+        self._progress.best_score = logs["val_score"]
+        self._progress.best_epoch = epoch
+        if self._writes:
+            self._run.checkpoints.mkdir(exist_ok=True)
+            aside = self._run.checkpoints / f".best.{os.getpid()}.keras"
+            self.model.save(aside, include_optimizer=False)
+            os.replace(aside, self._run.best_model)
+
+
+class TaskStopping(keras.callbacks.Callback):
+    """Sets a task's loss weight to zero once its own validation metric has stopped rising.
+
+    A task that overfits first then no longer shapes the trunk, while the others go on learning.
+
+    Args:
+        update: holds the weights.
+        tasks: name their primary metrics.
+        progress: keeps each task's best value.
+        patience: epochs without a better value.
+    """
+
+    def __init__(self, update: Update, tasks: Mapping[str, Task], progress: Progress, patience: int):
+        super().__init__()
+        self._update = update
+        self._tasks = tasks
+        self._progress = progress
+        self._patience = patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, task in self._tasks.items():
+            value = logs.get(f"val_{name}_{task.primary}")
+            if value is None or name in self._progress.stopped_tasks:
+                continue
+            best, best_epoch = self._progress.task_best.get(name, (float("-inf"), epoch))
+            if value > best:
+                self._progress.task_best[name] = [value, epoch]
+            elif epoch - best_epoch >= self._patience:
+                self._progress.stopped_tasks.append(name)
+                _logger.info("task '%s' stops: its best %s was in epoch %d", name, task.primary, best_epoch + 1)
+        weights = self._update.weights.numpy()
+        weights[[self._update.tasks.index(name) for name in self._progress.stopped_tasks]] = 0.0
+        self._update.weights.assign(weights)
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Ends training once the validation score has stopped rising.
+
+    Args:
+        progress: keeps the best score and its epoch.
+        patience: epochs without a better score.
+    """
+
+    def __init__(self, progress: Progress, patience: int):
+        super().__init__()
+        self._progress = progress
+        self._patience = patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch - self._progress.best_epoch >= self._patience:
+            _logger.info("training stops: the best validation score was in epoch %d", self._progress.best_epoch + 1)
+            self.model.stop_training = True
+            self._progress.finished = True
+
+
+class History(keras.callbacks.Callback):
+    """Keeps each epoch's logs in `history.csv`.
+
+    Args:
+        run: where to.
+        progress: keeps the rows.
+        writes: whether this process writes the run folder.
+    """
+
+    def __init__(self, run: RunFolder, progress: Progress, writes: bool):
+        super().__init__()
+        self._run = run
+        self._progress = progress
+        self._writes = writes
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self._progress.history.append(row)
+        if self._writes:
+            write_aside(self._run.history, _as_csv(self._progress.history))
+
+
+def _as_csv(rows: list[dict[str, float]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, dict.fromkeys(name for row in rows for name in row), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

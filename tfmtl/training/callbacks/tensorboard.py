@@ -1,0 +1,93 @@
+"""What one sees in TensorBoard while a model trains."""
+
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.training.progress import Progress
+from tfmtl.training.run_folder import RunFolder
+from tfmtl.training.update import Update
+
+
+class TensorBoard(keras.callbacks.Callback):
+    """Writes scalars each few updates; the epoch's logs after each.
+
+    Args:
+        run: where to.
+        update: the losses, counts and weights of the last update.
+        progress: where the training stands.
+        tokens: that each update reads, `[updates]`.
+        shares: of each update's rows that have a target of each task, `[updates]`.
+        every: updates between two records.
+        configuration: the experiment as text.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        update: Update,
+        progress: Progress,
+        tokens: np.ndarray,
+        shares: dict[str, np.ndarray],
+        every: int,
+        configuration: str,
+    ):
+        super().__init__()
+        self._run = run
+        self._update = update
+        self._progress = progress
+        self._tokens = tokens
+        self._shares = shares
+        self._every = every
+        self._configuration = configuration
+        self._writer: tf.summary.SummaryWriter | None = None
+
+    def on_train_begin(self, logs=None):
+        self._writer = tf.summary.create_file_writer(str(self._run.tensorboard))
+        if self._progress.update == 0:
+            with self._writer.as_default():
+                tf.summary.text("configuration", f"```yaml\n{self._configuration}\n```", step=0)
+        self._start_clock()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start_clock()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self._progress.update + 1) % self._every == 0:
+            self._record(self._progress.update + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self._writer.as_default(step=self._progress.update):
+            for name, value in logs.items():
+                tf.summary.scalar(f"epoch/{name}", value)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        self._writer.close()
+
+    def _record(self, update: int) -> None:
+        losses, weights = self._update.losses.numpy(), self._update.weights.numpy()
+        seconds = time.perf_counter() - self._clock
+        read = self._tokens[self._first : update].sum()
+        with self._writer.as_default(step=update):
+            for index, task in enumerate(self._update.tasks):
+                tf.summary.scalar(f"loss/{task}", losses[index])
+                tf.summary.scalar(f"weight/{task}", weights[index])
+                tf.summary.scalar(f"share_of_rows/{task}", self._shares[task][update - 1])
+            tf.summary.scalar("loss/total", float(losses @ weights))
+            tf.summary.scalar("gradient_norm/total", self._update.gradient_norm.numpy())
+            tf.summary.scalar("learning_rate", float(self.model.optimizer.learning_rate))
+            tf.summary.scalar("tokens_per_second", read / seconds)
+        self._start_clock(update)
+
+    def _start_clock(self, update: int | None = None) -> None:
+        self._clock = time.perf_counter()
+        self._first = self._progress.update if update is None else update
+
+
+def write_graph(run: RunFolder, graph: tf.Graph) -> None:
+    """Writes the model's graph for TensorBoard's graph page."""
+    with tf.summary.create_file_writer(str(run.tensorboard)).as_default():
+        tf.summary.graph(graph)

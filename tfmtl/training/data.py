@@ -1,0 +1,107 @@
+"""The data of a training: streams, tokenizer, tables and the plan of all batches."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfmtl.config import Experiment
+from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training
+from tfmtl.data.streams import Stream, load_streams
+from tfmtl.data.tables import Slice, Table, build_tables
+from tfmtl.registry import TOKENIZERS
+from tfmtl.tasks.task import Task
+from tfmtl.training.run_folder import RunFolder
+
+_logger = logging.getLogger("tfmtl")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training reads.
+
+    Attributes:
+        streams: with train and validation.
+        tasks: with their label sets.
+        tokenizer: learned from train, or that of the run.
+        tables: of train.
+        plan: every batch of the training.
+        validation_tables: in the slices of train.
+        validation_plan: one pass over them.
+    """
+
+    streams: list[Stream]
+    tasks: dict[str, Task]
+    tokenizer: object
+    tables: list[Table]
+    plan: Plan
+    validation_tables: list[Table]
+    validation_plan: Plan
+
+    @property
+    def slices(self) -> list[Slice]:
+        return [table.slice for table in self.tables]
+
+    def class_counts(self, task: Task) -> np.ndarray | None:
+        """Returns the rows of train with each label, `[classes]`; `None` for a task without labels."""
+        if task.kind != "classification":
+            return None
+        labels = np.concatenate([table.targets[task.name] for table in self.tables if task.name in table.targets])
+        return np.bincount(labels[labels >= 0], minlength=len(task.labels))
+
+
+def prepare(experiment: Experiment, run: RunFolder, replicas: int, writes: bool) -> TrainingData:
+    """Reads, tokenizes and plans; claims the run folder once the data is known to be usable.
+
+    Args:
+        experiment: as configured.
+        run: its folder; the tokenizer is read from it where it has one.
+        replicas: of the strategy.
+        writes: whether this process writes the run folder.
+    """
+    streams, tasks = load_streams(experiment, ("train", "validation"))
+    if writes:
+        run.claim(experiment, tasks)
+    tokenizer = _tokenizer(experiment, streams, run, writes)
+    max_length = experiment.model.encoder.options.max_length
+    tables = build_tables(streams, "train", tokenizer, max_length)
+    options = experiment.training
+    plan = plan_training(tables, experiment.mixing, options.epochs, options.batch_size, replicas, options.seed)
+    slices = [table.slice for table in tables]
+    validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
+    validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
+    rows = sum(len(table.tokens.lengths) for table in tables)
+    _logger.info(
+        "%d rows of train, %d updates an epoch, %.1f %% of encoder positions are padding",
+        rows,
+        plan.updates_per_epoch,
+        100 * padding_share(tables, plan),
+    )
+    return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan)
+
+
+def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder, writes: bool):
+    tokenizers = TOKENIZERS.get(experiment.tokenizer.name).build
+    if run.tokenizer.is_dir():
+        return tokenizers.load(run.tokenizer)
+    tokenizer = tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
+    if writes:
+        tokenizer.save(run.tokenizer)
+    return tokenizer
+
+
+def _training_text(streams: Sequence[Stream], seed: int) -> Iterator[str]:
+    """Yields texts, pairs and summaries of train in a random order of rows, so that a part of them stands for all."""
+    sizes = [len(stream.splits["train"]) for stream in streams]
+    ends = np.cumsum(sizes)
+    for place in np.random.default_rng(seed).permutation(ends[-1]):
+        which = int(np.searchsorted(ends, place, side="right"))
+        stream, row = streams[which], place - ends[which] + sizes[which]
+        examples = stream.splits["train"]
+        yield examples.text[row]
+        if examples.text_pair is not None:
+            yield examples.text_pair[row]
+        for task in stream.tasks:
+            if task.kind == "summarization":
+                yield from examples.targets[task.name][row][:1]

@@ -1,0 +1,134 @@
+"""The folder of a run: everything that one training leaves, and all that evaluation and export need."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import yaml
+
+from tfmtl.config import Experiment, GenerationOptions, parse
+from tfmtl.errors import ConfigurationError, RunError
+from tfmtl.generation.reader import Reader
+from tfmtl.registry import TOKENIZERS
+from tfmtl.tasks.task import Task
+
+
+class RunFolder:
+    """Paths of a run, and what is in them.
+
+    Attributes:
+        path: the folder, `runs/<name>` unless the user says otherwise.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """Returns the folder of a run that has been started; raises `RunError` where it is none."""
+        folder = cls(path)
+        if not folder.path.is_dir():
+            raise RunError(f"{path}: there is no such run folder")
+        if not folder.config.is_file():
+            raise RunError(f"{path}: not a run folder: there is no config.yaml in it")
+        return folder
+
+    @property
+    def config(self) -> Path:
+        """The experiment as resolved, label sets included."""
+        return self.path / "config.yaml"
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.path / "tokenizer"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def best_model(self) -> Path:
+        """The Keras model of the epoch with the best validation score."""
+        return self.checkpoints / "best.keras"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    def evaluation(self, split: str) -> Path:
+        return self.path / f"evaluation_{split}.json"
+
+    def experiment(self) -> Experiment:
+        """Returns the experiment that the run belongs to."""
+        try:
+            return parse(yaml.safe_load(self.config.read_text(encoding="utf-8")))
+        except (yaml.YAMLError, UnicodeDecodeError, ConfigurationError) as error:
+            raise RunError(f"{self.config}: damaged: {' '.join(str(error).split())}") from None
+
+    def claim(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
+        """Makes the folder the experiment's own, or checks that it is.
+
+        Args:
+            experiment: as configured.
+            tasks: its tasks with their label sets.
+
+        Raises:
+            RunError: where the folder belongs to another configuration, or holds something that is no run.
+        """
+        wanted = {**experiment.as_mapping(), "tasks": {name: task.as_mapping() for name, task in tasks.items()}}
+        if self.config.is_file():
+            difference = _first_difference(self.experiment().as_mapping(), wanted)
+            if difference:
+                raise RunError(
+                    f"{self.path}: this run belongs to another configuration ({difference}); "
+                    "choose another folder with --run, or another name"
+                )
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise RunError(f"{self.path}: the folder is not empty and holds no run; choose another with --run")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_aside(self.config, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+
+    def reader(self, generation: GenerationOptions | None = None) -> Reader:
+        """Returns what answers questions with the run's best model.
+
+        Args:
+            generation: how summaries are written; as the experiment says where it is `None`.
+
+        Raises:
+            RunError: where no epoch has been finished yet, or the model is damaged.
+        """
+        experiment = self.experiment()
+        if not self.best_model.is_file():
+            raise RunError(f"{self.path}: no epoch of this run has been finished: there is no {self.best_model.name}")
+        try:
+            model = keras.models.load_model(self.best_model)
+        except (ValueError, OSError, KeyError) as error:
+            raise RunError(f"{self.best_model}: damaged: {' '.join(str(error).split())[:200]}") from None
+        tokenizer = TOKENIZERS.get(experiment.tokenizer.name).build.load(self.tokenizer)
+        max_length = experiment.model.encoder.options.max_length
+        return Reader(model, experiment.tasks, tokenizer, max_length, generation or experiment.generation)
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Writes a file such that it is there whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+def _first_difference(have: Any, want: Any, place: str = "") -> str:
+    """Says for the first key whose values differ what they are; an empty string where none does."""
+    if isinstance(have, Mapping) and isinstance(want, Mapping):
+        for key in [*have, *(key for key in want if key not in have)]:
+            difference = _first_difference(have.get(key), want.get(key), f"{place}.{key}" if place else str(key))
+            if difference:
+                return difference
+        return ""
+    return "" if have == want else f"{place}: it has {have!r}, asked for {want!r}"

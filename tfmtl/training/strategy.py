@@ -1,0 +1,77 @@
+"""On which devices a training runs."""
+
+import contextlib
+import json
+import os
+
+import tensorflow as tf
+
+from tfmtl.errors import ConfigurationError
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """Returns the strategy of a configuration; several workers find each other by `TF_CONFIG`.
+
+    It must be called before TensorFlow has run an operation, because several workers need to set up their connection.
+
+    Args:
+        name: `auto`, `none`, `mirrored`, `multi_worker` or `tpu`. `auto` is `multi_worker` where `TF_CONFIG` names
+            several workers, else `mirrored` where there are several GPUs, else `none`.
+
+    Raises:
+        ConfigurationError: where the machine does not have what the strategy needs.
+    """
+    return _STRATEGIES[_automatic() if name == "auto" else name]()
+
+
+def scope(strategy: tf.distribute.Strategy):
+    """The strategy's scope; no scope at all for the default strategy, which would only slow Keras down."""
+    return contextlib.nullcontext() if _is_default(strategy) else strategy.scope()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes the run folder."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.cluster_spec().as_dict():
+        return True
+    return resolver.task_type in (None, "chief") or (
+        resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
+    )
+
+
+def _is_default(strategy: tf.distribute.Strategy) -> bool:
+    return type(strategy) is type(tf.distribute.get_strategy()) and strategy.num_replicas_in_sync == 1
+
+
+def _automatic() -> str:
+    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    if sum(len(cluster.get(job, ())) for job in ("chief", "worker")) > 1:
+        return "multi_worker"
+    return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "none"
+
+
+def _mirrored() -> tf.distribute.Strategy:
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    if "TF_CONFIG" not in os.environ:
+        raise ConfigurationError("training.strategy: 'multi_worker' needs the environment variable TF_CONFIG")
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _tpu() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise ConfigurationError(f"training.strategy: there is no TPU: {str(error).splitlines()[0]}") from None
+    return tf.distribute.TPUStrategy(resolver)
+
+
+_STRATEGIES = {
+    "none": tf.distribute.get_strategy,
+    "mirrored": _mirrored,
+    "multi_worker": _multi_worker,
+    "tpu": _tpu,
+}

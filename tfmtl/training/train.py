@@ -1,0 +1,171 @@
+"""From an experiment to a trained run: what `tfmtl train` does."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from tfmtl.config import Experiment, GenerationOptions
+from tfmtl.data.batches import batches, distributed_batches
+from tfmtl.data.plan import task_shares, tokens_read
+from tfmtl.errors import RunError
+from tfmtl.generation.reader import Reader
+from tfmtl.models.builder import build_model
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.registry import BALANCING
+from tfmtl.training.callbacks.checkpointing import Checkpointing
+from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History, TaskStopping, ValidationScores
+from tfmtl.training.callbacks.gradient_norms import GradientNorms
+from tfmtl.training.callbacks.summary_samples import SummarySamples
+from tfmtl.training.callbacks.tensorboard import TensorBoard
+from tfmtl.training.checkpoints import Checkpoints
+from tfmtl.training.data import TrainingData, prepare
+from tfmtl.training.learning_rate import WarmupThenDecay
+from tfmtl.training.losses import TERMS
+from tfmtl.training.progress import Progress
+from tfmtl.training.routing_check import check_routing
+from tfmtl.training.run_folder import RunFolder
+from tfmtl.training.strategy import is_chief, make_strategy, scope
+from tfmtl.training.update import Update
+
+_logger = logging.getLogger("tfmtl")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that is about to begin, or to go on."""
+
+    experiment: Experiment
+    run: RunFolder
+    data: TrainingData
+    strategy: tf.distribute.Strategy
+    writes: bool
+    model: MultiTaskModel
+    update: Update
+    progress: Progress
+
+
+def train(experiment: Experiment, run: RunFolder, make_scorer: Callable) -> RunFolder:
+    """Trains an experiment, or goes on with it where it was interrupted.
+
+    Args:
+        experiment: what to train.
+        run: the folder; its own, new or of this experiment.
+        make_scorer: `make_scorer(reader, streams, experiment)` returns what measures validation after each epoch; see
+            `tfmtl.evaluation.scoring.ValidationScorer`.
+
+    Raises:
+        UserError: where configuration, data or folder cannot be used.
+    """
+    strategy = make_strategy(experiment.training.strategy)
+    keras.utils.set_random_seed(experiment.training.seed)
+    writes = is_chief(strategy)
+    data = prepare(experiment, run, strategy.num_replicas_in_sync, writes)
+    with scope(strategy):
+        model, update = _compile(experiment, data)
+        check_routing(model, update, data.tasks, data.slices)
+        training = Training(experiment, run, data, strategy, writes, model, update, Progress())
+        _fit(training, make_scorer)
+    return run
+
+
+def _compile(experiment: Experiment, data: TrainingData) -> tuple[MultiTaskModel, Update]:
+    options = experiment.training
+    model = build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, options.precision)
+    terms = {name: TERMS[task.kind](task, data.class_counts(task)) for name, task in data.tasks.items()}
+    balancing = BALANCING.get(experiment.balancing.name).build(experiment.balancing.options)
+    update = Update(terms, balancing.initial_weights(list(terms)), options.clip_norm)
+    rate = WarmupThenDecay(options.learning_rate, data.plan.updates, options.warmup, options.decay)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if options.precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(model.trainable_variables)
+    # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster.
+    model.compile(optimizer, update, jit_compile=bool(tf.config.list_physical_devices("GPU")))
+    return model, update
+
+
+def _fit(training: Training, make_scorer: Callable) -> None:
+    """Calls `fit` once for the rest of a begun epoch, where there is one, and once for the epochs after it."""
+    progress, options = training.progress, training.experiment.training
+    progress.updates_per_epoch = training.data.plan.updates_per_epoch
+    callbacks, checkpointing = _callbacks(training, make_scorer)
+    _resume(training, checkpointing)
+    while not progress.finished and progress.epoch < options.epochs:
+        end = progress.epoch + 1 if progress.within_epoch else options.epochs
+        training.model.fit(
+            _dataset(training, progress.update, end * progress.updates_per_epoch),
+            initial_epoch=progress.epoch,
+            epochs=end,
+            steps_per_epoch=progress.updates_per_epoch - progress.within_epoch,
+            validation_data=_validation(training),
+            callbacks=callbacks,
+            shuffle=False,
+            verbose="auto" if training.writes else 0,
+        )
+
+
+def _resume(training: Training, checkpointing: Checkpointing) -> None:
+    checkpoint = Checkpoints(training.run.checkpoints).latest()
+    if checkpoint is None:
+        return
+    checkpointing.set_model(training.model)
+    try:
+        checkpointing.resume(checkpoint)
+    except RunError as error:
+        raise RunError(f"{training.run.checkpoints}: {error}") from None
+    for name, value in checkpoint.state.items():
+        setattr(training.progress, name, value)
+    _logger.info("going on after update %d", training.progress.update)
+
+
+def _dataset(training: Training, start: int, stop: int):
+    tables, plan = training.data.tables, training.data.plan
+    if training.strategy.num_replicas_in_sync == 1:
+        return batches(tables, plan, start, stop)
+    return distributed_batches(training.strategy, tables, plan, start, stop)
+
+
+def _validation(training: Training):
+    tables, plan = training.data.validation_tables, training.data.validation_plan
+    if training.strategy.num_replicas_in_sync == 1:
+        return batches(tables, plan)
+    return distributed_batches(training.strategy, tables, plan)
+
+
+def _callbacks(training: Training, make_scorer: Callable) -> tuple[list[keras.callbacks.Callback], Checkpointing]:
+    """Returns the callbacks in the order in which they read what those before them have written."""
+    experiment, data, run, progress = training.experiment, training.data, training.run, training.progress
+    options = experiment.training
+    greedy = GenerationOptions(**{**experiment.generation.model_dump(), "beams": 1})
+    max_length = experiment.model.encoder.options.max_length
+    reader = Reader(training.model, data.tasks, data.tokenizer, max_length, greedy)
+    scorer = make_scorer(reader, data.streams, experiment)
+    callbacks: list[keras.callbacks.Callback] = [
+        ValidationScores(scorer),
+        BestModel(run, progress, training.writes),
+        GradientNorms(run, training.update, progress, lambda: _first_batch(training), training.writes),
+    ]
+    if options.task_stopping:
+        callbacks.append(TaskStopping(training.update, data.tasks, progress, options.task_stopping))
+    if options.early_stopping:
+        callbacks.append(EarlyStopping(progress, options.early_stopping))
+    callbacks.append(History(run, progress, training.writes))
+    if training.writes:
+        shares = task_shares(data.tables, data.plan)
+        tokens = tokens_read(data.tables, data.plan)
+        callbacks.append(
+            TensorBoard(run, training.update, progress, tokens, shares, options.log_every, experiment.to_yaml())
+        )
+        callbacks.append(SummarySamples(run, progress, scorer.samples))
+    checkpoints = Checkpoints(run.checkpoints) if training.writes else None
+    checkpointing = Checkpointing(checkpoints, progress, training.update, options.checkpoint_every)
+    return [*callbacks, checkpointing], checkpointing
+
+
+def _first_batch(training: Training):
+    """The first batch of the training, one replica's part of it."""
+    return next(iter(batches(training.data.tables, training.data.plan, 0, 1)))
