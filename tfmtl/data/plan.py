@@ -52,7 +52,7 @@ def tokens_read(tables: Sequence[Table], plan: Plan) -> np.ndarray:
 
 
 def bucket_length(lengths: np.ndarray) -> np.ndarray:
-    """Returns the lengths rounded up to one of few, at most a sixteenth (and below 32, two) longer.
+    """Returns the lengths rounded up to one of few, less than an eighth (or one) longer.
 
     >>> bucket_length(np.array([3, 17, 33, 129, 256])).tolist()
     [4, 18, 36, 144, 256]

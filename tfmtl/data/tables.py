@@ -40,7 +40,8 @@ class Pieces:
         return cls(np.concatenate([part.values for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
 
     def take(self, rows: np.ndarray) -> "Pieces":
-        ragged = tf.gather(self.ragged(), rows)
+        """Returns the rows at `rows`, in that order; -1 is an empty one."""
+        ragged = tf.gather(self.ragged(), np.where(rows < 0, len(self.lengths), rows))
         return Pieces(ragged.values.numpy(), ragged.row_splits.numpy())
 
 
@@ -144,12 +145,16 @@ def build_tables(
 def _by_summaries(
     stream: Stream, examples: Examples, slices: Sequence[Slice] | None
 ) -> Iterable[tuple[tuple[str, ...], np.ndarray]]:
-    """Yields the summaries of a slice and the stream's rows that belong in it."""
+    """Yields the summaries of a slice and the stream's rows that belong in it.
+
+    A row without a summary stands among those with one where the given slices have no other place for its heads.
+    """
     names = tuple(task.name for task in stream.tasks if task.kind == "summarization")
     has_summary = np.zeros(len(examples), bool)
     for name in names:
         has_summary |= _present(examples.targets[name])
-    if names and slices is not None and all(part.summaries for part in slices):
+    heads = {task.name for task in stream.tasks} - set(names)
+    if names and slices is not None and not any(heads <= {*part.heads} for part in slices if not part.summaries):
         has_summary[:] = True
     for summaries, rows in (((), ~has_summary), (names, has_summary)):
         if rows.any():

@@ -14,9 +14,9 @@ class SummaryHead(keras.layers.Layer):
     `P(w) = p_gen softmax(logits)[w] + (1 - p_gen) sum_i a_i [source_i = w]`.
 
     Differences from the paper: the copy attention `a` is one of its own, a scaled dot product of the decoder's last
-        state
-    with a projection of the encoder's states, not the attention that makes the context vector; marks are never copied;
-    the mixture is taken in log space; there is no coverage loss, no-repeat n-grams take its place in generation.
+    state with a projection of the encoder's states, not the attention that makes the context vector; marks are never
+    copied; the mixture is taken in log space; there is no coverage loss, no-repeat n-grams take its place in
+    generation.
 
     In training, the log-likelihood of a target needs neither the mixture over the whole vocabulary nor a scatter: the
     places of the source that hold the target are enough.
@@ -61,7 +61,7 @@ class SummaryHead(keras.layers.Layer):
             scores = self.copy_scores(hidden, self.copy_key(states), source)
             same = ops.equal(source[:, None, :], targets[:, :, None])
             copied = ops.logsumexp(ops.where(same, scores, MASKED_SCORE), axis=-1) - ops.logsumexp(scores, axis=-1)
-            generate, copy = self._log_gate(hidden)
+            generate, copy = self._log_gate(hidden, source)
             likelihood = ops.logaddexp(generate + likelihood, copy + copied)
         if training and self.label_smoothing:
             uniform = ops.mean(logits, axis=-1) - self._normaliser(logits, generated, targets)
@@ -84,7 +84,7 @@ class SummaryHead(keras.layers.Layer):
         rows, vocabulary = ops.shape(generated)[0], ops.shape(generated)[1]
         flat = ops.reshape(source + ops.arange(rows, dtype="int32")[:, None] * vocabulary, (-1,))
         copied = ops.segment_sum(ops.reshape(weights, (-1,)), flat, num_segments=rows * vocabulary)
-        generate, copy = self._log_gate(hidden)
+        generate, copy = self._log_gate(hidden, source)
         copied = ops.log(ops.reshape(copied, (rows, vocabulary)) + 1e-30)
         return ops.logaddexp(generate + generated, copy + copied)
 
@@ -94,9 +94,12 @@ class SummaryHead(keras.layers.Layer):
         scores = ops.cast(ops.matmul(query, ops.transpose(keys, (0, 2, 1))), "float32")
         return ops.where(ops.greater_equal(source, SPECIAL_IDS)[:, None, :], scores, MASKED_SCORE)
 
-    def _log_gate(self, hidden):
+    def _log_gate(self, hidden, source):
+        """The logs of `p_gen` and `1 - p_gen`, `[batch, length]`; a source without a piece leaves nothing to copy."""
         gate = ops.cast(self.gate(hidden)[..., 0], "float32")
-        return ops.log_sigmoid(gate), ops.log_sigmoid(-gate)
+        copyable = ops.any(ops.greater_equal(source, SPECIAL_IDS), axis=1, keepdims=True)
+        generate = ops.where(copyable, ops.log_sigmoid(gate), 0.0)
+        return generate, ops.where(copyable, ops.log_sigmoid(-gate), MASKED_SCORE)
 
     @staticmethod
     def _normaliser(logits, likelihood, targets):

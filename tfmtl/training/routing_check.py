@@ -1,6 +1,6 @@
 """The check at start-up that each head learns from its own target, and from no other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -8,17 +8,18 @@ import tensorflow as tf
 
 from tfmtl.data.piece_ids import END_ID, SPECIAL_IDS, START_ID
 from tfmtl.data.tables import Slice
+from tfmtl.models.builder import decoder_name
 from tfmtl.tasks.task import Task
 from tfmtl.training.update import Update
 
 _ROWS = 2
 _SUMMARIES = ([START_ID, SPECIAL_IDS, END_ID], [START_ID, SPECIAL_IDS + 1, END_ID])
-_TARGETS = {"classification": (np.int32(0), np.int32(1)), "regression": (np.float32(0.0), np.float32(7.0))}
-"""Two targets of a head, by its task's kind."""
+_TARGETS = {"classification": (np.int32(0), np.int32(1)), "regression": (np.float32(np.nan), np.float32(0.0))}
+"""Two targets of a head, by its task's kind. An absent score has a loss of zero, and no present one has, in any unit."""
 
 
 def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task], slices: Sequence[Slice]) -> None:
-    """Changes the target of one task after the other; only that task's loss may move.
+    """Checks that each task's loss reads its own target and its own head, and those of no other task.
 
     Releases of Keras have sent targets to the wrong head where names and order disagree (keras#20346, #20596, #22625).
 
@@ -29,35 +30,66 @@ def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task],
         slices: of the model.
 
     Raises:
-        RuntimeError: where a loss moves with another task's target, or does not move with its own.
+        RuntimeError: where a loss moves with another task's target or head, or does not move with its own.
     """
+    names = update.tasks
+    losses = _on_first_replica(lambda batch: update.task_losses(model, batch))
+    gradients = _on_first_replica(lambda batch: _reached(model, update, tasks, batch))
+    before = losses(_batch(tasks, slices, []))
+    for index, name in enumerate(names):
+        after = losses(_batch(tasks, slices, [name]))
+        _require_only(index, ~np.isclose(after, before, rtol=1e-5, atol=0.0), names, "target")
+    reached = gradients(_batch(tasks, slices, names))
+    for index in range(len(names)):
+        _require_only(index, reached[:, index], names, "head")
+
+
+def _on_first_replica(compute: Callable) -> Callable:
+    """Returns the function that runs `compute(batch)` on every replica and returns the first one's array."""
     strategy = tf.distribute.get_strategy()
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def losses(inputs, targets):
-        return strategy.run(lambda x, y: update.task_losses(model, (x, y)), args=(inputs, targets))
+    def run(inputs, targets):
+        return strategy.run(lambda *batch: compute(batch), args=(inputs, targets))
 
-    def measure(changed: str | None) -> np.ndarray:
-        batch = _batch(tasks, slices, changed)
-        return strategy.experimental_local_results(losses(*batch))[0].numpy()
-
-    before = measure(None)
-    for index, name in enumerate(update.tasks):
-        moved = ~np.isclose(measure(name), before, rtol=1e-5, atol=1e-6)
-        expected = np.arange(len(moved)) == index
-        if (moved != expected).any():
-            names = [task for task, flag in zip(update.tasks, moved, strict=True) if flag]
-            raise RuntimeError(f"changing the target of '{name}' moves the loss of: {', '.join(names) or 'no task'}")
+    return lambda batch: strategy.experimental_local_results(run(*batch))[0].numpy()
 
 
-def _batch(tasks: Mapping[str, Task], slices: Sequence[Slice], changed: str | None) -> tuple[dict, dict]:
+def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batch) -> tf.Tensor:
+    """Returns bool `[tasks, tasks]`: whether the first task's loss has a gradient in the second one's own layers."""
+    heads = [_own_variables(model, tasks[name]) for name in update.tasks]
+    with tf.GradientTape(persistent=True) as tape:
+        losses = tf.unstack(update.task_losses(model, batch), num=len(heads))
+    gradients = [tape.gradient(loss, heads, unconnected_gradients="zero") for loss in losses]
+    return tf.stack([tf.stack([_any_non_zero(of_head) for of_head in of_loss]) for of_loss in gradients])
+
+
+def _own_variables(model: keras.Model, task: Task) -> list[tf.Variable]:
+    layers = [task.name, decoder_name(task.name)] if task.kind == "summarization" else [task.name]
+    return [variable.value for name in layers for variable in model.get_layer(name).trainable_variables]
+
+
+def _any_non_zero(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    return tf.reduce_any([tf.reduce_any(tf.convert_to_tensor(gradient) != 0.0) for gradient in gradients])
+
+
+def _require_only(index: int, moved: np.ndarray, names: Sequence[str], what: str) -> None:
+    if (moved != (np.arange(len(names)) == index)).any():
+        others = ", ".join(name for name, flag in zip(names, moved, strict=True) if flag) or "no task"
+        raise RuntimeError(f"changing the {what} of '{names[index]}' moves the loss of: {others}")
+
+
+def _batch(tasks: Mapping[str, Task], slices: Sequence[Slice], changed: Sequence[str]) -> tuple[dict, dict]:
+    """Returns rows that are all the same, and targets of which the last one of each changed task differs."""
     inputs, targets = {}, {name: [] for name in tasks}
     for part in slices:
         inputs[part.tokens] = tf.constant([[START_ID, SPECIAL_IDS, SPECIAL_IDS + 1, END_ID]] * _ROWS)
         for name in part.heads:
-            targets[name].append(np.full(_ROWS, _TARGETS[tasks[name].kind][name == changed]))
+            plain, other = _TARGETS[tasks[name].kind]
+            targets[name].append(np.array([plain, other if name in changed else plain]))
         for name in part.summaries:
-            summary = np.array([_SUMMARIES[name == changed]] * _ROWS, np.int32)
+            plain, other = _SUMMARIES
+            summary = np.array([plain, other if name in changed else plain], np.int32)
             inputs[f"summary_{name}"] = tf.constant(summary)
             targets[name].append(summary)
     return inputs, {name: tf.constant(np.concatenate(parts)) for name, parts in targets.items()}

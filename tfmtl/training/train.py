@@ -64,14 +64,15 @@ def train(experiment: Experiment, run: RunFolder, make_scorer: Callable) -> RunF
     writes = is_chief(strategy)
     data = prepare(experiment, run, strategy.num_replicas_in_sync, writes)
     with scope(strategy):
-        model, update = _compile(experiment, data)
+        model, update = compile_model(experiment, data)
         check_routing(model, update, data.tasks, data.slices)
         training = Training(experiment, run, data, strategy, writes, model, update, Progress())
         _fit(training, make_scorer)
     return run
 
 
-def _compile(experiment: Experiment, data: TrainingData) -> tuple[MultiTaskModel, Update]:
+def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTaskModel, Update]:
+    """Builds and compiles the model of an experiment with its losses, weights and optimizer."""
     options = experiment.training
     model = build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, options.precision)
     terms = {name: TERMS[task.kind](task, data.class_counts(task)) for name, task in data.tasks.items()}

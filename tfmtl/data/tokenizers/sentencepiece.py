@@ -30,11 +30,17 @@ class SentencePieceOptions(Options):
 
 @TOKENIZERS.register("sentencepiece", options=SentencePieceOptions)
 class SentencePieceTokenizer:
-    """Pieces learned from the training text; unknown characters fall back to bytes, so nothing is lost."""
+    """Pieces learned from the training text; unknown characters fall back to bytes, so nothing is lost.
+
+    Attributes:
+        proto: the SentencePiece model, serialized.
+        layer: the Keras layer that holds it as a TensorFlow resource, which an export has to track.
+    """
 
     def __init__(self, proto: bytes):
         self.proto = proto
-        self._layer = keras_hub.tokenizers.SentencePieceTokenizer(proto=proto)
+        self.layer = keras_hub.tokenizers.SentencePieceTokenizer(proto=proto)
+        self.layer.build([None])
 
     @classmethod
     def train(cls, options: SentencePieceOptions, texts: Iterable[str]) -> "SentencePieceTokenizer":
@@ -77,15 +83,15 @@ class SentencePieceTokenizer:
 
     @property
     def vocabulary_size(self) -> int:
-        return self._layer.vocabulary_size()
+        return self.layer.vocabulary_size()
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Returns the pieces int32 `[batch, None]` of texts, string `[batch]`; no marks are added."""
-        return self._layer(texts)
+        return self.layer(texts)
 
     def detokenize(self, tokens: tf.Tensor) -> tf.Tensor:
         """Returns texts, string `[batch]`, of ids int32 `[batch, length]`; marks and padding are left out."""
-        return self._layer.detokenize(tf.ragged.boolean_mask(tokens, tokens >= SPECIAL_IDS))
+        return self.layer.detokenize(tf.ragged.boolean_mask(tokens, tokens >= SPECIAL_IDS))
 
 
 _LONGEST_LINE = 4000

@@ -62,7 +62,9 @@ class TransformerEncoder(keras.layers.Layer):
         table = {"embeddings_initializer": normal, "dtype": policy}
         self.positions = keras.layers.Embedding(options.max_length, options.hidden, name="positions", **table)
         self.segments = keras.layers.Embedding(2, options.hidden, name="segments", **table)
-        self.token_dropout = keras.layers.Dropout(options.token_dropout, (None, None, 1), name="token_dropout")
+        self.token_dropout = keras.layers.Dropout(
+            options.token_dropout, (None, None, 1), name="token_dropout", dtype=policy
+        )
         self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
         self.layers = [
             EncoderLayer(

@@ -1,0 +1,48 @@
+"""Scores the simple baselines of an experiment's tasks on a split, by the project's own metrics.
+
+    python benchmarks/baselines.py CONFIG [--split test] [--output FILE.json]
+
+Majority and mean, leads of the text, and for classification naive Bayes and a linear SVM on TF-IDF words and word pairs.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from tfmtl.config import load_experiment
+from tfmtl.data.streams import Examples, load_streams
+from tfmtl.evaluation.baselines import baselines, linear_baselines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("config")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    streams, _ = load_streams(load_experiment(arguments.config), ("train", arguments.split))
+    scores = {}
+    for stream in streams:
+        train, asked = stream.splits["train"], stream.splits[arguments.split]
+        for task in stream.tasks:
+            targets, train_targets = asked.targets[task.name], train.targets[task.name]
+            scores[task.name] = baselines(task, train_targets, asked.text, targets)
+            if task.kind == "classification":
+                scores[task.name] |= linear_baselines(
+                    _joined(train), train_targets, _joined(asked), targets, task.labels
+                )
+    text = json.dumps({"split": arguments.split, "tasks": scores}, indent=2) + "\n"
+    print(text)
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
+
+
+def _joined(examples: Examples) -> list[str]:
+    """The texts; of a pair both, one after the other."""
+    if examples.text_pair is None:
+        return list(examples.text)
+    return [f"{first} {second}" for first, second in zip(examples.text, examples.text_pair, strict=True)]
+
+
+if __name__ == "__main__":
+    main()
