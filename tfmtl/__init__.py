@@ -1,3 +1,34 @@
 """One Keras model that reads a text once, classifies it and writes its summary."""
 
+import importlib
+
 __version__ = "0.1.0"
+
+_MODULES = {
+    "ConfigurationError": "tfmtl.errors",
+    "DataError": "tfmtl.errors",
+    "Experiment": "tfmtl.config",
+    "RunError": "tfmtl.errors",
+    "RunFolder": "tfmtl.training.run_folder",
+    "UserError": "tfmtl.errors",
+    "evaluate": "tfmtl.experiment",
+    "export": "tfmtl.experiment",
+    "load_experiment": "tfmtl.config",
+    "predict": "tfmtl.experiment",
+    "train": "tfmtl.experiment",
+}
+
+__all__ = [*_MODULES]
+
+
+def __getattr__(name: str):
+    """Imports a public name when it is first used, so that `import tfmtl` does not wait for TensorFlow."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'tfmtl' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

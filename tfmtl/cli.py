@@ -1,25 +1,44 @@
 """The commands; each calls one function of the package and prints what it returns."""
 
+import functools
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
+from tfmtl.catalogue import GROUPS, as_text
 from tfmtl.errors import UserError
+from tfmtl.quiet_start import import_tensorflow
 
 app = typer.Typer(
     name="tfmtl",
     help="Multi-task text models: one Keras model that reads a text once, classifies it and writes its summary.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-@app.command()
+class _Command(TyperCommand):
+    """A command that loads TensorFlow once its arguments are known to be right: `--help` does not wait for it."""
+
+    def invoke(self, ctx):
+        import_tensorflow()
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _fail("interrupted; a training goes on from its last checkpoint when the same command is run again", 130)
+
+
+command = functools.partial(app.command, cls=_Command)
+
+# What all errors of usage have in common; typer exports only the descendants.
+_UsageError = typer.BadParameter.__base__
+
+
+@command()
 def train(
     config: Annotated[Path, typer.Argument(help="The experiment, a YAML file.")],
     settings: Annotated[
@@ -36,7 +55,7 @@ def train(
     print(f"trained: {folder.path}")
 
 
-@app.command()
+@command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     split: Annotated[str, typer.Option(help="The split to evaluate.")] = "test",
@@ -51,16 +70,60 @@ def evaluate(
         print(f"{task}: {shown}  ({metrics['examples']} examples)")
 
 
+@command()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="RUN_OR_EXPORT", help="The folder of a run or of an export.")],
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; else they are read.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", help="JSON lines with 'text'; the standard input by default.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write; the standard output by default.")] = None,
+) -> None:
+    """Answer every task about texts, as JSON lines in their order."""
+    from tfmtl.serving.predict import predict
+    from tfmtl.serving.rows import Row, read_jsonl
+
+    if texts and source:
+        raise UserError("predict: texts and --input are given; choose one")
+    if not texts and not source and sys.stdin.isatty():
+        raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
+    predict(model, map(Row, texts) if texts else read_jsonl(source or "-"), output)
+
+
+@command()
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    to: Annotated[Path | None, typer.Option(help="The export's folder; saved_models/<name> by default.")] = None,
+) -> None:
+    """Export a run's best model as the next version of a SavedModel that takes raw strings."""
+    from tfmtl.serving.export import export_run
+    from tfmtl.training.run_folder import RunFolder
+
+    print(f"exported: {export_run(RunFolder.open(run), to)}")
+
+
+@command("list")
+def list_group(group: Annotated[str, typer.Argument(help=f"One of {', '.join(GROUPS)}.")]) -> None:
+    """List what a configuration can name, with options and their defaults."""
+    print(as_text(group))
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Runs a command line; exits with 0, with 2 on what the user can mend, with 1 on a failure."""
+    """Runs a command line and exits: 0; 2 for what the user can mend, 130 where interrupted, 1 for a failure."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("tfmtl").setLevel(logging.INFO)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=arguments)
+        sys.exit(app(args=arguments or ["--help"], standalone_mode=False))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(str(error), 2)
+    except _UsageError as error:
+        _fail(error.format_message(), 2)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,22 @@
-"""What a user does with an experiment: train it, evaluate the run, with the pieces of the package put together."""
+"""What a user does with an experiment: train it, evaluate the run, export it, predict with either."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tfmtl.config import Experiment, load_experiment
 from tfmtl.data.streams import load_streams
+from tfmtl.errors import RunError
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
 from tfmtl.evaluation.metric import metrics_of
 from tfmtl.evaluation.report import write_report
 from tfmtl.evaluation.scoring import ValidationScorer
+from tfmtl.serving.answerers import open_answerer
+from tfmtl.serving.export import export_run
+from tfmtl.serving.predict import predict_rows
+from tfmtl.serving.rows import Row
+from tfmtl.tasks.task import Task
 from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.train import train as _train
 
@@ -29,7 +36,8 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
-    return _train(experiment, RunFolder(run or Path("runs") / experiment.name), _make_scorer)
+    folder = RunFolder(run or Path("runs") / experiment.name)
+    return _train(experiment, folder, _check_metrics, _make_scorer)
 
 
 def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Path | None = None) -> dict[str, Any]:
@@ -42,6 +50,9 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
 
     Returns:
         `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}}`.
+
+    Raises:
+        UserError: where there is no such run or split, the run's model is damaged, or a file cannot be written.
     """
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
     experiment = run.experiment()
@@ -54,9 +65,39 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
         for task in stream.tasks
     ]
     metrics = {result.task.name: dict(result.metrics) for result in results}
-    write_evaluation(output or run.evaluation(split), split, metrics)
-    write_report(run.path, results, split)
+    try:
+        write_evaluation(output or run.evaluation(split), split, metrics)
+        write_report(run.path, results, split)
+    except OSError as error:
+        raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None
     return {"split": split, "tasks": metrics}
+
+
+def export(run: RunFolder | str | Path, to: str | Path | None = None) -> Path:
+    """Exports a run's best model as the next version of a SavedModel that takes raw strings.
+
+    Args:
+        run: the run, or its folder.
+        to: the export's folder; `saved_models/<name>` where it is `None`.
+
+    Returns:
+        The directory of the new version.
+    """
+    return export_run(run if isinstance(run, RunFolder) else RunFolder.open(run), None if to is None else Path(to))
+
+
+def predict(model: RunFolder | str | Path, texts: Iterable[str | tuple[str, str]]) -> list[dict[str, Any]]:
+    """Answers every task about texts.
+
+    Args:
+        model: a run, or the folder of a run or of an export.
+        texts: texts, or pairs of them.
+
+    Returns:
+        For each text, by task: `{"label": ..., "probabilities": {...}}`, `{"score": ...}` or `{"summary": ...}`.
+    """
+    rows = (Row(text) if isinstance(text, str) else Row(*text) for text in texts)
+    return list(predict_rows(open_answerer(model.path if isinstance(model, RunFolder) else model), rows))
 
 
 def _result(task, examples, predictions, experiment: Experiment) -> TaskResult:
@@ -65,8 +106,11 @@ def _result(task, examples, predictions, experiment: Experiment) -> TaskResult:
     return TaskResult(task, examples.text, targets, predictions, metrics)
 
 
-def _make_scorer(reader, streams, experiment: Experiment) -> ValidationScorer:
-    for task in reader.tasks.values():
+def _check_metrics(tasks: Mapping[str, Task]) -> None:
+    for task in tasks.values():
         metrics_of(task)
+
+
+def _make_scorer(reader, streams, experiment: Experiment) -> ValidationScorer:
     answering = Answering(reader, experiment.evaluation.batch_size)
     return ValidationScorer(answering, streams, experiment.training.generate_examples)

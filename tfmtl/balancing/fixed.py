@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from tfmtl.errors import ConfigurationError, nearest
 from tfmtl.registry import BALANCING, Options
 
 
@@ -26,5 +27,8 @@ class Fixed:
         self.options = options
 
     def initial_weights(self, tasks: list[str]) -> list[float]:
-        """Returns a weight for each task, in order."""
+        """Returns a weight for each task, in order; raises `ConfigurationError` where a weight names no task."""
+        for name in self.options.weights:
+            if name not in tasks:
+                raise ConfigurationError(f"balancing.weights: unknown task '{name}'; {nearest(name, tasks)}")
         return [self.options.weights.get(task, 1.0) for task in tasks]

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from tfmtl.errors import RunError
 
 _logger = logging.getLogger("tfmtl")
 _STATE = "state.json"
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, KeyError, EOFError, OSError)
+"""What reading a damaged archive raises; `RuntimeError` where damage reads as a version, method or encryption."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class Checkpoints:
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
-        for old in self._paths()[: -self._keep]:
+        # What a killed process has left aside is of no use to anyone.
+        for old in [*self._paths()[: -self._keep], *self._folder.glob(".update-*")]:
             old.unlink()
         return path
 
@@ -81,7 +85,7 @@ class Checkpoints:
         for path in reversed(paths):
             try:
                 return _read(path)
-            except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError) as error:
+            except _DAMAGE as error:
                 _logger.warning("%s: damaged (%s); falling back to the checkpoint before it", path, error)
         if paths:
             raise RunError(f"{self._folder}: no checkpoint can be read; remove the folder to train from the beginning")
@@ -93,6 +97,10 @@ class Checkpoints:
 
 def _read(path: Path) -> Checkpoint:
     with np.load(path, allow_pickle=False) as archive:
+        # Before any array's header is believed: a damaged one can ask for any amount of memory.
+        damaged = archive.zip.testzip()
+        if damaged:
+            raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")
         names = sorted(name for name in archive.files if name != _STATE)
         variables = [archive[name] for name in names]
         return Checkpoint(variables, json.loads(archive[_STATE].tobytes().decode()))

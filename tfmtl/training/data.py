@@ -1,7 +1,8 @@
 """The data of a training: streams, tokenizer, tables and the plan of all batches."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,19 +52,29 @@ class TrainingData:
         return np.bincount(labels[labels >= 0], minlength=len(task.labels))
 
 
-def prepare(experiment: Experiment, run: RunFolder, replicas: int, writes: bool) -> TrainingData:
-    """Reads, tokenizes and plans; claims the run folder once the data is known to be usable.
+CheckTasks = Callable[[Mapping[str, Task]], None]
+"""Raises `UserError` for tasks, with their label sets, that the experiment cannot learn or measure."""
+
+
+def prepare(
+    experiment: Experiment, run: RunFolder, replicas: int, writes: bool, check_tasks: CheckTasks = lambda tasks: None
+) -> TrainingData:
+    """Reads, tokenizes and plans; claims the run folder once all of this is known to be usable.
 
     Args:
         experiment: as configured.
         run: its folder; the tokenizer is read from it where it has one.
         replicas: of the strategy.
         writes: whether this process writes the run folder.
+        check_tasks: what else must hold before anything is written.
     """
     streams, tasks = load_streams(experiment, ("train", "validation"))
+    check_tasks(tasks)
+    run.check(experiment, tasks)
+    tokenizer = _tokenizer(experiment, streams, run)
     if writes:
         run.claim(experiment, tasks)
-    tokenizer = _tokenizer(experiment, streams, run, writes)
+        _save_tokenizer(tokenizer, run)
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
     options = experiment.training
@@ -81,14 +92,19 @@ def prepare(experiment: Experiment, run: RunFolder, replicas: int, writes: bool)
     return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan)
 
 
-def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder, writes: bool):
+def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder):
     tokenizers = TOKENIZERS.get(experiment.tokenizer.name).build
     if run.tokenizer.is_dir():
         return tokenizers.load(run.tokenizer)
-    tokenizer = tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
-    if writes:
-        tokenizer.save(run.tokenizer)
-    return tokenizer
+    return tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
+
+
+def _save_tokenizer(tokenizer, run: RunFolder) -> None:
+    """Writes the tokenizer where the run has none, such that its folder is there whole or not at all."""
+    if not run.tokenizer.is_dir():
+        aside = run.path / f".{run.tokenizer.name}.{os.getpid()}"
+        tokenizer.save(aside)
+        os.replace(aside, run.tokenizer)
 
 
 def _training_text(streams: Sequence[Stream], seed: int) -> Iterator[str]:

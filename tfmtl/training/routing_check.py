@@ -15,7 +15,7 @@ from tfmtl.training.update import Update
 _ROWS = 2
 _SUMMARIES = ([START_ID, SPECIAL_IDS, END_ID], [START_ID, SPECIAL_IDS + 1, END_ID])
 _TARGETS = {"classification": (np.int32(0), np.int32(1)), "regression": (np.float32(np.nan), np.float32(0.0))}
-"""Two targets of a head, by its task's kind. An absent score has a loss of zero, and no present one has, in any unit."""
+"""Two targets of a head, by its task's kind: an absent score has a loss of zero, a present one has not, in any unit."""
 
 
 def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task], slices: Sequence[Slice]) -> None:

@@ -71,8 +71,8 @@ class RunFolder:
         except (yaml.YAMLError, UnicodeDecodeError, ConfigurationError) as error:
             raise RunError(f"{self.config}: damaged: {' '.join(str(error).split())}") from None
 
-    def claim(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
-        """Makes the folder the experiment's own, or checks that it is.
+    def check(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
+        """Checks that the folder is the experiment's own, or free.
 
         Args:
             experiment: as configured.
@@ -81,19 +81,38 @@ class RunFolder:
         Raises:
             RunError: where the folder belongs to another configuration, or holds something that is no run.
         """
-        wanted = {**experiment.as_mapping(), "tasks": {name: task.as_mapping() for name, task in tasks.items()}}
         if self.config.is_file():
-            difference = _first_difference(self.experiment().as_mapping(), wanted)
+            difference = _first_difference(self.experiment().as_mapping(), _resolved(experiment, tasks))
             if difference:
                 raise RunError(
                     f"{self.path}: this run belongs to another configuration ({difference}); "
                     "choose another folder with --run, or another name"
                 )
+        elif self.path.is_dir():
+            # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else.
+            if any(not path.name.startswith(f".{self.config.name}.") for path in self.path.iterdir()):
+                raise RunError(f"{self.path}: the folder is not empty and holds no run; choose another with --run")
+        elif self.path.exists():
+            raise RunError(f"{self.path}: this is a file, not a folder; choose another with --run")
+
+    def claim(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
+        """Makes the folder the experiment's own.
+
+        Args:
+            experiment: as configured.
+            tasks: its tasks with their label sets.
+
+        Raises:
+            RunError: as `check`; where it cannot be written.
+        """
+        self.check(experiment, tasks)
+        if self.config.is_file():
             return
-        if self.path.exists() and any(self.path.iterdir()):
-            raise RunError(f"{self.path}: the folder is not empty and holds no run; choose another with --run")
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_aside(self.config, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_aside(self.config, yaml.safe_dump(_resolved(experiment, tasks), sort_keys=False, allow_unicode=True))
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from None
 
     def reader(self, generation: GenerationOptions | None = None) -> Reader:
         """Returns what answers questions with the run's best model.
@@ -121,6 +140,10 @@ def write_aside(path: Path, text: str) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_text(text, encoding="utf-8")
     os.replace(aside, path)
+
+
+def _resolved(experiment: Experiment, tasks: Mapping[str, Task]) -> dict[str, Any]:
+    return {**experiment.as_mapping(), "tasks": {name: task.as_mapping() for name, task in tasks.items()}}
 
 
 def _first_difference(have: Any, want: Any, place: str = "") -> str:

@@ -1,7 +1,8 @@
 """From an experiment to a trained run: what `tfmtl train` does."""
 
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -15,13 +16,15 @@ from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.registry import BALANCING
+from tfmtl.tasks.task import Task
 from tfmtl.training.callbacks.checkpointing import Checkpointing
 from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History, TaskStopping, ValidationScores
 from tfmtl.training.callbacks.gradient_norms import GradientNorms
 from tfmtl.training.callbacks.summary_samples import SummarySamples
 from tfmtl.training.callbacks.tensorboard import TensorBoard
 from tfmtl.training.checkpoints import Checkpoints
-from tfmtl.training.data import TrainingData, prepare
+from tfmtl.training.checks import check_learnable
+from tfmtl.training.data import CheckTasks, TrainingData, prepare
 from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.losses import TERMS
 from tfmtl.training.progress import Progress
@@ -47,12 +50,13 @@ class Training:
     progress: Progress
 
 
-def train(experiment: Experiment, run: RunFolder, make_scorer: Callable) -> RunFolder:
+def train(experiment: Experiment, run: RunFolder, check_tasks: CheckTasks, make_scorer: Callable) -> RunFolder:
     """Trains an experiment, or goes on with it where it was interrupted.
 
     Args:
         experiment: what to train.
         run: the folder; its own, new or of this experiment.
+        check_tasks: `check_tasks(tasks)` raises for tasks that cannot be measured, before anything is written.
         make_scorer: `make_scorer(reader, streams, experiment)` returns what measures validation after each epoch; see
             `tfmtl.evaluation.scoring.ValidationScorer`.
 
@@ -62,7 +66,12 @@ def train(experiment: Experiment, run: RunFolder, make_scorer: Callable) -> RunF
     strategy = make_strategy(experiment.training.strategy)
     keras.utils.set_random_seed(experiment.training.seed)
     writes = is_chief(strategy)
-    data = prepare(experiment, run, strategy.num_replicas_in_sync, writes)
+
+    def check(tasks: Mapping[str, Task]) -> None:
+        check_learnable(experiment, tasks)
+        check_tasks(tasks)
+
+    data = prepare(experiment, run, strategy.num_replicas_in_sync, writes, check)
     with scope(strategy):
         model, update = compile_model(experiment, data)
         check_routing(model, update, data.tasks, data.slices)
@@ -95,6 +104,8 @@ def _fit(training: Training, make_scorer: Callable) -> None:
     progress.updates_per_epoch = training.data.plan.updates_per_epoch
     callbacks, checkpointing = _callbacks(training, make_scorer)
     _resume(training, checkpointing)
+    if progress.finished or progress.epoch >= options.epochs:
+        _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
     while not progress.finished and progress.epoch < options.epochs:
         end = progress.epoch + 1 if progress.within_epoch else options.epochs
         training.model.fit(
@@ -105,8 +116,15 @@ def _fit(training: Training, make_scorer: Callable) -> None:
             validation_data=_validation(training),
             callbacks=callbacks,
             shuffle=False,
-            verbose="auto" if training.writes else 0,
+            verbose=_verbosity(training.writes),
         )
+
+
+def _verbosity(writes: bool) -> int:
+    """Keras' bar in a terminal; one line an epoch in a file, which would keep every redrawing of the bar."""
+    if not writes:
+        return 0
+    return 1 if sys.stdout.isatty() else 2
 
 
 def _resume(training: Training, checkpointing: Checkpointing) -> None:

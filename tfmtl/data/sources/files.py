@@ -4,7 +4,7 @@ import glob
 import gzip
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -92,24 +92,35 @@ def expanded(pattern: str) -> list[Path]:
 
 
 def numbered_lines(path: Path, encoding_errors: str) -> Iterator[tuple[int, str]]:
-    """Yields each line of a UTF-8 file, unzipped where its name ends in `.gz`, with its number from 1.
+    """Yields each line of a UTF-8 file, unzipped where its name ends in `.gz`, with its number; see `decoded_lines`."""
+    open_bytes = gzip.open if path.suffix == ".gz" else open
+    try:
+        with open_bytes(path, "rb") as file:
+            yield from decoded_lines(file, str(path), encoding_errors)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def decoded_lines(file: Iterable[bytes], place: str, encoding_errors: str) -> Iterator[tuple[int, str]]:
+    """Yields each line of UTF-8 bytes with its number from 1.
 
     Lines end at a line feed alone, so that other line separators of Unicode stay in the text. A byte order mark is
     dropped, and so is the line's end, with a carriage return before it.
+
+    Args:
+        file: open for reading bytes.
+        place: its name, for error messages.
+        encoding_errors: `strict` or `replace`.
     """
-    open_bytes = gzip.open if path.suffix == ".gz" else open
-    number = 0
-    try:
-        with open_bytes(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                yield number, line.decode("utf-8", encoding_errors).removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        byte = f"byte 0x{error.object[error.start]:02x} after {error.start} bytes of the line"
-        raise DataError(f"{path}:{number}: invalid UTF-8, {byte}; 'encoding_errors: replace' reads it") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
+    for number, line in enumerate(file, start=1):
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        try:
+            text = line.decode("utf-8", encoding_errors)
+        except UnicodeDecodeError as error:
+            byte = f"byte 0x{error.object[error.start]:02x} after {error.start} bytes of the line"
+            raise DataError(f"{place}:{number}: invalid UTF-8, {byte}; 'encoding_errors: replace' reads it") from None
+        yield number, text.removesuffix("\n").removesuffix("\r")
 
 
 def rows_of(path: Path, columns: dict[str, list[Any]], lines: Sequence[int]) -> Rows:

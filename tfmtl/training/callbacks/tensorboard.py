@@ -12,7 +12,7 @@ from tfmtl.training.update import Update
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes scalars each few updates; the epoch's logs after each.
+    """Writes scalars each few updates and each epoch's logs; at the beginning, the configuration and the model's graph.
 
     Args:
         run: where to.
@@ -49,6 +49,7 @@ class TensorBoard(keras.callbacks.Callback):
         if self._progress.update == 0:
             with self._writer.as_default():
                 tf.summary.text("configuration", f"```yaml\n{self._configuration}\n```", step=0)
+                tf.summary.graph(forward_graph(self.model))
         self._start_clock()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -87,7 +88,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._first = self._progress.update if update is None else update
 
 
-def write_graph(run: RunFolder, graph: tf.Graph) -> None:
-    """Writes the model's graph for TensorBoard's graph page."""
-    with tf.summary.create_file_writer(str(run.tensorboard)).as_default():
-        tf.summary.graph(graph)
+def forward_graph(model: keras.Model) -> tf.Graph:
+    """Returns the graph of a functional model with dict inputs, for any batch and any lengths."""
+    signature = {name: tf.TensorSpec(tensor.shape, tensor.dtype, name) for name, tensor in model.input.items()}
+    return tf.function(model, autograph=False).get_concrete_function(signature).graph

@@ -1,0 +1,38 @@
+import pytest
+
+from tfmtl import catalogue
+from tfmtl.cli import main
+
+
+def run(arguments: list[str], capsys) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    captured = capsys.readouterr()
+    return exit_.value.code or 0, captured.out, captured.err
+
+
+@pytest.mark.parametrize("group", catalogue.GROUPS)
+def test_list_prints_the_table_of_a_group(group, capsys):
+    assert run(["list", group], capsys) == (0, catalogue.as_text(group) + "\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "shedules"], "there is no list of 'shedules'; did you mean 'schedules'?"),
+        (["predict", "runs/a", "a text", "--input", "b.jsonl"], "texts and --input are given; choose one"),
+        (["predict", "no/such/folder", "a text"], "no/such/folder: there is no such run or export folder"),
+        (["export", "no/such/folder"], "no/such/folder: there is no such run folder"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_code_2(arguments, said, capsys):
+    code, out, error = run(arguments, capsys)
+    assert (code, out) == (2, "")
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert said in error
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "list"])
+def test_every_command_has_help(command, capsys):
+    code, out, _ = run([command, "--help"], capsys)
+    assert code == 0 and command in out

@@ -1,0 +1,30 @@
+"""The import of TensorFlow without what its libraries write about themselves while they are loaded."""
+
+import importlib
+import os
+import sys
+import tempfile
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and TF Text; what their libraries write to the standard error is shown only where they fail.
+
+    `TF_CPP_MIN_LOG_LEVEL` silences TensorFlow from then on, but not before its logging is set up. Where a user has set
+    it to less than 3, nothing is held back.
+    """
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3" or "tensorflow" in sys.modules:
+        return
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+            importlib.import_module("tensorflow_text")
+        except BaseException:
+            held_back.seek(0)
+            os.write(standard_error, held_back.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)

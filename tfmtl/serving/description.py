@@ -1,0 +1,70 @@
+"""What an export says about itself, in a file beside the graph: its tasks, and the versions that made it."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import tfmtl
+from tfmtl.errors import RunError
+from tfmtl.serving.signatures import ServedTask
+
+_FILE = Path("assets.extra") / "tfmtl.json"
+"""TensorFlow keeps `assets.extra` for files that belong to a SavedModel but are not read by its graph."""
+
+
+class Description(BaseModel):
+    """An export, as its `assets.extra/tfmtl.json` describes it.
+
+    Attributes:
+        name: of the experiment.
+        tasks: by name, in the experiment's order.
+        versions: of the packages that made it; a server's TensorFlow Text should be of the same minor version.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    tasks: dict[str, ServedTask]
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, name: str, tasks: dict[str, ServedTask]) -> "Description":
+        """Returns the description of an export that the installed packages make."""
+        versions = {package: version(package) for package in ("tensorflow", "tensorflow-text", "keras")}
+        return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions})
+
+    @classmethod
+    def read(cls, export: Path) -> "Description":
+        """Reads the description of an export.
+
+        Args:
+            export: one version's directory.
+
+        Raises:
+            RunError: where there is none, or it is damaged.
+        """
+        path = export / _FILE
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise RunError(f"{export}: not an export of tfmtl: there is no {_FILE} in it") from None
+        except (OSError, ValidationError) as error:
+            raise RunError(f"{path}: damaged: {' '.join(str(error).split())[:200]}") from None
+
+    def write(self, export: Path) -> None:
+        """Writes the description into the directory of one version."""
+        path = export / _FILE
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def versions_in(folder: Path) -> list[int]:
+    """Returns the versions in an export's folder, ascending: its directories that are whole numbers."""
+    return sorted(int(path.name) for path in folder.iterdir() if is_version(path))
+
+
+def is_version(path: Path) -> bool:
+    """Whether a path is the directory of one version of an export."""
+    name = path.name
+    return name.isascii() and name.isdigit() and name == str(int(name)) and (path / "saved_model.pb").is_file()

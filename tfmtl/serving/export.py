@@ -1,0 +1,95 @@
+"""From a run to a SavedModel that takes raw strings."""
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+
+from tfmtl.errors import RunError
+from tfmtl.serving.description import Description, is_version, versions_in
+from tfmtl.serving.parity import check_parity, probe_texts
+from tfmtl.serving.signatures import ALL_TASKS, GraphFunction, ServedTask, signatures, trace
+from tfmtl.training.run_folder import RunFolder
+
+_logger = logging.getLogger("tfmtl")
+_UNFINISHED = ".unfinished-"
+
+
+def export_run(run: RunFolder, to: Path | None = None) -> Path:
+    """Exports a run's best model as the next version of a SavedModel.
+
+    It is written aside, compared with the model, and only then given its number: a server that watches the folder
+    never sees a part of it.
+
+    Args:
+        run: with a finished epoch.
+        to: the export's folder; `saved_models/<name>` where it is `None`.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        RunError: where the folder holds anything but versions of this export, or cannot be written.
+        RuntimeError: where the export does not answer as the model does; nothing is left behind then.
+    """
+    experiment = run.experiment()
+    tasks = {name: ServedTask.of(task) for name, task in experiment.tasks.items()}
+    folder = Path(to) if to is not None else Path("saved_models") / experiment.name
+    description = Description.of(experiment.name, tasks)
+    _check_folder(folder, description)
+    reader = run.reader()
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Inside the folder, so that the renaming stays within one file system, even where the folder is a mount.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as aside:
+            unfinished = Path(aside) / "export"
+            functions = {name: trace(reader, tasks, answered) for name, answered in signatures(tasks).items()}
+            _write_saved_model(functions, reader.tokenizer, unfinished)
+            description.write(unfinished)
+            check_parity(unfinished, functions[ALL_TASKS], probe_texts(reader.tokenizer))
+            return unfinished.rename(folder / str(max(versions_in(folder), default=0) + 1))
+    except (PermissionError, NotADirectoryError) as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
+    finally:
+        if is_new and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: Path) -> None:
+    archive = keras.export.ExportArchive()
+    # Variables are found in the graphs; the tokenizer's resource is not.
+    archive.track(tokenizer.layer)
+    for name, function in functions.items():
+        archive.add_endpoint(name, function)
+    archive.write_out(str(path), verbose=False)
+
+
+def _check_folder(folder: Path, description: Description) -> None:
+    """Raises `RunError` where something stands in the folder that is no version of this export."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise RunError(f"{folder}: this is a file, not the folder of an export; choose another with --to")
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(_UNFINISHED):
+            _logger.info("%s: left by an export that was interrupted; it can be removed", path)
+        elif not is_version(path):
+            raise RunError(f"{folder}: '{path.name}' is no version of an export; choose another folder with --to")
+        else:
+            _check_version(folder, Description.read(path), description)
+
+
+def _check_version(folder: Path, found: Description, wanted: Description) -> None:
+    if found.name != wanted.name:
+        raise RunError(
+            f"{folder}: holds the export of '{found.name}', not of '{wanted.name}'; choose another with --to"
+        )
+    kinds = [{name: (task.kind, task.pair) for name, task in side.tasks.items()} for side in (found, wanted)]
+    if kinds[0] != kinds[1]:
+        raise RunError(
+            f"{folder}: holds an export of other tasks ({', '.join(found.tasks)}), which its clients rely on; "
+            "choose another with --to"
+        )

@@ -1,0 +1,61 @@
+"""Answers to a stream of rows, in their order: what `tfmtl predict` does."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tfmtl.serving.answerers import Answerer, open_answerer
+from tfmtl.serving.rows import Row, write_jsonl
+
+_WINDOW_BATCHES = 16
+"""Batches whose rows are sorted by length together: little padding, and little that is held in memory."""
+
+
+def predict(path: str | Path, rows: Iterable[Row], output: Path | None = None, batch_size: int = 32) -> None:
+    """Answers rows with a run or an export and writes the answers as JSON lines.
+
+    Args:
+        path: of a run's folder, or of an export's, or of one of its versions.
+        rows: such as `tfmtl.serving.rows.read_jsonl` yields.
+        output: the file; the standard output where it is `None` or `-`.
+        batch_size: rows in a batch.
+
+    Raises:
+        UserError: where the run or export, a row or the output cannot be used.
+    """
+    answers = predict_rows(open_answerer(path), rows, batch_size)
+    write_jsonl(tqdm(answers, unit=" texts", disable=None), output)
+
+
+def predict_rows(answerer: Answerer, rows: Iterable[Row], batch_size: int = 32) -> Iterator[dict[str, Any]]:
+    """Yields the answers to rows in their order, such as `{"subject": {"label": "cs", "probabilities": {...}}}`.
+
+    Rows are taken a window at a time, some batches each, so the stream may have no end; within a window, rows of like
+    length are answered together.
+
+    Args:
+        answerer: of a run or an export.
+        rows: texts, or pairs.
+        batch_size: rows in a batch.
+
+    Raises:
+        DataError: for a row without a pair where every task reads pairs.
+    """
+    rows = iter(rows)
+    while window := list(islice(rows, batch_size * _WINDOW_BATCHES)):
+        for row in window:
+            answerer.check(row)
+        yield from _answered(answerer, window, batch_size)
+
+
+def _answered(answerer: Answerer, rows: list[Row], batch_size: int) -> list[dict[str, Any]]:
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index].text) + len(rows[index].text_pair or ""))
+    answers: list[dict[str, Any]] = [{}] * len(rows)
+    for start in range(0, len(rows), batch_size):
+        batch = order[start : start + batch_size]
+        for index, answer in zip(batch, answerer.answer([rows[index] for index in batch]), strict=True):
+            answers[index] = answer
+    return answers

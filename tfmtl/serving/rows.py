@@ -1,0 +1,119 @@
+"""Rows that are predicted: read from JSON lines, answers written as JSON lines."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from tfmtl.data.sources.files import decoded_lines, numbered_lines
+from tfmtl.errors import DataError, nearest
+
+
+@dataclass(frozen=True)
+class Row:
+    """A text that tasks are asked about.
+
+    Attributes:
+        text: may be empty.
+        text_pair: the second text; `None` where there is none.
+        place: where the row stands, for error messages, such as `"texts.jsonl:3"`.
+    """
+
+    text: str
+    text_pair: str | None = None
+    place: str = "the text"
+
+    @classmethod
+    def parse(cls, value: Any, place: str) -> "Row":
+        """Returns the row that a JSON object describes; keys other than `text` and `text_pair` are left alone.
+
+        Raises:
+            DataError: where it is no object, has no `text`, or one of the two is no text.
+        """
+        if not isinstance(value, Mapping):
+            raise DataError(f"{place}: expected an object with a 'text', found {json.dumps(value)[:60]}")
+        if "text" not in value:
+            raise DataError(f"{place}: there is no 'text'; {nearest('text', value)}")
+        text, pair = value["text"], value.get("text_pair")
+        for key, found in {"text": text, **({} if pair is None else {"text_pair": pair})}.items():
+            if not isinstance(found, str):
+                raise DataError(f"{place}: '{key}' is no text: {json.dumps(found)[:60]}")
+        return cls(text, pair, place)
+
+
+def read_jsonl(path: str | Path, encoding_errors: str = "strict") -> Iterator[Row]:
+    """Returns the rows of a file with a JSON object a line, as they are read; blank lines are passed over.
+
+    Args:
+        path: of the file, unzipped where its name ends in `.gz`; `-` is the standard input.
+        encoding_errors: `replace` reads bytes that are not UTF-8 as U+FFFD, `strict` is an error.
+
+    Raises:
+        DataError: at once where there is no such file; at its turn, with file and line, for a row that is none.
+    """
+    if str(path) == "-":
+        place = "standard input"
+        return _rows(decoded_lines(sys.stdin.buffer, place, encoding_errors), place)
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path}: this is a folder, not a file of JSON lines")
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file")
+    return _rows(numbered_lines(path, encoding_errors), str(path))
+
+
+def _rows(lines: Iterable[tuple[int, str]], source: str) -> Iterator[Row]:
+    for number, line in lines:
+        if not line.strip():
+            continue
+        place = f"{source}:{number}"
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{place}: not JSON: {error.msg} at column {error.colno}") from None
+        except RecursionError:
+            raise DataError(f"{place}: not JSON: nested too deeply") from None
+        yield Row.parse(value, place)
+
+
+def write_jsonl(rows: Iterable[Mapping[str, Any]], path: Path | None = None) -> None:
+    """Writes a JSON object a line, in order.
+
+    A file is there whole or not at all: where an error ends the rows, one that was there before stays as it was. The
+    standard output, and what is no file such as a pipe, has each line as soon as it is known.
+
+    Args:
+        rows: JSON objects.
+        path: of the file; the standard output where it is `None` or `-`.
+
+    Raises:
+        DataError: where the file cannot be made; it is so before the first row is asked for.
+    """
+    with _opened(path) as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[TextIO]:
+    if path is None or str(path) == "-":
+        yield sys.stdout
+        return
+    target = Path(path).resolve()
+    is_replaced = target.is_file() or not target.exists()
+    written = target.with_name(f".{target.name}.{os.getpid()}") if is_replaced else target
+    with contextlib.ExitStack() as undo:
+        try:
+            file = undo.enter_context(open(written, "w", encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {error.strerror}") from None
+        if is_replaced:
+            undo.callback(written.unlink, missing_ok=True)
+        yield file
+        file.close()
+        if is_replaced:
+            written.replace(target)
