@@ -2,7 +2,8 @@
 
     python benchmarks/baselines.py CONFIG [--split test] [--output FILE.json]
 
-Majority and mean, leads of the text, and for classification naive Bayes and a linear SVM on TF-IDF words and word pairs.
+Majority and mean, leads of the text, and for classification naive Bayes and a linear SVM on TF-IDF words and word
+pairs.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from tfmtl.evaluation.baselines import baselines, linear_baselines
 
 
 def main() -> None:
+    """Prints the scores as JSON, and writes them where `--output` says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config")
     parser.add_argument("--split", default="test")

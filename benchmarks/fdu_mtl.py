@@ -15,6 +15,7 @@ from tfmtl.training.run_folder import RunFolder
 
 
 def main() -> None:
+    """Prints the errors as JSON, and writes them where `--output` says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run")
     parser.add_argument("--output", type=Path)

@@ -2,8 +2,8 @@
 
     python benchmarks/throughput.py CONFIG [--updates 30] [--precision float32 mixed_bfloat16]
 
-Reads the experiment's own data, measures the pipeline with nobody consuming but a loop, then `train_function` on the same
-batches; rounds of all variants alternate, medians are printed as JSON.
+Reads the experiment's own data, measures the pipeline with nobody consuming but a loop, then `train_function` on the
+same batches; rounds of all variants alternate, medians are printed as JSON.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from tfmtl.training.train import compile_model
 
 
 def main() -> None:
+    """Prints the medians as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config")
     parser.add_argument("--updates", type=int, default=30)

@@ -1,6 +1,7 @@
 """The import of TensorFlow without what its libraries write about themselves while they are loaded."""
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -15,6 +16,8 @@ def import_tensorflow() -> None:
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3" or "tensorflow" in sys.modules:
         return
     sys.stderr.flush()
+    # One function for each set of tasks is traced once each; TensorFlow takes them for one that is traced again.
+    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.msg)
     standard_error = os.dup(2)
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)

@@ -13,16 +13,25 @@ def batches(tables: Sequence[Table], plan: Plan, start: int = 0, stop: int | Non
     """Returns the batches of updates `start` to `stop`, for one device.
 
     Elements are `(inputs, targets)`: inputs hold the ids of each slice, int32 `[rows, length]`, under the slice's name
-    and those of each summary under `summary_<task>`; targets hold each task's, `[rows]` of all slices with such rows one
-    after the other, or the summary's ids.
+    and those of each summary under `summary_<task>`; targets hold each task's, `[rows]` of all slices with such rows
+    one after the other, or the summary's ids.
     """
     return _Gather(tables, plan).dataset(start, plan.updates if stop is None else stop, 1, range(1))
 
 
 def distributed_batches(
-    strategy: tf.distribute.Strategy, tables: Sequence[Table], plan: Plan, start: int = 0, stop: int | None = None
+    strategy: tf.distribute.Strategy,
+    tables: Sequence[Table],
+    plan: Plan,
+    start: int = 0,
+    stop: int | None = None,
+    passes: int = 1,
 ) -> tf.distribute.DistributedDataset:
-    """Returns the same batches, each cut into one part a replica: row `i` of a slice goes to replica `i % replicas`."""
+    """Returns the same batches, each cut into one part a replica: row `i` of a slice goes to replica `i % replicas`.
+
+    What is behind the last batch of a distributed dataset is not its end but one more batch, without a row: give
+    `passes` for as many as are read, and read no further.
+    """
     gather = _Gather(tables, plan)
     replicas = strategy.num_replicas_in_sync
 
@@ -30,7 +39,7 @@ def distributed_batches(
         local = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * local
         end = plan.updates if stop is None else stop
-        return gather.dataset(start, end, replicas, range(first, first + local))
+        return gather.dataset(start, end, replicas, range(first, first + local)).repeat(passes)
 
     return strategy.distribute_datasets_from_function(parts)
 

@@ -58,12 +58,14 @@ def answer_split(answering: Answering, streams: Iterable[Stream], split: str) ->
 
 
 def _batches(order: np.ndarray, size: int) -> Iterable[np.ndarray]:
-    return (order[start : start + size] for start in range(0, len(order), size))
+    """Yields so many rows at a time; where there are none, none once, so that the answers have a shape."""
+    return (order[start : start + size] for start in range(0, max(len(order), 1), size))
 
 
 def _padded(rows: Pieces, chosen: np.ndarray) -> np.ndarray:
     taken = rows.take(chosen)
-    length = min(int(bucket_length(taken.lengths.max(keepdims=True))[0]), int(rows.lengths.max()))
+    longest = taken.lengths.max(keepdims=True, initial=2)
+    length = min(int(bucket_length(longest)[0]), int(rows.lengths.max(initial=2)))
     padded = np.full((len(chosen), length), PAD_ID, np.int32)
     padded[np.arange(length) < taken.lengths[:, None]] = taken.values
     return padded

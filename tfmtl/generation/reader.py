@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfmtl.config import GenerationOptions
 from tfmtl.data.packing import pack_pair, pack_text
 from tfmtl.data.piece_ids import PAD_ID
+from tfmtl.errors import DataError
 from tfmtl.generation.decoding import write_summaries
 from tfmtl.tasks.task import Task
 
@@ -47,9 +48,14 @@ class Reader:
 
         Returns:
             As `answer`.
+
+        Raises:
+            DataError: where a task reads pairs and there are none.
         """
         names = list(names)
         of_pairs = [name for name in names if self.tasks[name].text_pair]
+        if of_pairs and text_pair is None:
+            raise DataError(f"task '{of_pairs[0]}' reads pairs of texts: 'text_pair' is required")
         of_texts = [name for name in names if not self.tasks[name].text_pair]
         answers = {}
         if of_texts:

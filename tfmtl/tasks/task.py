@@ -43,9 +43,11 @@ class Task(Options):
 
 
 RESERVED_NAMES = frozenset(
-    {"embedding", "encoder", "tokens", "text", "text_pair", "loss", "val", "serving_default", "classify", "summarize"}
+    {"embedding", "encoder", "tokens", "text", "text_pair", "loss", "val"}
+    | {"serving_default", "classify", "summarize"}
+    | {"signatures", "variables", "trainable_variables", "non_trainable_variables"}
 )
-"""Names that layers, inputs, logs and signatures of the model have themselves."""
+"""Names that layers, inputs and logs of the model have themselves, or signatures and attributes of an export."""
 
 _RESERVED_STARTS = ("val_", "tokens_", "summary_")
 _RESERVED_ENDS = ("_bytes", "_decoder", "_rows")

@@ -1,6 +1,7 @@
 """On which devices a training runs."""
 
 import contextlib
+import functools
 import json
 import os
 
@@ -39,6 +40,12 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     )
 
 
+def is_same_everywhere(strategy: tf.distribute.Strategy, number: int) -> bool:
+    """Whether all workers have the same `number`; every worker must ask."""
+    numbers = tf.function(lambda: strategy.run(lambda: tf.constant(number, tf.float64)), autograph=False)()
+    return float(strategy.reduce(tf.distribute.ReduceOp.MEAN, numbers, axis=None)) == number
+
+
 def _is_default(strategy: tf.distribute.Strategy) -> bool:
     return type(strategy) is type(tf.distribute.get_strategy()) and strategy.num_replicas_in_sync == 1
 
@@ -50,7 +57,9 @@ def _automatic() -> str:
     return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "none"
 
 
+@functools.cache
 def _mirrored() -> tf.distribute.Strategy:
+    # One a process: the collective operations of a second strategy on the same devices get the keys of the first.
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 

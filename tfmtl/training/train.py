@@ -1,6 +1,7 @@
 """From an experiment to a trained run: what `tfmtl train` does."""
 
 import logging
+import random
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from tfmtl.training.losses import TERMS
 from tfmtl.training.progress import Progress
 from tfmtl.training.routing_check import check_routing
 from tfmtl.training.run_folder import RunFolder
-from tfmtl.training.strategy import is_chief, make_strategy, scope
+from tfmtl.training.strategy import is_chief, is_same_everywhere, make_strategy, scope
 from tfmtl.training.update import Update
 
 _logger = logging.getLogger("tfmtl")
@@ -64,7 +65,9 @@ def train(experiment: Experiment, run: RunFolder, check_tasks: CheckTasks, make_
         UserError: where configuration, data or folder cannot be used.
     """
     strategy = make_strategy(experiment.training.strategy)
-    keras.utils.set_random_seed(experiment.training.seed)
+    # What Keras draws its seeds from. Its `set_random_seed` sets TensorFlow's seed too, which drops all cached kernels,
+    # and with them the pieces of every SentencePiece tokenizer in the process.
+    random.seed(experiment.training.seed)
     writes = is_chief(strategy)
 
     def check(tasks: Mapping[str, Task]) -> None:
@@ -114,6 +117,7 @@ def _fit(training: Training, make_scorer: Callable) -> None:
             epochs=end,
             steps_per_epoch=progress.updates_per_epoch - progress.within_epoch,
             validation_data=_validation(training),
+            validation_steps=training.data.validation_plan.updates,
             callbacks=callbacks,
             shuffle=False,
             verbose=_verbosity(training.writes),
@@ -128,6 +132,12 @@ def _verbosity(writes: bool) -> int:
 
 
 def _resume(training: Training, checkpointing: Checkpointing) -> None:
+    _restore(training, checkpointing)
+    if not is_same_everywhere(training.strategy, training.progress.update):
+        raise RunError(f"{training.run.checkpoints}: workers read different checkpoints; the folder must be shared")
+
+
+def _restore(training: Training, checkpointing: Checkpointing) -> None:
     checkpoint = Checkpoints(training.run.checkpoints).latest()
     if checkpoint is None:
         return
@@ -149,10 +159,12 @@ def _dataset(training: Training, start: int, stop: int):
 
 
 def _validation(training: Training):
+    """A pass over validation for each epoch, of which Keras reads as many batches as it is told."""
     tables, plan = training.data.validation_tables, training.data.validation_plan
+    epochs = training.experiment.training.epochs
     if training.strategy.num_replicas_in_sync == 1:
-        return batches(tables, plan)
-    return distributed_batches(training.strategy, tables, plan)
+        return batches(tables, plan).repeat(epochs)
+    return distributed_batches(training.strategy, tables, plan, passes=epochs)
 
 
 def _callbacks(training: Training, make_scorer: Callable) -> tuple[list[keras.callbacks.Callback], Checkpointing]:

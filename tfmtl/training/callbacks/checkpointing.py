@@ -51,8 +51,10 @@ class Checkpointing(keras.callbacks.Callback):
         self._save()
 
     def _save(self) -> None:
+        # Every worker reads: what a metric has counted is summed over all of them.
+        values = [np.asarray(variable) for variable in self._variables()]
         if self._checkpoints is not None:
-            self._checkpoints.save(self._progress.update, self._variables(), self._progress.as_mapping())
+            self._checkpoints.save(self._progress.update, values, self._progress.as_mapping())
 
     def _variables(self) -> Sequence[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables, self._update.weights, *self._tracked()]

@@ -61,7 +61,7 @@ class BestModel(keras.callbacks.Callback):
         if self._writes:
             self._run.checkpoints.mkdir(exist_ok=True)
             aside = self._run.checkpoints / f".best.{os.getpid()}.keras"
-            self.model.save(aside, include_optimizer=False)
+            self.model.save_without_optimizer(aside)
             os.replace(aside, self._run.best_model)
 
 

@@ -30,7 +30,7 @@ class GradientNorms(keras.callbacks.Callback):
         self._progress = progress
         self._batch = batch
         self._writes = writes
-        self._norm = tf.function(self._compute, reduce_retracing=True, autograph=False)
+        self._norms = tf.function(self._on_replicas, reduce_retracing=True, autograph=False)
 
     def on_epoch_end(self, epoch, logs=None):
         strategy = tf.distribute.get_strategy()
@@ -38,12 +38,15 @@ class GradientNorms(keras.callbacks.Callback):
         norms = {}
         for index, task in enumerate(self._update.tasks):
             chosen = tf.one_hot(index, len(self._update.tasks))
-            norms[task] = strategy.run(self._norm, args=(batch, chosen))
+            norms[task] = self._norms(batch, chosen)
         if not self._writes:
             return
         with tf.summary.create_file_writer(str(self._run.tensorboard)).as_default(step=self._progress.update):
             for task, norm in norms.items():
                 tf.summary.scalar(f"gradient_norm/{task}", strategy.experimental_local_results(norm)[0])
+
+    def _on_replicas(self, batch, chosen):
+        return tf.distribute.get_strategy().run(self._compute, args=(batch, chosen))
 
     def _compute(self, batch, chosen):
         with tf.GradientTape() as tape:

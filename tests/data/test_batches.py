@@ -1,0 +1,99 @@
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.data.batches import batches, distributed_batches
+from tfmtl.data.plan import plan_training
+
+
+def padded(pieces, rows, length):
+    """The rows of a batch, row by row in plain Python."""
+    batch = np.zeros((len(rows), length), np.int32)
+    for place, row in enumerate(rows):
+        if row >= 0:
+            ids = pieces.values[pieces.splits[row] : pieces.splits[row + 1]]
+            batch[place, : len(ids)] = ids
+    return batch
+
+
+def expected(data, plan, update):
+    inputs, targets = {}, {}
+    for table, part in zip(data.tables, plan.slices, strict=True):
+        rows = part.rows[update]
+        inputs[table.slice.tokens] = padded(table.tokens, rows, part.length[update])
+        for name, column in table.targets.items():
+            mark = -1 if column.dtype == np.int32 else np.nan
+            found = [column[row] if row >= 0 else mark for row in rows]
+            targets.setdefault(name, []).append(np.array(found, column.dtype))
+        for name, pieces in table.summaries.items():
+            inputs[f"summary_{name}"] = padded(pieces, rows, part.summary_lengths[name][update])
+            targets[name] = [inputs[f"summary_{name}"]]
+    return inputs, {name: np.concatenate(parts) for name, parts in targets.items()}
+
+
+def assert_equal(found, wanted):
+    for have, want in zip(found, wanted, strict=True):
+        assert have.keys() == want.keys()
+        for name in want:
+            np.testing.assert_array_equal(np.asarray(have[name]), want[name], err_msg=name)
+            assert np.asarray(have[name]).dtype == want[name].dtype
+
+
+def test_a_batch_holds_what_the_plan_says(data):
+    found = list(batches(data.tables, data.plan))
+    assert len(found) == data.plan.updates
+    for update, batch in enumerate(found):
+        assert_equal(batch, expected(data, data.plan, update))
+
+
+def test_batches_can_begin_and_end_anywhere(data):
+    whole = list(batches(data.tables, data.plan).as_numpy_iterator())
+    part = list(batches(data.tables, data.plan, start=3, stop=6).as_numpy_iterator())
+    assert len(part) == 3
+    for batch, same in zip(part, whole[3:6], strict=True):
+        assert_equal(batch, same)
+
+
+def test_validation_comes_in_one_pass(data):
+    rows = [targets["topic"] for _, targets in batches(data.validation_tables, data.validation_plan)]
+    labels = np.concatenate([table.targets["topic"] for table in data.validation_tables])
+    assert sorted(np.concatenate(rows)[np.concatenate(rows) >= 0]) == sorted(labels[labels >= 0])
+
+
+def test_all_batches_run_through_one_trace(data, experiment):
+    plan = plan_training(data.tables, experiment.mixing, epochs=6, batch_size=5, replicas=1, seed=1)
+    traces = []
+
+    @tf.function(reduce_retracing=True)
+    def count(inputs, targets):
+        traces.append({name: tuple(tensor.shape) for name, tensor in inputs.items()})
+        return tf.add_n([tf.reduce_sum(tensor) for tensor in inputs.values()])
+
+    for batch in batches(data.tables, plan):
+        count(*batch)
+    assert len(traces) <= 2
+    assert traces[-1]["tokens"] == (plan.slices[0].rows.shape[1], None)
+
+
+def test_replicas_share_a_batch_row_by_row(data, experiment, mirrored):
+    plan = plan_training(data.tables, experiment.mixing, epochs=1, batch_size=12, replicas=2, seed=0)
+    found = list(distributed_batches(mirrored, data.tables, plan, start=1, stop=3))
+    assert len(found) == 2
+    for update, batch in enumerate(found, start=1):
+        inputs, targets = expected(data, plan, update)
+        for replica in range(2):
+            part = tf.nest.map_structure(lambda value: mirrored.experimental_local_results(value)[replica], batch)  # noqa: B023
+            counts = [part_plan.rows.shape[1] for part_plan in plan.slices]
+            assert_equal(
+                part,
+                (
+                    {name: values[replica::2] for name, values in inputs.items()},
+                    {name: _share(values, counts, replica) for name, values in targets.items()},
+                ),
+            )
+
+
+def _share(values, counts, replica):
+    """Every second row of each slice, one slice after the other."""
+    if len(values) < sum(counts):
+        return values[replica::2]
+    return np.concatenate([part[replica::2] for part in np.split(values, np.cumsum(counts)[:-1])])

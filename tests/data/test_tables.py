@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfmtl.data.piece_ids import END_ID, START_ID
+from tfmtl.data.streams import Examples, Stream
+from tfmtl.data.tables import Pieces, Slice, absent, build_tables, is_present, tokenize_texts
+from tfmtl.tasks.kinds.classification import Classification
+from tfmtl.tasks.kinds.regression import Regression
+from tfmtl.tasks.kinds.summarization import Summarization
+
+
+class Characters:
+    """A tokenizer whose pieces are characters: `a` is 4."""
+
+    def tokenize(self, texts):
+        return tf.strings.unicode_decode(texts, "UTF-8") - ord("a") + 4
+
+
+def ids(text):
+    return [ord(character) - ord("a") + 4 for character in text]
+
+
+def packed(*texts):
+    return [START_ID, *(piece for text in texts for piece in [*ids(text), END_ID])]
+
+
+def objects(values):
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+def stream(name, tasks, **splits):
+    """A stream; each split is (texts, pairs or None, targets by task)."""
+    made = {
+        split: Examples(
+            objects(texts),
+            None if pairs is None else objects(pairs),
+            {
+                task: objects(values) if isinstance(values, list) else np.array(values)
+                for task, values in targets.items()
+            },
+        )
+        for split, (texts, pairs, targets) in splits.items()
+    }
+    return Stream(name, tuple(tasks), made)
+
+
+TOPIC = Classification(name="topic", source="s", labels=("x", "y"))
+STARS = Regression(name="stars", source="p", text="a", text_pair="b")
+TITLE = Summarization(name="title", source="s", max_length=4)
+LONG = Summarization(name="long", source="s", max_length=8)
+TLDR = Summarization(name="tldr", source="q", max_length=8)
+
+LABELS = np.int32([1, -1, 0, 1])
+SUMMARIES = [("ab", "other"), ("c",), (), ("abcdefg",)]
+TICKETS = stream(
+    "s",
+    [TOPIC, TITLE],
+    train=(["aaa", "bb", "c", "dddd"], None, {"topic": LABELS, "title": SUMMARIES}),
+    validation=(["aaa", "bb"], None, {"topic": LABELS[[0, 2]], "title": [(), ("ab",)]}),
+)
+PAIRS = stream(
+    "p",
+    [STARS],
+    train=(["ab", "cd"], ["e", "fgh"], {"stars": np.float32([1.5, 2.5])}),
+    validation=(["a"], ["b"], {"stars": np.float32([3.0])}),
+)
+
+
+@pytest.fixture(scope="module")
+def train():
+    return build_tables([TICKETS, PAIRS], "train", Characters(), 16)
+
+
+def rows_of(pieces):
+    return [pieces.values[start:end].tolist() for start, end in zip(pieces.splits, pieces.splits[1:], strict=False)]
+
+
+def test_rows_are_sorted_into_those_with_a_summary_and_those_without(train):
+    without, summaries = train
+    assert without.slice == Slice("tokens", ("topic", "stars"), ())
+    assert summaries.slice == Slice("tokens_title", ("topic",), ("title",))
+    assert rows_of(without.tokens) == [packed("c"), packed("ab", "e"), packed("cd", "fgh")]
+    assert rows_of(summaries.tokens) == [packed("aaa"), packed("bb"), packed("dddd")]
+    assert {name: rows.tolist() for name, rows in without.streams.items()} == {"s": [0], "p": [1, 2]}
+    assert {name: rows.tolist() for name, rows in summaries.streams.items()} == {"s": [0, 1, 2]}
+
+
+def test_a_row_without_a_task_s_target_has_the_mark_of_absence(train):
+    without, summaries = train
+    np.testing.assert_array_equal(without.targets["topic"], [0, -1, -1])
+    np.testing.assert_array_equal(without.targets["stars"], np.float32([np.nan, 1.5, 2.5]))
+    np.testing.assert_array_equal(summaries.targets["topic"], [1, -1, 1])
+    assert without.targets["topic"].dtype == np.int32
+    assert without.targets["stars"].dtype == np.float32
+
+
+def test_training_reads_the_first_reference_cut_to_what_the_decoder_can_write(train):
+    _, summaries = train
+    assert rows_of(summaries.summaries["title"]) == [packed("ab"), packed("c"), packed("abc")]
+
+
+def test_streams_with_different_summaries_stand_in_different_slices():
+    other = stream("q", [TLDR], train=(["ee"], None, {"tldr": [("e",)]}))
+    tables = build_tables([TICKETS, other], "train", Characters(), 16)
+    assert [table.slice.summaries for table in tables] == [(), ("title",), ("tldr",)]
+    assert [len(table.tokens.lengths) for table in tables] == [1, 3, 1]
+
+
+def test_of_two_summaries_of_a_stream_one_may_be_absent():
+    both = stream("s", [TITLE, LONG], train=(["aa", "bb"], None, {"title": [("a",), ()], "long": [(), ("b",)]}))
+    (table,) = build_tables([both], "train", Characters(), 16)
+    assert table.slice.summaries == ("title", "long")
+    assert rows_of(table.summaries["title"]) == [packed("a"), []]
+    assert rows_of(table.summaries["long"]) == [[], packed("b")]
+
+
+def test_validation_stands_in_the_slices_of_train(train):
+    slices = [table.slice for table in train]
+    validation = build_tables([TICKETS, PAIRS], "validation", Characters(), 16, slices)
+    assert [table.slice for table in validation] == slices
+    assert [rows_of(table.tokens) for table in validation] == [[packed("aaa"), packed("a", "b")], [packed("bb")]]
+
+
+def test_a_slice_without_rows_in_validation_is_empty(train):
+    tickets = stream("s", [TOPIC, TITLE], validation=(["a"], None, {"topic": LABELS[:1], "title": [()]}))
+    pairs = stream("p", [STARS], validation=([], None, {"stars": np.float32([])}))
+    slices = [table.slice for table in train]
+    without, summaries = build_tables([tickets, pairs], "validation", Characters(), 16, slices)
+    assert without.targets["topic"].tolist() == [1]
+    assert len(summaries.tokens.lengths) == len(summaries.targets["topic"]) == 0
+    assert summaries.summaries["title"].lengths.tolist() == []
+
+
+@pytest.mark.parametrize("others", [[], [PAIRS]], ids=["alone", "beside a stream without summaries"])
+def test_a_validation_row_whose_head_has_no_slice_without_summaries_keeps_its_label(others):
+    tickets = stream(
+        "s",
+        [TOPIC, TITLE],
+        train=(["aaa"], None, {"topic": LABELS[:1], "title": [("a",)]}),
+        validation=(["bb", "cc"], None, {"topic": LABELS[[0, 2]], "title": [(), ("c",)]}),
+    )
+    slices = [table.slice for table in build_tables([tickets, *others], "train", Characters(), 16)]
+    validation = build_tables([tickets, *others], "validation", Characters(), 16, slices)
+    table = next(table for table in validation if table.slice.summaries)
+    assert table.targets["topic"].tolist() == [1, 0]
+    assert rows_of(table.summaries["title"]) == [[], packed("c")]
+
+
+def test_texts_keep_their_order_over_many_batches_of_tokenization():
+    texts = objects([chr(ord("a") + row % 26) * (row % 7 + 1) for row in range(1500)])
+    assert rows_of(tokenize_texts(Characters(), texts, None, 16)) == [packed(text) for text in texts]
+
+
+def test_pieces_are_taken_and_joined():
+    pieces = Pieces(np.arange(6, dtype=np.int32), np.array([0, 1, 1, 6]))
+    assert rows_of(pieces.take(np.array([2, 0, -1, 1]))) == [[1, 2, 3, 4, 5], [0], [], []]
+    assert rows_of(Pieces.join([pieces, pieces])) == rows_of(pieces) * 2
+    assert pieces.ragged().to_list() == [*rows_of(pieces), []]
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_what_is_absent_is_not_present(kind):
+    targets = absent(kind, 3)
+    targets[1] = 0
+    assert is_present(targets).tolist() == [False, True, False]

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfmtl.config import GenerationOptions
+from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
+from tfmtl.generation.decoding import write_summaries
+
+PLAIN = {"beams": 1, "length_penalty": 0.0, "no_repeat_ngram": 0, "min_length": 1}
+
+
+@pytest.fixture(scope="module")
+def source(data):
+    """A batch of packed texts, of different lengths."""
+    table = next(table for table in data.tables if table.summaries)
+    return table.tokens.take(np.arange(4)).ragged()[:-1].to_tensor(PAD_ID)
+
+
+@pytest.fixture(scope="module")
+def states(model, source):
+    return model.get_layer("encoder")(model.get_layer("embedding")(source), source)
+
+
+def write(model, states, source, **options):
+    generation = GenerationOptions(**{**PLAIN, **options})
+    return tf.function(lambda: write_summaries(model, "title", states, source, generation))()
+
+
+def naive(model, states, source, steps):
+    """Greedy search that reads the whole summary again for each piece: no cache, no kept keys."""
+    embedding, decoder, head = (model.get_layer(name) for name in ("embedding", "title_decoder", "title"))
+    written = np.full([len(source), 1], START_ID, np.int32)
+    total = np.zeros(len(source))
+    for position in range(steps):
+        hidden = decoder(embedding(written), states, source)
+        logits = embedding(hidden, reverse=True)
+        last = head.log_probabilities(logits[:, -1:], hidden[:, -1:], head.copy_key(states), source).numpy()
+        last[:, [PAD_ID, START_ID]] = -np.inf
+        if position == 0:
+            last[:, END_ID] = -np.inf
+        ended = (written == END_ID).any(axis=1)
+        chosen = np.where(ended, PAD_ID, last.argmax(axis=1))
+        total += np.where(ended, 0.0, last.max(axis=1))
+        written = np.concatenate([written, chosen[:, None]], axis=1).astype(np.int32)
+    return written[:, 1:], total
+
+
+def test_greedy_search_with_a_cache_equals_one_that_computes_everything_anew(model, states, source):
+    found = write(model, states, source)
+    tokens, total = naive(model, states, source, steps=12)
+    assert found.tokens.shape == (4, 12)
+    np.testing.assert_array_equal(found.tokens, tokens)
+    np.testing.assert_allclose(found.log_probabilities, total, rtol=1e-4)
+    assert len({tuple(row) for row in tokens}) > 1
+
+
+def test_the_beams_of_a_row_read_its_own_source(model, states, source):
+    """The score of a beam search is what the model gives to the summary as a whole."""
+    found = write(model, states, source, beams=3)
+    embedding, decoder, head = (model.get_layer(name) for name in ("embedding", "title_decoder", "title"))
+    summary = np.concatenate([np.full([4, 1], START_ID), found.tokens], axis=1).astype(np.int32)
+    hidden = decoder(embedding(summary[:, :-1]), states, source)
+    likelihood = head(embedding(hidden, reverse=True), hidden, states, source, summary[:, 1:])
+    np.testing.assert_allclose(found.log_probabilities, tf.reduce_sum(likelihood, axis=1), rtol=1e-4, atol=1e-4)
+    assert (found.log_probabilities.numpy() >= write(model, states, source).log_probabilities.numpy() - 1e-3).any()

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfmtl.config import GenerationOptions
+from tfmtl.data.piece_ids import END_ID, START_ID
+from tfmtl.errors import DataError
+from tfmtl.generation.reader import Reader
+
+TASKS = ["topic", "title", "same", "stars"]
+TEXTS = ["the cat sleeps in the garden.", "", "🐈‍⬛ \x00\x07 日本", "a puppy runs away. " * 3000]
+PAIRS = ["her tomcat eats the fish.", "a dog", "", "the dog plays with an old ball. " * 3000]
+
+
+@pytest.fixture(scope="module")
+def reader(model, data):
+    return Reader(model, data.tasks, data.tokenizer, 48, GenerationOptions(beams=1, no_repeat_ngram=3))
+
+
+@pytest.fixture(scope="module")
+def read(reader):
+    signature = [tf.TensorSpec([None], tf.string)] * 2
+    return tf.function(lambda text, pair: reader.read(TASKS, text, pair), signature, autograph=False)
+
+
+@pytest.fixture(scope="module")
+def pack(reader):
+    text = tf.TensorSpec([None], tf.string)
+    return tf.function(reader.pack, [text]), tf.function(lambda text, pair: reader.pack(text, pair), [text, text])
+
+
+def test_any_text_is_answered(read):
+    answers = read(tf.constant(TEXTS), tf.constant(PAIRS))
+    assert list(answers) == TASKS
+    for name in ("topic", "same"):
+        assert answers[name].shape == (4, 2)
+        np.testing.assert_allclose(tf.reduce_sum(answers[name], axis=1), 1.0, atol=1e-5)
+    assert answers["stars"].shape == (4,)
+    assert np.isfinite(answers["stars"]).all()
+    summaries = answers["title"].numpy()
+    assert summaries.shape == (4,)
+    assert all("⁇" not in summary.decode() for summary in summaries)
+
+
+def test_a_text_alone_is_answered_as_among_others(read):
+    together = read(tf.constant(TEXTS), tf.constant(PAIRS))
+    for row in range(len(TEXTS)):
+        alone = read(tf.constant(TEXTS[row : row + 1]), tf.constant(PAIRS[row : row + 1]))
+        for name in ("topic", "same", "stars"):
+            np.testing.assert_allclose(alone[name][0], together[name][row], atol=1e-4, rtol=1e-4)
+        assert alone["title"].numpy()[0] == together["title"].numpy()[row]
+
+
+def test_a_pair_is_read_only_by_the_tasks_that_ask_for_it(read):
+    plain, other = (read(tf.constant(TEXTS), tf.constant(pairs)) for pairs in (PAIRS, PAIRS[::-1]))
+    for name in ("topic", "stars"):
+        np.testing.assert_array_equal(plain[name], other[name])
+    assert not np.allclose(plain["same"], other["same"], atol=1e-4)
+
+
+def test_rows_are_marked_cut_and_padded(pack, tokenizer):
+    single, pair = pack
+    rows = single(tf.constant(TEXTS)).numpy()
+    assert rows.shape == (4, 48)
+    assert (rows[:, 0] == START_ID).all()
+    assert ((rows == END_ID).sum(axis=1) == 1).all()
+    assert rows[1].tolist() == [START_ID, END_ID] + [0] * 46
+    assert rows[3, -1] == END_ID
+    rows = pair(tf.constant(TEXTS), tf.constant(PAIRS)).numpy()
+    assert rows.shape == (4, 48)
+    assert ((rows == END_ID).sum(axis=1) == 2).all()
+
+
+def test_a_pair_task_without_its_pair_is_an_error(reader):
+    with pytest.raises(DataError, match="task 'same' reads pairs of texts: 'text_pair' is required"):
+        reader.read(["topic", "same"], tf.constant(["a"]))

@@ -1,0 +1,41 @@
+"""A run of the tiny experiment and its export, each made once."""
+
+import pytest
+
+from tfmtl.serving.answerers import open_answerer
+from tfmtl.serving.export import export_run
+from tfmtl.training.run_folder import RunFolder
+
+ODD_TEXTS = ["", "the cat sleeps", "\U0001f600 \u200d", "a\x00b\r\n\x07", "the dog runs away " * 200]
+
+
+@pytest.fixture(scope="session")
+def run(make_experiment, model, data, tmp_path_factory):
+    """A run as a training leaves it, with beam search."""
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
+    folder.claim(make_experiment(generation={"beams": 2, "no_repeat_ngram": 2}), data.tasks)
+    data.tokenizer.save(folder.tokenizer)
+    folder.checkpoints.mkdir()
+    model.save(folder.best_model)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def export(run, tmp_path_factory):
+    """The directory of the run's first version."""
+    return export_run(run, tmp_path_factory.mktemp("saved_models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def run_answerer(run):
+    return open_answerer(run.path)
+
+
+@pytest.fixture(scope="session")
+def export_answerer(export):
+    return open_answerer(export.parent)
+
+
+@pytest.fixture(scope="session")
+def odd_texts():
+    return ODD_TEXTS

@@ -1,0 +1,46 @@
+import json
+from importlib.metadata import version
+
+import pytest
+
+import tfmtl
+from tfmtl.errors import RunError
+from tfmtl.serving.description import Description, is_version, versions_in
+from tfmtl.serving.signatures import ServedTask
+
+TASKS = {
+    "topic": ServedTask(kind="classification", labels=("b", "a", "Zürich")),
+    "same": ServedTask(kind="regression", pair=True),
+}
+
+
+def test_a_description_is_read_as_it_was_written(tmp_path):
+    description = Description.of("tiny", TASKS)
+    description.write(tmp_path)
+    assert Description.read(tmp_path) == description
+    written = json.loads((tmp_path / "assets.extra" / "tfmtl.json").read_text(encoding="utf-8"))
+    assert list(written["tasks"]) == ["topic", "same"]
+    assert written["tasks"]["topic"] == {"kind": "classification", "pair": False, "labels": ["b", "a", "Zürich"]}
+    assert written["versions"]["tfmtl"] == tfmtl.__version__
+    assert written["versions"]["tensorflow"] == version("tensorflow")
+    assert set(written["versions"]) == {"tfmtl", "tensorflow", "tensorflow-text", "keras"}
+
+
+def test_a_description_that_is_not_there_or_damaged_is_told(tmp_path):
+    with pytest.raises(RunError, match=r"not an export of tfmtl: there is no assets.extra/tfmtl.json"):
+        Description.read(tmp_path)
+    Description.of("tiny", TASKS).write(tmp_path)
+    path = tmp_path / "assets.extra" / "tfmtl.json"
+    path.write_text(path.read_text(encoding="utf-8")[:-20], encoding="utf-8")
+    with pytest.raises(RunError, match=r"tfmtl.json: damaged: [^\n]*$"):
+        Description.read(tmp_path)
+
+
+def test_versions_are_whole_numbers_with_a_graph_in_order_of_their_value(tmp_path):
+    for name in ("2", "10", "1", "03", "1.5", "-4", "²", "5"):
+        (tmp_path / name).mkdir()
+        if name != "5":
+            (tmp_path / name / "saved_model.pb").touch()
+    (tmp_path / "7").touch()
+    assert versions_in(tmp_path) == [1, 2, 10]
+    assert not is_version(tmp_path / "5")

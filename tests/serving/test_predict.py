@@ -1,0 +1,78 @@
+import json
+
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfmtl.errors import DataError
+from tfmtl.serving.answerers import Answerer
+from tfmtl.serving.predict import predict, predict_rows
+from tfmtl.serving.rows import Row
+from tfmtl.serving.signatures import ServedTask
+
+PAIR = {"same": ServedTask(kind="regression", pair=True)}
+BOTH = {"size": ServedTask(kind="regression"), **PAIR}
+
+
+def counting(tasks, batches):
+    """Answers with the lengths of texts and pairs in bytes; notes the longest text of each batch."""
+
+    def function(text, text_pair):
+        lengths = {"size": tf.strings.length(text), "same": tf.strings.length(text_pair)}
+        batches.append([int(length) for length in lengths["size"]])
+        return {f"{name}_score": tf.cast(lengths[name], tf.float32) for name in tasks}
+
+    return Answerer(tasks, function)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 9), max_size=70), st.integers(1, 3))
+def test_answers_come_in_order_from_sorted_full_batches(sizes, batch_size):
+    batches = []
+    rows = [Row("x" * size, "y" * (9 - size)) for size in sizes]
+    answers = list(predict_rows(counting(BOTH, batches), iter(rows), batch_size))
+    assert answers == [{"size": {"score": float(size)}, "same": {"score": 9.0 - size}} for size in sizes]
+    assert sum(map(len, batches)) == len(sizes)
+    assert all(1 <= len(batch) <= batch_size for batch in batches)
+
+
+def test_rows_of_like_length_are_answered_together():
+    batches = []
+    list(predict_rows(counting(BOTH, batches), [Row("x" * size) for size in (5, 1, 4, 2, 3)], 2))
+    assert batches == [[1, 2], [3, 4], [5]]
+
+
+def test_a_stream_without_end_is_answered():
+    def endless():
+        while True:
+            yield Row("xx")
+
+    answers = predict_rows(counting(BOTH, []), endless(), 2)
+    assert [next(answers) for _ in range(100)] == [{"size": {"score": 2.0}}] * 100
+
+
+def test_pair_tasks_are_left_out_of_a_row_without_a_pair():
+    rows = [Row("a"), Row("a", ""), Row("a", "bb")]
+    assert list(predict_rows(counting(BOTH, []), rows)) == [
+        {"size": {"score": 1.0}},
+        {"size": {"score": 1.0}, "same": {"score": 0.0}},
+        {"size": {"score": 1.0}, "same": {"score": 2.0}},
+    ]
+
+
+def test_a_row_that_no_task_can_answer_is_told_with_its_place():
+    rows = [Row("a", "b", "texts.jsonl:1"), Row("a", None, "texts.jsonl:2")]
+    with pytest.raises(DataError, match=r"texts.jsonl:2: there is no 'text_pair', and every task \(same\) reads pairs"):
+        list(predict_rows(counting(PAIR, []), rows))
+
+
+def test_an_export_predicts_into_a_file(export, export_answerer, tmp_path):
+    rows = [Row("the cat sleeps", "a puppy"), Row("the dog")]
+    predict(export, rows, tmp_path / "out.jsonl", batch_size=2)
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert [list(answer) for answer in answers] == [["topic", "title", "same", "stars"], ["topic", "title", "stars"]]
+    for found, expected in zip(answers, export_answerer.answer(rows), strict=True):
+        assert found["title"] == expected["title"]
+        assert found["stars"]["score"] == pytest.approx(expected["stars"]["score"], rel=1e-5)

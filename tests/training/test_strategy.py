@@ -1,0 +1,36 @@
+import contextlib
+import json
+
+import pytest
+import tensorflow as tf
+
+from tfmtl.errors import ConfigurationError
+from tfmtl.training.strategy import is_chief, make_strategy, scope
+
+
+def test_without_gpus_or_workers_the_automatic_choice_is_none(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    strategy = make_strategy("auto")
+    assert strategy is make_strategy("none") is tf.distribute.get_strategy()
+    assert strategy.num_replicas_in_sync == 1
+    assert isinstance(scope(strategy), contextlib.nullcontext)
+    assert is_chief(strategy)
+
+
+def test_mirrored_takes_every_device_and_is_made_once(mirrored):
+    assert mirrored.num_replicas_in_sync == 2
+    assert make_strategy("mirrored") is mirrored
+    assert is_chief(mirrored)
+    with scope(mirrored):
+        assert tf.distribute.get_strategy() is mirrored
+
+
+def test_a_single_worker_is_no_cluster(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["localhost:1"]}}))
+    assert make_strategy("auto") is make_strategy("none")
+
+
+def test_several_workers_need_to_know_each_other(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ConfigurationError, match="'multi_worker' needs the environment variable TF_CONFIG"):
+        make_strategy("multi_worker")
