@@ -12,6 +12,9 @@ from tfmtl.validation import Choice
 _POOL_BATCHES = 64
 """Batches that are sorted by length together: enough for little padding, few enough to mix all streams in each."""
 
+_FEWEST_POOLS = 4
+"""Parts, at least, into which the batches of an epoch are divided for sorting."""
+
 
 @dataclass(frozen=True)
 class SlicePlan:
@@ -166,7 +169,8 @@ def _batch(
     rows = np.concatenate([rows, np.full(updates * in_batch - len(rows), -1, np.int64)])
     if generator is not None:
         rows = generator.permutation(rows)
-    pool = _POOL_BATCHES * in_batch if generator is not None else len(rows)
+    # A small table is sorted in parts as well: sorted as one, its batches would hold the same rows in every epoch.
+    pool = min(_POOL_BATCHES, -(-updates // _FEWEST_POOLS)) * in_batch if generator is not None else len(rows)
     keys = [_lengths(pieces.lengths)[rows] for pieces in table.summaries.values()]
     keys.append(bucket_length(_lengths(table.tokens.lengths)[rows]))
     keys.append(np.arange(len(rows)) // pool)
