@@ -11,6 +11,7 @@ generator = np.random.default_rng(0)
 LOGITS = generator.normal(size=[3, 4, VOCABULARY]).astype(np.float32)
 HIDDEN = generator.normal(size=[3, 4, WIDTH]).astype(np.float32)
 STATES = generator.normal(size=[3, 6, WIDTH]).astype(np.float32)
+EMBEDDED = generator.normal(size=[3, 6, WIDTH]).astype(np.float32)
 # The second row holds a piece twice, the third none at all.
 SOURCE = np.int32([[2, 7, 8, 9, 3, 0], [2, 5, 6, 5, 11, 3], [2, 3, 0, 0, 0, 0]])
 TARGETS = np.int32([[7, 4, 3, 0], [5, 11, 10, 3], [5, 3, 0, 0]])
@@ -19,7 +20,7 @@ TARGETS = np.int32([[7, 4, 3, 0], [5, 11, 10, 3], [5, 3, 0, 0]])
 def head(copy_source=True, label_smoothing=0.0):
     random.seed(2)
     layer = SummaryHead(copy_source, label_smoothing, name="title")
-    layer.build(LOGITS.shape, HIDDEN.shape, STATES.shape, SOURCE.shape, TARGETS.shape)
+    layer.build(LOGITS.shape, HIDDEN.shape, STATES.shape, EMBEDDED.shape, SOURCE.shape, TARGETS.shape)
     for variable in layer.variables:
         variable.assign(variable + 0.2 * generator.normal(size=variable.shape))
     return layer
@@ -44,7 +45,11 @@ def mixture(layer):
             probabilities[row] = generated[row]
             continue
         gate = 1 / (1 + np.exp(-dense(layer.gate, HIDDEN[row])))
-        scores = dense(layer.copy_query, HIDDEN[row]) @ dense(layer.copy_key, STATES[row, places]).T / np.sqrt(WIDTH)
+        # A key knows the state, the piece and the piece before it.
+        pieces = EMBEDDED[row] * np.sqrt(WIDTH)
+        before = np.concatenate([np.zeros([1, WIDTH]), pieces[:-1]])
+        known = np.concatenate([STATES[row], pieces, before], axis=1)[places]
+        scores = dense(layer.copy_query, HIDDEN[row]) @ dense(layer.copy_key, known).T / np.sqrt(WIDTH)
         probabilities[row] = gate * generated[row]
         for place, weight in zip(places, softmax(scores).T, strict=True):
             probabilities[row][:, SOURCE[row, place]] += (1 - gate[:, 0]) * weight
@@ -58,13 +63,13 @@ def of_targets(probabilities):
 
 def test_the_likelihood_of_a_target_is_that_of_the_mixture():
     layer = head()
-    found = layer(LOGITS, HIDDEN, STATES, SOURCE, TARGETS)
+    found = layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS)
     np.testing.assert_allclose(found, of_targets(mixture(layer)), atol=1e-5)
 
 
 def test_at_one_position_every_piece_has_its_probability_of_the_mixture():
     layer = head()
-    expected, keys = mixture(layer), layer.copy_key(STATES)
+    expected, keys = mixture(layer), layer.copy_keys(STATES, EMBEDDED)
     for position in range(4):
         here = slice(position, position + 1)
         found = np.exp(layer.log_probabilities(LOGITS[:, here], HIDDEN[:, here], keys, SOURCE))
@@ -79,7 +84,7 @@ def test_marks_are_not_copied():
         found = layer.log_probabilities(
             LOGITS[row : row + 1, :1],
             HIDDEN[row : row + 1, :1],
-            layer.copy_key(STATES[row : row + 1]),
+            layer.copy_keys(STATES[row : row + 1], EMBEDDED[row : row + 1]),
             SOURCE[row : row + 1],
         )
         copied = np.exp(found[0])
@@ -89,7 +94,9 @@ def test_marks_are_not_copied():
 def test_without_copying_it_is_a_softmax():
     layer = head(copy_source=False)
     assert not layer.variables
-    np.testing.assert_allclose(layer(LOGITS, HIDDEN, STATES, SOURCE, TARGETS), of_targets(softmax(LOGITS)), atol=1e-5)
+    np.testing.assert_allclose(
+        layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS), of_targets(softmax(LOGITS)), atol=1e-5
+    )
     found = layer.log_probabilities(LOGITS[:, :1], HIDDEN[:, :1], None, SOURCE)
     np.testing.assert_allclose(found, np.log(softmax(LOGITS[:, 0])), atol=1e-5)
 
@@ -100,14 +107,16 @@ def test_smoothing_mixes_in_the_mean_over_the_vocabulary_in_training_only(copy_s
     plain = of_targets(mixture(layer) if copy_source else softmax(LOGITS))
     uniform = np.log(softmax(LOGITS)).mean(axis=-1)
     smoothed = np.where(TARGETS == 0, 0.0, 0.9 * plain + 0.1 * uniform)
-    np.testing.assert_allclose(layer(LOGITS, HIDDEN, STATES, SOURCE, TARGETS, training=True), smoothed, atol=1e-5)
-    np.testing.assert_allclose(layer(LOGITS, HIDDEN, STATES, SOURCE, TARGETS), plain, atol=1e-5)
+    np.testing.assert_allclose(
+        layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS, training=True), smoothed, atol=1e-5
+    )
+    np.testing.assert_allclose(layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS), plain, atol=1e-5)
 
 
 def test_gradients_are_finite_where_nothing_can_be_copied():
     layer = head()
     with tf.GradientTape() as tape:
-        likelihood = tf.reduce_sum(layer(LOGITS, HIDDEN, STATES, SOURCE, TARGETS))
+        likelihood = tf.reduce_sum(layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS))
     for gradient in tape.gradient(likelihood, [variable.value for variable in layer.trainable_variables]):
         assert np.isfinite(gradient).all()
 

@@ -31,7 +31,7 @@ def write_summaries(
     )
     context = {"tokens": tokens, "source": decoder.keys_and_values(states)}
     if head.copy_source:
-        context["copy_keys"] = head.copy_key(states)
+        context["copy_keys"] = head.copy_keys(states, embedding(tokens))
 
     def step(pieces, position, cache, context):
         hidden, cache = decoder.step(embedding(pieces[:, None]), position, cache, context["source"], context["tokens"])

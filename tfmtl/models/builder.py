@@ -92,7 +92,8 @@ class _Builder:
     def add_slice(self, part: Slice, inputs: dict, answers: dict) -> None:
         """Adds the slice's inputs, and its tasks' answers."""
         tokens = inputs[part.tokens] = keras.Input((None,), dtype="int32", name=part.tokens)
-        states = self._encoder(self._embedding(tokens), tokens)
+        embedded = self._embedding(tokens)
+        states = self._encoder(embedded, tokens)
         for name in part.heads:
             answers[name].append(self._heads[name](self._sharing.states_for(name, states), tokens))
         for name in part.summaries:
@@ -101,7 +102,7 @@ class _Builder:
             source = self._sharing.states_for(name, states)
             hidden = self._decoders[name](self._embedding(summary[:, :-1]), source, tokens)
             logits = self._embedding(hidden, reverse=True)
-            answers[name].append(self._heads[name](logits, hidden, source, tokens, summary[:, 1:]))
+            answers[name].append(self._heads[name](logits, hidden, source, embedded, tokens, summary[:, 1:]))
 
 
 def _classification_head(name, task, options, tables, precision):

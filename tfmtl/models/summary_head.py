@@ -14,9 +14,10 @@ class SummaryHead(keras.layers.Layer):
     `P(w) = p_gen softmax(logits)[w] + (1 - p_gen) sum_i a_i [source_i = w]`.
 
     Differences from the paper: the copy attention `a` is one of its own, a scaled dot product of the decoder's last
-    state with a projection of the encoder's states, not the attention that makes the context vector; marks are never
-    copied; the mixture is taken in log space; there is no coverage loss, no-repeat n-grams take its place in
-    generation.
+    state with a key of each place of the source, not the attention that makes the context vector; a key is made of the
+    encoder's state, the piece at the place and the piece before it, so that going on with what was copied last, which
+    the decoder's state holds, need not be learned by the trunk; marks are never copied; the mixture is taken in log
+    space; there is no coverage loss, no-repeat n-grams take its place in generation.
 
     In training, the log-likelihood of a target needs neither the mixture over the whole vocabulary nor a scatter: the
     places of the source that hold the target are enough.
@@ -32,7 +33,7 @@ class SummaryHead(keras.layers.Layer):
         self.copy_source = copy_source
         self.label_smoothing = label_smoothing
 
-    def build(self, logits_shape, hidden_shape=None, states_shape=None, source_shape=None, targets_shape=None):
+    def build(self, logits_shape, hidden_shape, states_shape, embedded_shape, source_shape, targets_shape):
         if not self.copy_source:
             return
         width = hidden_shape[-1]
@@ -40,16 +41,17 @@ class SummaryHead(keras.layers.Layer):
         self.copy_key = keras.layers.Dense(width, name="copy_key", dtype=self.dtype_policy)
         self.gate = keras.layers.Dense(1, name="gate", dtype=self.dtype_policy)
         self.copy_query.build(hidden_shape)
-        self.copy_key.build(states_shape)
+        self.copy_key.build((*states_shape[:-1], states_shape[-1] + 2 * embedded_shape[-1]))
         self.gate.build(hidden_shape)
 
-    def call(self, logits, hidden, states, source, targets, training=None) -> KerasTensor:
+    def call(self, logits, hidden, states, embedded, source, targets, training=None) -> KerasTensor:
         """Returns float32 `[batch, length]`: the log-likelihood of each target, 0 at padding.
 
         Args:
             logits: over the vocabulary, `[batch, length, vocabulary]`.
             hidden: of the decoder, `[batch, length, hidden]`.
             states: of the encoder, `[batch, source_length, hidden]`.
+            embedded: embeddings of the source's pieces, `[batch, source_length, hidden]`.
             source: ids of the source, int32 `[batch, source_length]`.
             targets: ids that should follow, int32 `[batch, length]`.
             training: whether labels are smoothed.
@@ -58,7 +60,7 @@ class SummaryHead(keras.layers.Layer):
         likelihood = -ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
         generated = likelihood
         if self.copy_source:
-            scores = self.copy_scores(hidden, self.copy_key(states), source)
+            scores = self.copy_scores(hidden, self.copy_keys(states, embedded), source)
             same = ops.equal(source[:, None, :], targets[:, :, None])
             copied = ops.logsumexp(ops.where(same, scores, MASKED_SCORE), axis=-1) - ops.logsumexp(scores, axis=-1)
             generate, copy = self._log_gate(hidden, source)
@@ -74,7 +76,7 @@ class SummaryHead(keras.layers.Layer):
         Args:
             logits: over the vocabulary, `[batch, 1, vocabulary]`.
             hidden: of the decoder, `[batch, 1, hidden]`.
-            keys: `copy_key` of the encoder's states, `[batch, source_length, hidden]`; None without copying.
+            keys: of `copy_keys`, `[batch, source_length, hidden]`; None without copying.
             source: ids of the source, int32 `[batch, source_length]`.
         """
         generated = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)[:, 0]
@@ -87,6 +89,12 @@ class SummaryHead(keras.layers.Layer):
         generate, copy = self._log_gate(hidden, source)
         copied = ops.log(ops.reshape(copied, (rows, vocabulary)) + 1e-30)
         return ops.logaddexp(generate + generated, copy + copied)
+
+    def copy_keys(self, states, embedded) -> KerasTensor:
+        """Returns `[batch, source_length, hidden]`: what a place of the source is known by; see the class."""
+        pieces = embedded * ops.cast(ops.shape(embedded)[-1], embedded.dtype) ** 0.5
+        before = ops.pad(pieces[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        return self.copy_key(ops.concatenate([states, pieces, before], axis=-1))
 
     def copy_scores(self, hidden, keys, source) -> KerasTensor:
         """Returns float32 `[batch, length, source_length]`: unnormalised, marks and padding masked."""
