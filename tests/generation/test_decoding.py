@@ -34,7 +34,9 @@ def naive(model, states, source, steps):
     for position in range(steps):
         hidden = decoder(embedding(written), states, source)
         logits = embedding(hidden, reverse=True)
-        last = head.log_probabilities(logits[:, -1:], hidden[:, -1:], head.copy_key(states), source).numpy()
+        last = head.log_probabilities(
+            logits[:, -1:], hidden[:, -1:], head.copy_keys(states, embedding(source)), source
+        ).numpy()
         last[:, [PAD_ID, START_ID]] = -np.inf
         if position == 0:
             last[:, END_ID] = -np.inf
@@ -60,6 +62,6 @@ def test_the_beams_of_a_row_read_its_own_source(model, states, source):
     embedding, decoder, head = (model.get_layer(name) for name in ("embedding", "title_decoder", "title"))
     summary = np.concatenate([np.full([4, 1], START_ID), found.tokens], axis=1).astype(np.int32)
     hidden = decoder(embedding(summary[:, :-1]), states, source)
-    likelihood = head(embedding(hidden, reverse=True), hidden, states, source, summary[:, 1:])
+    likelihood = head(embedding(hidden, reverse=True), hidden, states, embedding(source), source, summary[:, 1:])
     np.testing.assert_allclose(found.log_probabilities, tf.reduce_sum(likelihood, axis=1), rtol=1e-4, atol=1e-4)
     assert (found.log_probabilities.numpy() >= write(model, states, source).log_probabilities.numpy() - 1e-3).any()

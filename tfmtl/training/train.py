@@ -132,13 +132,9 @@ def _verbosity(writes: bool) -> int:
 
 
 def _resume(training: Training, checkpointing: Checkpointing) -> None:
-    _restore(training, checkpointing)
-    if not is_same_everywhere(training.strategy, training.progress.update):
-        raise RunError(f"{training.run.checkpoints}: workers read different checkpoints; the folder must be shared")
-
-
-def _restore(training: Training, checkpointing: Checkpointing) -> None:
     checkpoint = Checkpoints(training.run.checkpoints).latest()
+    if not is_same_everywhere(training.strategy, checkpoint.state["update"] if checkpoint else 0):
+        raise RunError(f"{training.run.checkpoints}: workers read different checkpoints; the folder must be shared")
     if checkpoint is None:
         return
     checkpointing.set_model(training.model)
