@@ -33,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     keras.utils.set_random_seed(0)
     base = load_experiment(arguments.config, arguments.settings)
-    data = prepare(base, RunFolder("/nonexistent"), replicas=1, writes=False)
+    data = prepare(base, RunFolder("runs/none"), replicas=1)
     rows = base.training.batch_size * arguments.updates
     tokens = int(tokens_read(data.tables, data.plan)[: arguments.updates].sum())
     models = {}

@@ -107,7 +107,7 @@ def experiment(make_experiment):
 @pytest.fixture(scope="session")
 def data(experiment, tmp_path_factory):
     """The tiny experiment's streams, tokenizer, tables and plans."""
-    return prepare(experiment, RunFolder(tmp_path_factory.mktemp("run") / "tiny"), replicas=1, writes=True)
+    return prepare(experiment, RunFolder(tmp_path_factory.mktemp("run") / "tiny"), replicas=1)
 
 
 @pytest.fixture(scope="session")

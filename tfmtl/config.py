@@ -77,18 +77,18 @@ class TrainingOptions(Options):
 
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-3, gt=0.0)
+    learning_rate: float = Field(1e-3, gt=0.0, allow_inf_nan=False)
     warmup: float = Field(0.1, ge=0.0, le=1.0)
     decay: Literal["cosine", "linear", "none"] = "cosine"
     weight_decay: float = Field(0.01, ge=0.0)
     clip_norm: float = Field(1.0, ge=0.0)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "none", "mirrored", "multi_worker", "tpu"] = "auto"
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     early_stopping: int = Field(0, ge=0)
     task_stopping: int = Field(0, ge=0)
     checkpoint_every: int = Field(500, ge=1)
-    generate_examples: int = Field(256, ge=0)
+    generate_examples: int = Field(256, ge=1)
     log_every: int = Field(20, ge=1)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tfmtl.config import Experiment, load_experiment
 from tfmtl.data.streams import load_streams
-from tfmtl.errors import RunError
+from tfmtl.errors import RunError, UserError
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
 from tfmtl.evaluation.metric import metrics_of
@@ -96,6 +96,8 @@ def predict(model: RunFolder | str | Path, texts: Iterable[str | tuple[str, str]
     Returns:
         For each text, by task: `{"label": ..., "probabilities": {...}}`, `{"score": ...}` or `{"summary": ...}`.
     """
+    if isinstance(texts, str):
+        raise UserError("predict: expected several texts, found one; put it into a list")
     rows = (Row(text) if isinstance(text, str) else Row(*text) for text in texts)
     return list(predict_rows(open_answerer(model.path if isinstance(model, RunFolder) else model), rows))
 

@@ -196,3 +196,19 @@ def test_a_real_dataset_with_two_tasks():
     }
     assert len(filled["subject"].labels) == 8
     assert np.bincount(stream.splits["test"].targets["subject"]).tolist() == [300] * 8
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_rare_label_is_known_wherever_the_cut_puts_its_row(tmp_path, seed):
+    rows = [f"text {i}\t{'rare' + str(i) if i < 12 else 'common'}" for i in range(92)]
+    (tmp_path / "rows.tsv").write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    experiment = parse(
+        {
+            "sources": {"rows": {"format": "tsv", "train": str(tmp_path / "rows.tsv")}},
+            "tasks": {"topic": {"kind": "classification", "source": "rows"}},
+            "training": {"seed": seed},
+        }
+    )
+    for splits in (("train", "validation", "test"), ("test",)):
+        _, tasks = load_streams(experiment, splits)
+        assert tasks["topic"].labels == tuple(sorted({"common", *(f"rare{i}" for i in range(12))}))

@@ -1,10 +1,10 @@
 """What a user can mend is said in one line, with exit code 2, and nothing is left half-written."""
 
-import logging
-
 import pytest
 
 from tfmtl.cli import main
+from tfmtl.config import load_experiment
+from tfmtl.data.streams import load_streams
 
 
 @pytest.fixture
@@ -169,10 +169,7 @@ def test_a_run_without_a_finished_epoch(refused, configure, tmp_path):
     assert "no epoch of this run has been finished" in refused("evaluate", tmp_path / "begun")
 
 
-def test_invalid_bytes_are_replaced_where_asked_for(source, configure, tmp_path, caplog):
-    train = b"label\ttext\n" + b"music\tgood \xff sound\ntravel\tfar away\n" * 8
-    config = configure(**source(train, encoding_errors="replace"), training={"epochs": 1})
-    with caplog.at_level(logging.INFO, "tfmtl"), pytest.raises(SystemExit) as stopped:
-        main(["train", str(config), "--run", str(tmp_path / "run")])
-    assert not stopped.value.code
-    assert (tmp_path / "run" / "history.csv").is_file()
+def test_invalid_bytes_are_replaced_where_asked_for(source, configure):
+    train = b"label\ttext\nmusic\tgood \xff sound\ntravel\tfar away\n"
+    (stream,), _ = load_streams(load_experiment(configure(**source(train, encoding_errors="replace"))))
+    assert list(stream.splits["train"].text) == ["good \ufffd sound", "far away"]

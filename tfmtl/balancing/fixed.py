@@ -1,5 +1,7 @@
 """A weighted sum with weights that do not change."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from tfmtl.errors import ConfigurationError, nearest
@@ -13,7 +15,7 @@ class FixedOptions(Options):
         weights: of each task's loss; a task that is not named has 1.
     """
 
-    weights: dict[str, float] = Field(default_factory=dict)
+    weights: dict[str, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(default_factory=dict)
 
 
 @BALANCING.register("fixed", options=FixedOptions)

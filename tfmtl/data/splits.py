@@ -16,6 +16,11 @@ _CUT = ("validation", "test")
 _logger = logging.getLogger("tfmtl")
 
 
+def missing_splits(source: Source) -> tuple[str, ...]:
+    """Returns which of validation and test a source does not have: they are cut from its train."""
+    return tuple(split for split in _CUT if split not in source.splits)
+
+
 def read_splits(source: Source, name: str, splits: Iterable[str], fields: Sequence[str], seed: int) -> dict[str, Rows]:
     """Reads splits of a source.
 
@@ -33,7 +38,7 @@ def read_splits(source: Source, name: str, splits: Iterable[str], fields: Sequen
         DataError: for a split that there is not, and for whatever the source raises.
     """
     splits = tuple(splits)
-    missing = tuple(split for split in _CUT if split not in source.splits)
+    missing = missing_splits(source)
     for split in splits:
         if split not in (*source.splits, *missing):
             raise DataError(f"source '{name}': there is no split '{split}'; {nearest(split, source.splits)}")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tfmtl.config import Experiment
-from tfmtl.data.rows import Rows
-from tfmtl.data.splits import read_splits
+from tfmtl.data.rows import Rows, joined
+from tfmtl.data.splits import missing_splits, read_splits
 from tfmtl.data.targets import encode_targets, has_target, is_absent, needs_train, with_labels
 from tfmtl.errors import DataError
 from tfmtl.registry import SOURCES
@@ -76,8 +76,10 @@ def load_streams(
         choice = experiment.sources[name]
         fields = dict.fromkeys(field for task in tasks for field in (task.text, task.text_pair, task.target) if field)
         source = SOURCES.get(choice.name).build(choice.options)
-        needed = dict.fromkeys(["train", *splits] if any(map(needs_train, tasks)) else splits)
-        rows = read_splits(source, name, needed, list(fields), experiment.training.seed)
+        # Labels are those of the source's own train, whichever rows of it are cut off for other splits.
+        whole = ["train", *missing_splits(source)] if any(map(needs_train, tasks)) else []
+        rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), list(fields), experiment.training.seed)
+        tasks = [with_labels(task, joined([rows[split] for split in whole]) if whole else None) for task in tasks]
         groups = _grouped(tasks, lambda task: (task.text, task.text_pair))
         for read_fields, members in groups.items():
             stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(filter(None, read_fields))}"
@@ -98,8 +100,9 @@ def _grouped(tasks: Iterable[Task], key: Callable[[Task], Hashable]) -> dict[Any
 def _stream(
     name: str, tasks: Sequence[Task], rows: Mapping[str, Rows], splits: Sequence[str], empty_text: str
 ) -> Stream:
-    tasks = tuple(with_labels(task, rows.get("train")) for task in tasks)
-    return Stream(name, tasks, {split: _examples(name, split, tasks, rows[split], empty_text) for split in splits})
+    return Stream(
+        name, tuple(tasks), {split: _examples(name, split, tasks, rows[split], empty_text) for split in splits}
+    )
 
 
 def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_text: str) -> Examples:

@@ -37,7 +37,9 @@ class Answering:
         Probabilities are float32 `[rows, classes]`, scores float32 `[rows]`, summaries an object array of strings.
         """
         names = tuple(names)
-        function = self._functions.setdefault(names, self._trace(names))
+        if names not in self._functions:
+            self._functions[names] = self._trace(names)
+        function = self._functions[names]
         order = np.argsort(-rows.lengths, kind="stable")
         parts = [function(_padded(rows, chosen)) for chosen in _batches(order, self._batch_size)]
         back = np.argsort(order, kind="stable")

@@ -93,7 +93,8 @@ class SummaryHead(keras.layers.Layer):
     def copy_keys(self, states, embedded) -> KerasTensor:
         """Returns `[batch, source_length, hidden]`: what a place of the source is known by; see the class."""
         pieces = embedded * ops.cast(ops.shape(embedded)[-1], embedded.dtype) ** 0.5
-        before = ops.pad(pieces[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        # Not by padding: a batch without rows has no place either, and must not be given one.
+        before = ops.concatenate([ops.zeros_like(pieces[:, :1]), pieces[:, :-1]], axis=1)
         return self.copy_key(ops.concatenate([states, pieces, before], axis=-1))
 
     def copy_scores(self, hidden, keys, source) -> KerasTensor:

@@ -79,7 +79,7 @@ def _of_export(version: Path) -> Answerer:
     tasks = Description.read(version).tasks
     try:
         loaded = tf.saved_model.load(str(version))
-    except (OSError, ValueError, tf.errors.OpError) as error:
+    except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
         raise RunError(f"{version}: damaged: {' '.join(str(error).split())[:200]}") from None
     return Answerer(tasks, loaded.signatures[ALL_TASKS])
 

@@ -51,7 +51,7 @@ def export_run(run: RunFolder, to: Path | None = None) -> Path:
             description.write(unfinished)
             check_parity(unfinished, functions[ALL_TASKS], probe_texts(reader.tokenizer))
             return unfinished.rename(folder / str(max(versions_in(folder), default=0) + 1))
-    except (PermissionError, NotADirectoryError) as error:
+    except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
     finally:
         if is_new and folder.is_dir() and not any(folder.iterdir()):

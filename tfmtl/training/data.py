@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,24 +57,22 @@ CheckTasks = Callable[[Mapping[str, Task]], None]
 
 
 def prepare(
-    experiment: Experiment, run: RunFolder, replicas: int, writes: bool, check_tasks: CheckTasks = lambda tasks: None
+    experiment: Experiment, run: RunFolder, replicas: int, check_tasks: CheckTasks = lambda tasks: None
 ) -> TrainingData:
-    """Reads, tokenizes and plans; claims the run folder once all of this is known to be usable.
+    """Reads, tokenizes and plans; writes nothing.
 
     Args:
         experiment: as configured.
         run: its folder; the tokenizer is read from it where it has one.
         replicas: of the strategy.
-        writes: whether this process writes the run folder.
-        check_tasks: what else must hold before anything is written.
+        check_tasks: what else must hold of the tasks, with their label sets.
     """
-    streams, tasks = load_streams(experiment, ("train", "validation"))
+    # Test is read as well, so that what is wrong with it is said now and not once the model is trained.
+    streams, tasks = load_streams(experiment)
+    streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]
     check_tasks(tasks)
     run.check(experiment, tasks)
     tokenizer = _tokenizer(experiment, streams, run)
-    if writes:
-        run.claim(experiment, tasks)
-        _save_tokenizer(tokenizer, run)
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
     options = experiment.training
@@ -99,11 +97,12 @@ def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder
     return tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
 
 
-def _save_tokenizer(tokenizer, run: RunFolder) -> None:
-    """Writes the tokenizer where the run has none, such that its folder is there whole or not at all."""
+def claim(experiment: Experiment, run: RunFolder, data: TrainingData) -> None:
+    """Makes the folder the experiment's own: its configuration; its tokenizer, there whole or not at all."""
+    run.claim(experiment, data.tasks)
     if not run.tokenizer.is_dir():
         aside = run.path / f".{run.tokenizer.name}.{os.getpid()}"
-        tokenizer.save(aside)
+        data.tokenizer.save(aside)
         os.replace(aside, run.tokenizer)
 
 

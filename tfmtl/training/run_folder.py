@@ -1,6 +1,8 @@
 """The folder of a run: everything that one training leaves, and all that evaluation and export need."""
 
 import os
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -127,8 +129,12 @@ class RunFolder:
         if not self.best_model.is_file():
             raise RunError(f"{self.path}: no epoch of this run has been finished: there is no {self.best_model.name}")
         try:
+            with zipfile.ZipFile(self.best_model) as archive:
+                damaged = archive.testzip()
+                if damaged:
+                    raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")
             model = keras.models.load_model(self.best_model)
-        except (ValueError, OSError, KeyError) as error:
+        except (ValueError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise RunError(f"{self.best_model}: damaged: {' '.join(str(error).split())[:200]}") from None
         tokenizer = TOKENIZERS.get(experiment.tokenizer.name).build.load(self.tokenizer)
         max_length = experiment.model.encoder.options.max_length

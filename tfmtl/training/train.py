@@ -25,7 +25,7 @@ from tfmtl.training.callbacks.summary_samples import SummarySamples
 from tfmtl.training.callbacks.tensorboard import TensorBoard
 from tfmtl.training.checkpoints import Checkpoints
 from tfmtl.training.checks import check_learnable
-from tfmtl.training.data import CheckTasks, TrainingData, prepare
+from tfmtl.training.data import CheckTasks, TrainingData, claim, prepare
 from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.losses import TERMS
 from tfmtl.training.progress import Progress
@@ -74,10 +74,12 @@ def train(experiment: Experiment, run: RunFolder, check_tasks: CheckTasks, make_
         check_learnable(experiment, tasks)
         check_tasks(tasks)
 
-    data = prepare(experiment, run, strategy.num_replicas_in_sync, writes, check)
+    data = prepare(experiment, run, strategy.num_replicas_in_sync, check)
     with scope(strategy):
         model, update = compile_model(experiment, data)
         check_routing(model, update, data.tasks, data.slices)
+        if writes:
+            claim(experiment, run, data)
         training = Training(experiment, run, data, strategy, writes, model, update, Progress())
         _fit(training, make_scorer)
     return run

@@ -75,7 +75,10 @@ class SentencePieceTokenizer:
         path = Path(folder) / "sentencepiece.model"
         if not path.is_file():
             raise RunError(f"{path}: there is no tokenizer")
-        return cls(path.read_bytes())
+        try:
+            return cls(path.read_bytes())
+        except (RuntimeError, ValueError, tf.errors.OpError) as error:
+            raise RunError(f"{path}: damaged: {' '.join(str(error).split())[:200]}") from None
 
     def save(self, folder: Path) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 import keras
 from keras import KerasTensor, ops
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tfmtl.models.tokens import segment_ids, token_mask
 from tfmtl.models.transformer_layer import EncoderLayer
@@ -32,6 +32,15 @@ class TransformerOptions(Options):
     token_dropout: float = Field(0.0, ge=0.0, lt=1.0)
     activation: str = "gelu"
     max_length: int = Field(256, ge=4)
+
+    @field_validator("activation")
+    @classmethod
+    def _known(cls, activation: str) -> str:
+        try:
+            keras.activations.get(activation)
+        except ValueError:
+            raise ValueError("unknown Keras activation; known are gelu, relu, silu, tanh and the like") from None
+        return activation
 
     @model_validator(mode="after")
     def _heads_divide_width(self):
