@@ -197,3 +197,11 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path, content, expected):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigurationError, match=r"none\.yaml: there is no such configuration file$"):
         load_experiment(tmp_path / "none.yaml")
+
+
+def test_a_file_s_name_becomes_a_name_of_a_run(tmp_path):
+    path = tmp_path / "my first experiment.yaml"
+    path.write_text(
+        "sources: {s: {format: csv, train: a.csv}}\ntasks: {t: {kind: classification, source: s}}\n", encoding="utf-8"
+    )
+    assert load_experiment(path).name == "my-first-experiment"

@@ -18,3 +18,9 @@ def test_nearest_without_a_close_name_lists_all():
 
 def test_nearest_of_nothing():
     assert nearest("a", []) == "known: none"
+
+
+def test_many_and_long_names_are_cut():
+    sentence = nearest("zzz", [f"name{i:03d}" for i in range(100)] + ["a" * 1000])
+    assert sentence.endswith(", and 71 more")
+    assert len(sentence) < 500

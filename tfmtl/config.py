@@ -1,5 +1,6 @@
 """The experiment, validated: YAML in, one typed object out."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -236,7 +237,7 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
         raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, Mapping):
         raise ConfigurationError(f"{path}: expected keys and values, found {type(values).__name__}")
-    values = {"name": path.stem, **values}
+    values = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment", **values}
     for setting in settings:
         values = _override(values, setting)
     return parse(values)

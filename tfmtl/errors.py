@@ -23,6 +23,10 @@ class RunError(UserError):
     """A run folder, checkpoint or export that does not fit what was asked of it."""
 
 
+_MOST_NAMES = 30
+_LONGEST_NAME = 40
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns the sentence that lists what there is, the nearest name first.
 
@@ -32,6 +36,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'known: a, b'
     """
     names = sorted(known)
-    listed = f"known: {', '.join(names) if names else 'none'}"
+    shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in names[:_MOST_NAMES]]
+    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    listed = f"known: {', '.join([*shown, *more]) or 'none'}"
     close = difflib.get_close_matches(str(name), names, n=1)
     return f"did you mean '{close[0]}'? ({listed})" if close else listed

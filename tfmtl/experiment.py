@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmtl.config import Experiment, load_experiment
-from tfmtl.data.streams import load_streams
+from tfmtl.data.streams import load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
@@ -56,6 +56,7 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     """
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
     experiment = run.experiment()
+    experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
     reader = run.reader()
     streams, _ = load_streams(experiment, (split,))
     answers = answer_split(Answering(reader, experiment.evaluation.batch_size), streams, split)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfmtl.config import parse
-from tfmtl.data.streams import load_streams
+from tfmtl.data.streams import load_streams, tasks_with_split
 from tfmtl.errors import DataError
 
 ROWS = [
@@ -212,3 +212,19 @@ def test_a_rare_label_is_known_wherever_the_cut_puts_its_row(tmp_path, seed):
     for splits in (("train", "validation", "test"), ("test",)):
         _, tasks = load_streams(experiment, splits)
         assert tasks["topic"].labels == tuple(sorted({"common", *(f"rare{i}" for i in range(12))}))
+
+
+def test_only_tasks_whose_source_has_a_split_are_asked_for_it(tmp_path):
+    path = tmp_path / "rows.tsv"
+    path.write_text("text\tlabel\na b\tx\nc d\ty\n", encoding="utf-8")
+    plain = {"format": "tsv", "train": str(path), "validation": str(path), "test": str(path)}
+    experiment = parse(
+        {
+            "sources": {"one": plain, "two": {**plain, "splits": {"hard": str(path)}}},
+            "tasks": {name: {"kind": "classification", "source": name} for name in ("one", "two")},
+        }
+    )
+    assert list(tasks_with_split(experiment, "test")) == ["one", "two"]
+    assert list(tasks_with_split(experiment, "hard")) == ["two"]
+    with pytest.raises(DataError, match="no source of this experiment has a split 'hrad'; did you mean 'hard'"):
+        tasks_with_split(experiment, "hrad")

@@ -11,7 +11,7 @@ from tfmtl.config import Experiment
 from tfmtl.data.rows import Rows, joined
 from tfmtl.data.splits import missing_splits, read_splits
 from tfmtl.data.targets import encode_targets, has_target, is_absent, needs_train, with_labels
-from tfmtl.errors import DataError
+from tfmtl.errors import DataError, nearest
 from tfmtl.registry import SOURCES
 from tfmtl.tasks.task import Task
 
@@ -88,6 +88,21 @@ def load_streams(
     streams.sort(key=lambda stream: order.index(stream.tasks[0].name))
     filled = {task.name: task for stream in streams for task in stream.tasks}
     return streams, {name: filled[name] for name in order}
+
+
+def tasks_with_split(experiment: Experiment, split: str) -> dict[str, Task]:
+    """Returns the tasks whose source has a split, or has it cut from its train.
+
+    Raises:
+        DataError: where no source has it.
+    """
+    sources = {name: SOURCES.get(choice.name).build(choice.options) for name, choice in experiment.sources.items()}
+    splits = {name: (*source.splits, *missing_splits(source)) for name, source in sources.items()}
+    tasks = {name: task for name, task in experiment.tasks.items() if split in splits[task.source]}
+    if not tasks:
+        known = nearest(split, {name for task in experiment.tasks.values() for name in splits[task.source]})
+        raise DataError(f"no source of this experiment has a split '{split}'; {known}")
+    return tasks
 
 
 def _grouped(tasks: Iterable[Task], key: Callable[[Task], Hashable]) -> dict[Any, list[Task]]:
