@@ -66,7 +66,8 @@ class TrainingOptions(Options):
         weight_decay: decoupled (AdamW); not applied to biases and normalisation scales.
         clip_norm: the largest global norm of the combined gradient, after reduction over replicas; 0 turns it off.
         precision: the Keras dtype policy.
-        strategy: how replicas are run; `auto` is `mirrored` with two GPUs or more, else `none`.
+        strategy: how replicas are run; `auto` is `multi_worker` where `TF_CONFIG` names several workers, else
+            `mirrored` with two GPUs or more, else `none`.
         seed: of initial weights, dropout, mixing and splits.
         early_stopping: epochs without a better validation score after which training ends; 0 turns it off.
         task_stopping: epochs without a better validation metric of one task after which that task's loss weight

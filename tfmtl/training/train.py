@@ -196,5 +196,5 @@ def _callbacks(training: Training, make_scorer: Callable) -> tuple[list[keras.ca
 
 
 def _first_batch(training: Training):
-    """The first batch of the training, one replica's part of it."""
+    """The first batch of the training, whole: each replica is given the same rows."""
     return next(iter(batches(training.data.tables, training.data.plan, 0, 1)))
