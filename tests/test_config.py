@@ -179,7 +179,8 @@ def test_a_wrong_setting_is_one_line(file, setting, expected):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"tasks: [", "not YAML"),
+        (b"tasks: [", "not YAML: line 1, column 9: "),
+        (b"tasks:\n  a: {kind: x}\n  a: {}\n", "not YAML: line 3, column 3: the key 'a' stands there twice"),
         (b"just text", "expected keys and values, found str"),
         (b"", "expected keys and values, found NoneType"),
         (b"name: \xff", "cannot be read"),

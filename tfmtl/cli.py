@@ -2,9 +2,11 @@
 
 import functools
 import logging
+import os
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -78,16 +80,20 @@ def predict(
         Path | None, typer.Option("--input", help="JSON lines with 'text'; the standard input by default.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Where to write; the standard output by default.")] = None,
+    encoding_errors: Annotated[
+        Literal["strict", "replace"], typer.Option(help="What bytes are that are not UTF-8: an error, or U+FFFD.")
+    ] = "strict",
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
-    from tfmtl.serving.predict import predict
+    from tfmtl.serving.predict import arrived_windows, full_windows, predict
     from tfmtl.serving.rows import Row, read_jsonl
 
     if texts and source:
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
-    predict(model, map(Row, texts) if texts else read_jsonl(source or "-"), output)
+    rows = map(Row, texts) if texts else read_jsonl(source or "-", encoding_errors)
+    predict(model, rows, output, full_windows if texts or source else arrived_windows)
 
 
 @command()
@@ -115,6 +121,10 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         sys.exit(app(args=arguments or ["--help"], standalone_mode=False))
+    except BrokenPipeError:
+        # Who read the answers has gone; what Python would still flush at its end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except UserError as error:
         _fail(str(error), 2)
     except _UsageError as error:

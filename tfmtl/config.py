@@ -217,6 +217,20 @@ def parse(values: Any) -> Experiment:
     return validate(Experiment, values, "")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as it is meant: a key that stands twice in one mapping is an error, not the last one's victory."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key.value}' stands there twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experiment:
     """Reads an experiment from a YAML file.
 
@@ -229,11 +243,14 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
     """
     path = Path(path)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: there is no such configuration file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
+        raise ConfigurationError(f"{path}: not YAML: {place}: {error.problem}") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, Mapping):

@@ -55,6 +55,9 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
         UserError: where there is no such run or split, the run's model is damaged, or a file cannot be written.
     """
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    output = Path(output) if output else run.evaluation(split)
+    if output.is_dir():
+        raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
     experiment = run.experiment()
     experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
     reader = run.reader()
@@ -67,7 +70,7 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     ]
     metrics = {result.task.name: dict(result.metrics) for result in results}
     try:
-        write_evaluation(output or run.evaluation(split), split, metrics)
+        write_evaluation(output, split, metrics)
         write_report(run.path, results, split)
     except OSError as error:
         raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from tfmtl.data.piece_ids import END_ID, START_ID
 from tfmtl.data.streams import Examples, Stream
-from tfmtl.data.tables import Pieces, Slice, absent, build_tables, is_present, tokenize_texts
+from tfmtl.data.tables import Pieces, Slice, absent, build_tables, tokenize_texts
+from tfmtl.data.targets import has_target
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
@@ -165,4 +166,4 @@ def test_pieces_are_taken_and_joined():
 def test_what_is_absent_is_not_present(kind):
     targets = absent(kind, 3)
     targets[1] = 0
-    assert is_present(targets).tolist() == [False, True, False]
+    assert has_target(targets).tolist() == [False, True, False]

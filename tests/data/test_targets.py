@@ -109,7 +109,7 @@ def test_given_labels_stay():
     assert not needs_train(task)
     assert with_labels(task, None) == task
     with pytest.raises(DataError, match="needs two labels or more"):
-        with_labels(classification(("a", "a")), None)
+        with_labels(classification(("a",)), None)
 
 
 def test_only_a_classification_without_labels_needs_train():

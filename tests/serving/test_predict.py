@@ -1,4 +1,5 @@
 import json
+import threading
 
 import pytest
 import tensorflow as tf
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from tfmtl.errors import DataError
 from tfmtl.serving.answerers import Answerer
-from tfmtl.serving.predict import predict, predict_rows
+from tfmtl.serving.predict import arrived_windows, full_windows, predict, predict_rows
 from tfmtl.serving.rows import Row
 from tfmtl.serving.signatures import ServedTask
 
@@ -31,7 +32,7 @@ def counting(tasks, batches):
 def test_answers_come_in_order_from_sorted_full_batches(sizes, batch_size):
     batches = []
     rows = [Row("x" * size, "y" * (9 - size)) for size in sizes]
-    answers = list(predict_rows(counting(BOTH, batches), iter(rows), batch_size))
+    answers = list(predict_rows(counting(BOTH, batches), iter(rows), batch_size=batch_size))
     assert answers == [{"size": {"score": float(size)}, "same": {"score": 9.0 - size}} for size in sizes]
     assert sum(map(len, batches)) == len(sizes)
     assert all(1 <= len(batch) <= batch_size for batch in batches)
@@ -39,17 +40,54 @@ def test_answers_come_in_order_from_sorted_full_batches(sizes, batch_size):
 
 def test_rows_of_like_length_are_answered_together():
     batches = []
-    list(predict_rows(counting(BOTH, batches), [Row("x" * size) for size in (5, 1, 4, 2, 3)], 2))
+    list(predict_rows(counting(BOTH, batches), [Row("x" * size) for size in (5, 1, 4, 2, 3)], batch_size=2))
     assert batches == [[1, 2], [3, 4], [5]]
 
 
-def test_a_stream_without_end_is_answered():
+@pytest.mark.parametrize("windows", [full_windows, arrived_windows])
+def test_a_stream_without_end_is_answered(windows):
     def endless():
         while True:
             yield Row("xx")
 
-    answers = predict_rows(counting(BOTH, []), endless(), 2)
+    answers = predict_rows(counting(BOTH, []), endless(), windows)
     assert [next(answers) for _ in range(100)] == [{"size": {"score": 2.0}}] * 100
+
+
+def test_what_has_come_is_answered_before_more_comes():
+    answered = threading.Semaphore(0)
+
+    def conversation():
+        for size in (3, 1, 2):
+            yield Row("x" * size)
+            assert answered.acquire(timeout=30)
+
+    scores = []
+    for answer in predict_rows(counting(BOTH, []), conversation(), arrived_windows):
+        scores.append(answer["size"]["score"])
+        answered.release()
+    assert scores == [3.0, 1.0, 2.0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 50), st.integers(1, 8))
+def test_windows_hold_every_row_once_in_order(count, most):
+    rows = [Row(str(number)) for number in range(count)]
+    for windows in (full_windows, arrived_windows):
+        found = list(windows(iter(rows), most))
+        assert [row for window in found for row in window] == rows
+        assert all(1 <= len(window) <= most for window in found)
+
+
+def test_an_error_of_the_rows_comes_after_what_came_before_it():
+    def broken():
+        yield Row("x")
+        raise DataError("texts.jsonl:2: not JSON")
+
+    windows = arrived_windows(broken(), 4)
+    assert next(windows) == [Row("x")]
+    with pytest.raises(DataError, match=r"texts\.jsonl:2: not JSON"):
+        next(windows)
 
 
 def test_pair_tasks_are_left_out_of_a_row_without_a_pair():
@@ -69,7 +107,7 @@ def test_a_row_that_no_task_can_answer_is_told_with_its_place():
 
 def test_an_export_predicts_into_a_file(export, export_answerer, tmp_path):
     rows = [Row("the cat sleeps", "a puppy"), Row("the dog")]
-    predict(export, rows, tmp_path / "out.jsonl", batch_size=2)
+    predict(export, rows, tmp_path / "out.jsonl")
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
     answers = [json.loads(line) for line in lines]
     assert [list(answer) for answer in answers] == [["topic", "title", "same", "stars"], ["topic", "title", "stars"]]

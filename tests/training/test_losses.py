@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.errors import ConfigurationError
 from tfmtl.registry import KINDS
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
@@ -65,11 +64,6 @@ def test_weights_can_be_given_by_label():
     total, _, _ = terms(classification(class_weights={"a": 2.0, "c": 0.5}), LABELS, LOGITS)
     expected = CROSS_ENTROPY @ np.where(LABELS == 0, 2.0, np.where(LABELS == 2, 0.5, 1.0))
     assert total == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_weight_for_a_label_that_there_is_not_is_an_error():
-    with pytest.raises(ConfigurationError, match=r"tasks\.topic\.class_weights: unknown label 'cc'; did you mean 'c'"):
-        TERMS["classification"](classification(class_weights={"cc": 2.0}), None)
 
 
 def test_squared_error_counts_rows_with_a_score_only():

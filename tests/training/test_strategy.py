@@ -30,6 +30,14 @@ def test_a_single_worker_is_no_cluster(monkeypatch):
     assert make_strategy("auto") is make_strategy("none")
 
 
+@pytest.mark.parametrize(("text", "expected"), [("{oops", "not JSON"), ('{"cluster": []}', "expected an object")])
+@pytest.mark.parametrize("strategy", ["auto", "multi_worker"])
+def test_a_cluster_that_cannot_be_read_is_one_line(monkeypatch, text, expected, strategy):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ConfigurationError, match=f"^TF_CONFIG: {expected}"):
+        make_strategy(strategy)
+
+
 def test_several_workers_need_to_know_each_other(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(ConfigurationError, match="'multi_worker' needs the environment variable TF_CONFIG"):

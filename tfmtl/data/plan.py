@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfmtl.data.tables import Table, is_present
+from tfmtl.data.tables import Table
+from tfmtl.data.targets import has_target
 from tfmtl.registry import SCHEDULES
 from tfmtl.validation import Choice
 
@@ -71,9 +72,8 @@ def plan_training(
     """Plans every batch of a training.
 
     An epoch draws as many rows as all streams have, from each stream what the schedule says. A stream's rows are drawn
-    in
-    a random order without replacement; the next pass over it, in another order, begins where it is used up, in whatever
-    epoch that is. Rows of like length are put into the same batch.
+    in a random order without replacement; the next pass over it, in another order, begins where it is used up, in
+    whatever epoch that is. Rows of like length are put into the same batch.
 
     Args:
         tables: of train.
@@ -125,7 +125,7 @@ def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
     """Returns, for each task, the share of each update's rows that have a target of it, float32 `[updates]`."""
     rows: dict[str, np.ndarray] = {}
     for table, part in zip(tables, plan.slices, strict=True):
-        present = {name: is_present(column) for name, column in table.targets.items()}
+        present = {name: has_target(column) for name, column in table.targets.items()}
         present |= {name: pieces.lengths > 0 for name, pieces in table.summaries.items()}
         for name, flags in present.items():
             rows[name] = rows.get(name, 0) + np.append(flags, False)[part.rows].sum(axis=1)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfmtl.data.packing import pack_pair, pack_summary, pack_text
 from tfmtl.data.streams import Examples, Stream
+from tfmtl.data.targets import has_target
 from tfmtl.tasks.task import Task
 
 _TOKENIZED_AT_ONCE = 512
@@ -87,11 +88,6 @@ def absent(kind: str, rows: int) -> np.ndarray:
     return np.full(rows, -1, np.int32) if kind == "classification" else np.full(rows, np.nan, np.float32)
 
 
-def is_present(targets: np.ndarray) -> np.ndarray:
-    """Returns bool `[rows]`: which targets of a head are there."""
-    return targets >= 0 if np.issubdtype(targets.dtype, np.integer) else np.isfinite(targets)
-
-
 def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, max_length: int) -> Pieces:
     """Returns the packed rows of texts, or of pairs of texts, as the model reads them."""
     if pairs is None:
@@ -152,17 +148,13 @@ def _by_summaries(
     names = tuple(task.name for task in stream.tasks if task.kind == "summarization")
     has_summary = np.zeros(len(examples), bool)
     for name in names:
-        has_summary |= _present(examples.targets[name])
+        has_summary |= has_target(examples.targets[name])
     heads = {task.name for task in stream.tasks} - set(names)
     if names and slices is not None and not any(heads <= {*part.heads} for part in slices if not part.summaries):
         has_summary[:] = True
     for summaries, rows in (((), ~has_summary), (names, has_summary)):
         if rows.any():
             yield summaries, np.flatnonzero(rows)
-
-
-def _present(references: np.ndarray) -> np.ndarray:
-    return np.fromiter((bool(row) for row in references), bool, len(references))
 
 
 def _slice(summaries: tuple[str, ...], parts: list) -> Slice:
@@ -188,7 +180,7 @@ def _table(part: Slice, parts: list, tasks: Mapping[str, Task], split: str, toke
 
 def _tokenize_summaries(tokenizer, references: np.ndarray, task: Task) -> Pieces:
     """Packs the first reference of each row; a row without one is empty."""
-    present = _present(references)
+    present = has_target(references)
     texts = np.array([row[0] for row in references[present]], object)
     packed = _tokenize(lambda text: pack_summary(tokenizer.tokenize(text), task.max_length), texts)
     return packed.take(np.where(present, np.cumsum(present) - 1, -1))

@@ -74,10 +74,17 @@ def _(task: Summarization, values: Sequence[Any], place: Place) -> np.ndarray:
     return targets
 
 
-def has_target(targets: np.ndarray) -> np.ndarray:
-    """Returns the bool mask `[rows]` of the rows whose target is not absent, whatever the kind of task."""
-    present = {"i": lambda: targets >= 0, "f": lambda: ~np.isnan(targets), "O": lambda: targets.astype(bool)}
-    return present[targets.dtype.kind]()
+def has_target(targets: np.ndarray | Sequence[Sequence[str]]) -> np.ndarray:
+    """Returns the bool mask `[rows]` of the rows whose target is not absent, whatever the kind of task.
+
+    Args:
+        targets: as `encode_targets` returns them; references may be any sequence of sequences.
+    """
+    if isinstance(targets, np.ndarray) and targets.dtype.kind == "i":
+        return targets >= 0
+    if isinstance(targets, np.ndarray) and targets.dtype.kind == "f":
+        return ~np.isnan(targets)
+    return np.fromiter(map(bool, targets), bool, len(targets))
 
 
 @singledispatch
@@ -102,7 +109,7 @@ def _(task: Classification, train: Rows | None) -> Task:
     if labels is None:
         found = set(_labels(task, train.columns[task.target], train.place)) - {None}
         labels = tuple(sorted(found, key=_numeric_order if all(map(_is_number, found)) else None))
-    if len(set(labels)) < 2:
+    if len(labels) < 2:
         listed = ", ".join(f"'{label}'" for label in labels) or "none"
         raise DataError(
             f"task '{task.name}': a classification needs two labels or more, found in '{task.target}': {listed}"

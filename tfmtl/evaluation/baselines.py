@@ -8,7 +8,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.svm import LinearSVC
 
-from tfmtl.evaluation.evaluate import present, quick_scores
+from tfmtl.data.targets import has_target
+from tfmtl.evaluation.evaluate import quick_scores
 from tfmtl.evaluation.metric import Rows
 from tfmtl.evaluation.sentences import split_sentences
 from tfmtl.tasks.kinds.classification import Classification
@@ -35,7 +36,7 @@ def baselines(task: Task, train_targets: Rows, texts: Sequence[str], targets: Ro
     Returns:
         the metrics of each baseline by name.
     """
-    train_targets = [target for target, kept in zip(train_targets, present(task, train_targets), strict=True) if kept]
+    train_targets = [target for target, kept in zip(train_targets, has_target(train_targets), strict=True) if kept]
     answers = _answers(task, train_targets, texts)
     return {name: quick_scores(task, targets, predictions) for name, predictions in answers.items()}
 
@@ -56,7 +57,7 @@ def linear_baselines(
         the metrics of each baseline by name.
     """
     task = Classification(name="linear", source="train", labels=tuple(labels))
-    kept = present(task, train_targets)
+    kept = has_target(train_targets)
     known_texts = [text for text, keep in zip(train_texts, kept, strict=True) if keep]
     known_targets = np.asarray(train_targets)[kept]
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)

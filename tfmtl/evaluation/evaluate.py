@@ -4,23 +4,20 @@ Rows without a task's target are left out: label -1, number NaN, no reference.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfmtl.config import EvaluationOptions
+from tfmtl.data.targets import has_target
 from tfmtl.errors import DataError, RunError
 from tfmtl.evaluation.bootstrap import percentile_interval
 from tfmtl.evaluation.metric import Rows, metrics_of
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.tasks.kinds.summarization import Summarization
 from tfmtl.tasks.task import Task
+from tfmtl.written_aside import written_aside
 
 
 @dataclass(frozen=True)
@@ -43,34 +40,13 @@ class TaskResult:
 
     def labelled(self) -> "TaskResult":
         """Returns the result without the rows that have no target."""
-        keep = present(self.task, self.targets)
+        keep = has_target(self.targets)
         return replace(
             self,
             texts=_select(self.texts, keep),
             targets=_select(self.targets, keep),
             predictions=_select(self.predictions, keep),
         )
-
-
-@singledispatch
-def present(task: Task, targets: Rows) -> np.ndarray:
-    """Returns which rows have a target of `task`, bool `[rows]`."""
-    raise TypeError(f"no rule for the absent targets of {type(task).__name__}")
-
-
-@present.register
-def _(task: Classification, targets: Rows) -> np.ndarray:
-    return np.asarray(targets) >= 0
-
-
-@present.register
-def _(task: Regression, targets: Rows) -> np.ndarray:
-    return np.isfinite(np.asarray(targets, dtype=np.float64))
-
-
-@present.register
-def _(task: Summarization, targets: Rows) -> np.ndarray:
-    return np.array([len(references) > 0 for references in targets], dtype=bool)
 
 
 def evaluate_task(
@@ -138,18 +114,15 @@ def validation_score(tasks: Mapping[str, Task], scores: Mapping[str, Mapping[str
 
 def write_evaluation(path: str | Path, split: str, tasks_metrics: Mapping[str, Mapping[str, Any]]) -> None:
     """Writes `{"split": ..., "tasks": {NAME: {METRIC: value, ...}}}` to `path`, whole or not at all."""
-    path = Path(path)
     text = json.dumps({"split": split, "tasks": tasks_metrics}, indent=2, allow_nan=False, ensure_ascii=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with written_aside(path) as aside:
+        aside.write_text(text + "\n", encoding="utf-8")
 
 
 def _labelled(task: Task, targets: Rows, predictions: Rows) -> tuple[Rows, Rows]:
     if len(targets) != len(predictions):
         raise ValueError(f"task '{task.name}': {len(targets)} targets, but {len(predictions)} predictions")
-    keep = present(task, targets)
+    keep = has_target(targets)
     targets, predictions = _select(targets, keep), _select(predictions, keep)
     if isinstance(predictions, np.ndarray) and predictions.dtype.kind == "f":
         broken = np.count_nonzero(~np.isfinite(predictions).all(axis=tuple(range(1, predictions.ndim))))

@@ -14,6 +14,7 @@ from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
 from tfmtl.tasks.task import Task
+from tfmtl.written_aside import written_aside
 
 _SAMPLES = 5
 _TEXT_START = 300
@@ -40,7 +41,8 @@ def write_report(folder: str | Path, results: Sequence[TaskResult], split: str) 
         lines += ["", f"## {_plain(result.task.name)} ({result.task.kind})", ""]
         lines += _section(result.task, result, folder) if len(result.targets) else ["No row has a target."]
     path = folder / "report.md"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with written_aside(path) as aside:
+        aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 

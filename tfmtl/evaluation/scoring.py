@@ -6,8 +6,9 @@ import numpy as np
 
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tables import Pieces
+from tfmtl.data.targets import has_target
 from tfmtl.evaluation.answering import Answering
-from tfmtl.evaluation.evaluate import present, quick_scores, validation_score
+from tfmtl.evaluation.evaluate import quick_scores, validation_score
 from tfmtl.tasks.task import Task
 
 _SHOWN = 4
@@ -45,7 +46,7 @@ class ValidationScorer:
 
     def _generated(self, task: Task, examples: Examples, rows: Pieces) -> dict[str, float]:
         references = examples.targets[task.name]
-        chosen = np.flatnonzero(present(task, references))[: self._generate]
+        chosen = np.flatnonzero(has_target(references))[: self._generate]
         if not len(chosen):
             return {}
         summaries = self._answering.answer([task.name], rows.take(chosen))[task.name]

@@ -80,7 +80,8 @@ class Reader:
             By task: probabilities float32 `[batch, classes]`, scores float32 `[batch]` or summaries string `[batch]`.
         """
         states = self.model.get_layer("encoder")(self.model.get_layer("embedding")(tokens), tokens)
-        return {name: _ANSWERS[self.tasks[name].kind](self, name, states, tokens) for name in names}
+        views = self.model.get_layer("sharing")(states, tokens)
+        return {name: _ANSWERS[self.tasks[name].kind](self, name, views[name], tokens) for name in names}
 
     def _probabilities(self, name: str, states: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
         return tf.nn.softmax(self.model.get_layer(name)(states, tokens))

@@ -29,9 +29,8 @@ def build_model(
 
     Inputs are a slice's ids, int32 `[batch, length]`, and `summary_<task>`, int32 `[batch, summary length]`, its start
     and end marks included. Outputs, under the tasks' names: logits `[rows, classes]`, scores `[rows]`, and the
-    log-likelihood
-    of each piece of the summary `[batch, summary length - 1]`; all float32. A head whose task has rows in several
-    slices answers for all of them, in the slices' order.
+    log-likelihood of each piece of the summary `[batch, summary length - 1]`; all float32. A head whose task has rows
+    in several slices answers for all of them, in the slices' order.
 
     Args:
         options: of the network.
@@ -70,7 +69,9 @@ class _Builder:
             dtype=precision,
         )
         self._encoder = ENCODERS.get(options.encoder.name).build(self._encoder_options, name="encoder", dtype=precision)
-        self._sharing = SHARING.get(options.sharing.name).build(options.sharing.options)
+        self._sharing = SHARING.get(options.sharing.name).build(
+            options.sharing.options, list(tasks), name="sharing", dtype=precision
+        )
         self._heads = {name: HEADS[task.kind](name, task, options, tables, precision) for name, task in tasks.items()}
         self._decoders = {
             name: self._decoder(name, task) for name, task in tasks.items() if task.kind == "summarization"
@@ -93,16 +94,15 @@ class _Builder:
         """Adds the slice's inputs, and its tasks' answers."""
         tokens = inputs[part.tokens] = keras.Input((None,), dtype="int32", name=part.tokens)
         embedded = self._embedding(tokens)
-        states = self._encoder(embedded, tokens)
+        states = self._sharing(self._encoder(embedded, tokens), tokens)
         for name in part.heads:
-            answers[name].append(self._heads[name](self._sharing.states_for(name, states), tokens))
+            answers[name].append(self._heads[name](states[name], tokens))
         for name in part.summaries:
             key = f"summary_{name}"
             summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)
-            source = self._sharing.states_for(name, states)
-            hidden = self._decoders[name](self._embedding(summary[:, :-1]), source, tokens)
+            hidden = self._decoders[name](self._embedding(summary[:, :-1]), states[name], tokens)
             logits = self._embedding(hidden, reverse=True)
-            answers[name].append(self._heads[name](logits, hidden, source, embedded, tokens, summary[:, 1:]))
+            answers[name].append(self._heads[name](logits, hidden, states[name], embedded, tokens, summary[:, 1:]))
 
 
 def _classification_head(name, task, options, tables, precision):

@@ -12,9 +12,8 @@ class MultiTaskModel(keras.Model):
     of `fit`, `evaluate` and saving is Keras' own.
 
     Two methods of Keras stand in the way of `MultiWorkerMirroredStrategy` (keras#20585): `_maybe_symbolic_build`
-    reduces a
-    nested batch over workers, and logs are reduced along an axis that scalars lack. Here the first is not needed,
-    because a functional model is built already; for the second, logs have rank one where workers are several.
+    reduces a nested batch over workers, and logs are reduced along an axis that scalars lack. Here the first is not
+    needed, because a functional model is built already; for the second, logs have rank one where workers are several.
     """
 
     update = None

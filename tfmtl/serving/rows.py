@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, TextIO
 
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
 from tfmtl.errors import DataError, nearest
+from tfmtl.written_aside import written_aside
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def read_jsonl(path: str | Path, encoding_errors: str = "strict") -> Iterator[Ro
     """
     if str(path) == "-":
         place = "standard input"
-        return _rows(decoded_lines(sys.stdin.buffer, place, encoding_errors), place)
+        # A buffer of its own: a thread that waits for more of `sys.stdin` would not let Python end.
+        return _rows(decoded_lines(open(sys.stdin.fileno(), "rb", closefd=False), place, encoding_errors), place)
     path = Path(path)
     if path.is_dir():
         raise DataError(f"{path}: this is a folder, not a file of JSON lines")
@@ -96,6 +97,8 @@ def write_jsonl(rows: Iterable[Mapping[str, Any]], path: Path | None = None) -> 
     with _opened(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+            if file is sys.stdout:
+                file.flush()
 
 
 @contextlib.contextmanager
@@ -104,16 +107,11 @@ def _opened(path: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     target = Path(path).resolve()
-    is_replaced = target.is_file() or not target.exists()
-    written = target.with_name(f".{target.name}.{os.getpid()}") if is_replaced else target
-    with contextlib.ExitStack() as undo:
+    with contextlib.ExitStack() as stack:
         try:
-            file = undo.enter_context(open(written, "w", encoding="utf-8"))
+            is_replaced = target.is_file() or not target.exists()
+            written = stack.enter_context(written_aside(target)) if is_replaced else target
+            file = stack.enter_context(open(written, "w", encoding="utf-8"))
         except OSError as error:
             raise DataError(f"{path}: cannot be written: {error.strerror}") from None
-        if is_replaced:
-            undo.callback(written.unlink, missing_ok=True)
         yield file
-        file.close()
-        if is_replaced:
-            written.replace(target)

@@ -43,7 +43,7 @@ class Task(Options):
 
 
 RESERVED_NAMES = frozenset(
-    {"embedding", "encoder", "tokens", "text", "text_pair", "loss", "total", "val"}
+    {"embedding", "encoder", "sharing", "tokens", "text", "text_pair", "loss", "total", "val"}
     | {"serving_default", "classify", "summarize"}
     | {"signatures", "variables", "trainable_variables", "non_trainable_variables"}
 )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfmtl.errors import RunError
+from tfmtl.written_aside import written_aside
 
 _logger = logging.getLogger("tfmtl")
 _STATE = "state.json"
@@ -60,16 +61,13 @@ class Checkpoints:
 
     def save(self, update: int, variables: Sequence, state: Mapping[str, Any]) -> Path:
         """Writes the checkpoint after `update` updates, then removes the oldest."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"update-{update:08d}.npz"
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
         arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
         # A zip archive carries a checksum of each member, by which a damaged file is known.
-        with open(aside, "wb") as file:
+        with written_aside(path) as aside, open(aside, "wb") as file:
             np.savez(file, **arrays, **{_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
         # What a killed process has left aside is of no use to anyone.
         for old in [*self._paths()[: -self._keep], *self._folder.glob(".update-*")]:
             old.unlink()

@@ -1,7 +1,6 @@
 """The data of a training: streams, tokenizer, tables and the plan of all batches."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ from tfmtl.data.tables import Slice, Table, build_tables
 from tfmtl.registry import TOKENIZERS
 from tfmtl.tasks.task import Task
 from tfmtl.training.run_folder import RunFolder
+from tfmtl.written_aside import written_aside
 
 _logger = logging.getLogger("tfmtl")
 
@@ -101,9 +101,8 @@ def claim(experiment: Experiment, run: RunFolder, data: TrainingData) -> None:
     """Makes the folder the experiment's own: its configuration; its tokenizer, there whole or not at all."""
     run.claim(experiment, data.tasks)
     if not run.tokenizer.is_dir():
-        aside = run.path / f".{run.tokenizer.name}.{os.getpid()}"
-        data.tokenizer.save(aside)
-        os.replace(aside, run.tokenizer)
+        with written_aside(run.tokenizer) as aside:
+            data.tokenizer.save(aside)
 
 
 def _training_text(streams: Sequence[Stream], seed: int) -> Iterator[str]:

@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfmtl.data.piece_ids import PAD_ID
-from tfmtl.errors import ConfigurationError, nearest
 from tfmtl.tasks.task import Task
 
 LossTerms = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -23,9 +22,6 @@ def classification_terms(task: Task, class_counts: np.ndarray) -> LossTerms:
     Args:
         task: its label smoothing and class weights.
         class_counts: rows of train with each label, `[classes]`, for balanced weights.
-
-    Raises:
-        ConfigurationError: where a weight is given for a label that there is not.
     """
     weights = tf.constant(_class_weights(task, class_counts), tf.float32)
     classes, smoothing = len(task.labels), task.label_smoothing
@@ -45,10 +41,6 @@ def _class_weights(task: Task, counts: np.ndarray) -> np.ndarray:
         return np.ones(len(task.labels))
     if task.class_weights == "balanced":
         return counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    for label in task.class_weights:
-        if label not in task.labels:
-            place = f"tasks.{task.name}.class_weights"
-            raise ConfigurationError(f"{place}: unknown label '{label}'; {nearest(label, task.labels)}")
     return np.array([task.class_weights.get(label, 1.0) for label in task.labels])
 
 

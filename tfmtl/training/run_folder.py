@@ -1,6 +1,5 @@
 """The folder of a run: everything that one training leaves, and all that evaluation and export need."""
 
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,6 +14,13 @@ from tfmtl.errors import ConfigurationError, RunError
 from tfmtl.generation.reader import Reader
 from tfmtl.registry import TOKENIZERS
 from tfmtl.tasks.task import Task
+from tfmtl.written_aside import written_aside
+
+FREE_KEYS = frozenset(
+    {"training.checkpoint_every", "training.log_every", "generation.beams", "generation.length_penalty"}
+    | {"evaluation.batch_size", "evaluation.bootstrap_samples"}
+)
+"""Keys that change neither the weights nor which epoch is the best: a run takes their new values on."""
 
 
 class RunFolder:
@@ -92,13 +98,13 @@ class RunFolder:
                 )
         elif self.path.is_dir():
             # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else.
-            if any(not path.name.startswith(f".{self.config.name}.") for path in self.path.iterdir()):
+            if any(not path.name.startswith(f".{self.config.stem}.") for path in self.path.iterdir()):
                 raise RunError(f"{self.path}: the folder is not empty and holds no run; choose another with --run")
         elif self.path.exists():
             raise RunError(f"{self.path}: this is a file, not a folder; choose another with --run")
 
     def claim(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
-        """Makes the folder the experiment's own.
+        """Makes the folder the experiment's own; one that it is already takes on what `FREE_KEYS` say anew.
 
         Args:
             experiment: as configured.
@@ -108,11 +114,12 @@ class RunFolder:
             RunError: as `check`; where it cannot be written.
         """
         self.check(experiment, tasks)
-        if self.config.is_file():
+        resolved = _resolved(experiment, tasks)
+        if self.config.is_file() and self.experiment().as_mapping() == resolved:
             return
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_aside(self.config, yaml.safe_dump(_resolved(experiment, tasks), sort_keys=False, allow_unicode=True))
+            with written_aside(self.config) as aside:
+                aside.write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True), encoding="utf-8")
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written: {error.strerror}") from None
 
@@ -141,19 +148,14 @@ class RunFolder:
         return Reader(model, experiment.tasks, tokenizer, max_length, generation or experiment.generation)
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Writes a file such that it is there whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
-
-
 def _resolved(experiment: Experiment, tasks: Mapping[str, Task]) -> dict[str, Any]:
     return {**experiment.as_mapping(), "tasks": {name: task.as_mapping() for name, task in tasks.items()}}
 
 
 def _first_difference(have: Any, want: Any, place: str = "") -> str:
-    """Says for the first key whose values differ what they are; an empty string where none does."""
+    """Says for the first key whose values differ what they are; an empty string where none does that matters."""
+    if place in FREE_KEYS:
+        return ""
     if isinstance(have, Mapping) and isinstance(want, Mapping):
         for key in [*have, *(key for key in want if key not in have)]:
             difference = _first_difference(have.get(key), want.get(key), f"{place}.{key}" if place else str(key))

@@ -51,10 +51,22 @@ def _is_default(strategy: tf.distribute.Strategy) -> bool:
 
 
 def _automatic() -> str:
-    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    cluster = _tf_config().get("cluster", {})
     if sum(len(cluster.get(job, ())) for job in ("chief", "worker")) > 1:
         return "multi_worker"
     return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "none"
+
+
+def _tf_config() -> dict:
+    """Returns what the environment says about the workers; nothing where it is silent."""
+    text = os.environ.get("TF_CONFIG", "").strip() or "{}"
+    try:
+        config = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(f"TF_CONFIG: not JSON: {error}") from None
+    if not isinstance(config, dict) or not isinstance(config.get("cluster", {}), dict):
+        raise ConfigurationError("TF_CONFIG: expected an object whose 'cluster' names the addresses of each job")
+    return config
 
 
 @functools.cache
@@ -65,7 +77,7 @@ def _mirrored() -> tf.distribute.Strategy:
 
 
 def _multi_worker() -> tf.distribute.Strategy:
-    if "TF_CONFIG" not in os.environ:
+    if not _tf_config():
         raise ConfigurationError("training.strategy: 'multi_worker' needs the environment variable TF_CONFIG")
     return tf.distribute.MultiWorkerMirroredStrategy()
 

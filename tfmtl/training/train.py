@@ -107,10 +107,13 @@ def _fit(training: Training, make_scorer: Callable) -> None:
     """Calls `fit` once for the rest of a begun epoch, where there is one, and once for the epochs after it."""
     progress, options = training.progress, training.experiment.training
     progress.updates_per_epoch = training.data.plan.updates_per_epoch
-    callbacks, checkpointing = _callbacks(training, make_scorer)
+    checkpoints = Checkpoints(training.run.checkpoints) if training.writes else None
+    checkpointing = Checkpointing(checkpoints, progress, training.update, options.checkpoint_every)
     _resume(training, checkpointing)
     if progress.finished or progress.epoch >= options.epochs:
         _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
+        return
+    callbacks = [*_callbacks(training, make_scorer), checkpointing]
     while not progress.finished and progress.epoch < options.epochs:
         end = progress.epoch + 1 if progress.within_epoch else options.epochs
         training.model.fit(
@@ -127,10 +130,10 @@ def _fit(training: Training, make_scorer: Callable) -> None:
 
 
 def _verbosity(writes: bool) -> int:
-    """Keras' bar in a terminal; one line an epoch in a file, which would keep every redrawing of the bar."""
+    """Keras' bar in a terminal or notebook; one line an epoch in a file, which would keep each redrawing of the bar."""
     if not writes:
         return 0
-    return 1 if sys.stdout.isatty() else 2
+    return 1 if sys.stdout.isatty() or hasattr(sys, "ps1") else 2
 
 
 def _resume(training: Training, checkpointing: Checkpointing) -> None:
@@ -165,18 +168,19 @@ def _validation(training: Training):
     return distributed_batches(training.strategy, tables, plan, passes=epochs)
 
 
-def _callbacks(training: Training, make_scorer: Callable) -> tuple[list[keras.callbacks.Callback], Checkpointing]:
-    """Returns the callbacks in the order in which they read what those before them have written."""
+def _callbacks(training: Training, make_scorer: Callable) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks but the last, in the order in which they read what those before them have written."""
     experiment, data, run, progress = training.experiment, training.data, training.run, training.progress
     options = experiment.training
     greedy = GenerationOptions(**{**experiment.generation.model_dump(), "beams": 1})
     max_length = experiment.model.encoder.options.max_length
     reader = Reader(training.model, data.tasks, data.tokenizer, max_length, greedy)
     scorer = make_scorer(reader, data.streams, experiment)
+    writer = _event_writer(training)
     callbacks: list[keras.callbacks.Callback] = [
         ValidationScores(scorer),
         BestModel(run, progress, training.writes),
-        GradientNorms(run, training.update, progress, lambda: _first_batch(training), training.writes),
+        GradientNorms(writer, training.update, progress, lambda: _first_batch(training)),
     ]
     if options.task_stopping:
         callbacks.append(TaskStopping(training.update, data.tasks, progress, options.task_stopping))
@@ -187,12 +191,16 @@ def _callbacks(training: Training, make_scorer: Callable) -> tuple[list[keras.ca
         shares = task_shares(data.tables, data.plan)
         tokens = tokens_read(data.tables, data.plan)
         callbacks.append(
-            TensorBoard(run, training.update, progress, tokens, shares, options.log_every, experiment.to_yaml())
+            TensorBoard(writer, training.update, progress, tokens, shares, options.log_every, experiment.to_yaml())
         )
-        callbacks.append(SummarySamples(run, progress, scorer.samples))
-    checkpoints = Checkpoints(run.checkpoints) if training.writes else None
-    checkpointing = Checkpointing(checkpoints, progress, training.update, options.checkpoint_every)
-    return [*callbacks, checkpointing], checkpointing
+        callbacks.append(SummarySamples(writer, progress, scorer.samples))
+    return callbacks
+
+
+def _event_writer(training: Training) -> tf.summary.SummaryWriter:
+    if not training.writes:
+        return tf.summary.create_noop_writer()
+    return tf.summary.create_file_writer(str(training.run.tensorboard))
 
 
 def _first_batch(training: Training):

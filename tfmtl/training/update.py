@@ -12,10 +12,9 @@ class Update:
     """Makes one step of a batch.
 
     A task's loss is the sum over its labelled rows (pieces, for a summary) divided by their count, both over all
-    replicas;
-    a task that is absent from a batch has a loss of zero and no gradient. Gradients are summed over replicas, then
-    clipped
-    by their global norm, then applied: one replica and several make the same step of the same global batch.
+    replicas; a task that is absent from a batch has a loss of zero and no gradient. Gradients are summed over replicas,
+    then clipped by their global norm, then applied: one replica and several make the same step of the same
+    global batch.
 
     Args:
         terms: each task's loss, by name.

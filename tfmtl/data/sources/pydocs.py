@@ -15,7 +15,6 @@ import os
 import re
 import sys
 import sysconfig
-import tempfile
 import warnings
 import zlib
 from collections import defaultdict
@@ -29,6 +28,7 @@ from tfmtl.data.rows import Rows
 from tfmtl.data.source import SourceOptions, require_fields
 from tfmtl.errors import DataError
 from tfmtl.registry import SOURCES
+from tfmtl.written_aside import written_aside
 
 STANDARD_LIBRARY = "python"
 MINIMUM_TEXT = 80
@@ -125,7 +125,8 @@ def cached_records() -> list[dict[str, str]]:
     _logger.info("reading the docstrings of the installed Python packages, once")
     records = list(usable_records(installed_files()))
     try:
-        _write_aside(path, records)
+        with written_aside(path) as aside, gzip.open(aside, "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps(record) + "\n" for record in records)
     except OSError as error:
         _logger.warning("the docstrings are not cached: %s; the variable TFMTL_CACHE names another folder", error)
     return records
@@ -219,19 +220,6 @@ def _read_cache(path: Path) -> list[dict[str, str]]:
             return [json.loads(line) for line in file]
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path}: this cache cannot be read ({error}); delete it and it is made again") from None
-
-
-def _write_aside(path: Path, records: Sequence[dict[str, str]]) -> None:
-    """Writes the records beside `path` and renames, so that a reader never sees half of them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    try:
-        with gzip.open(os.fdopen(descriptor, "wb"), "wt", encoding="utf-8") as file:
-            file.writelines(json.dumps(record) + "\n" for record in records)
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
 
 
 def _hash(text: str) -> int:

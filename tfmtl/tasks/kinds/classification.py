@@ -1,6 +1,6 @@
 """One label out of a fixed set."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -26,7 +26,7 @@ class Classification(Task):
     label: str = "label"
     labels: tuple[str, ...] | None = None
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
-    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] | None = None
     primary: str = "accuracy"
 
     @field_validator("labels", mode="before")
@@ -35,7 +35,17 @@ class Classification(Task):
         """YAML reads `[0, 1]` as numbers and `[true, false]` as booleans; a label is what stands in the data."""
         if not isinstance(labels, list | tuple):
             return labels
-        return tuple(str(label).lower() if isinstance(label, bool) else str(label) for label in labels)
+        return tuple(str(label).lower() if isinstance(label, bool) else str(label).strip() for label in labels)
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        twice = next((label for label in labels or () if labels.count(label) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the label '{twice}' stands there twice")
+        if labels and "" in labels:
+            raise ValueError("a label is empty")
+        return labels
 
     @property
     def target(self) -> str:

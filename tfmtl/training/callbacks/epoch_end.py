@@ -3,15 +3,15 @@
 import csv
 import io
 import logging
-import os
 from collections.abc import Callable, Mapping
 
 import keras
 
 from tfmtl.tasks.task import Task
 from tfmtl.training.progress import Progress
-from tfmtl.training.run_folder import RunFolder, write_aside
+from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.update import Update
+from tfmtl.written_aside import written_aside
 
 _logger = logging.getLogger("tfmtl")
 
@@ -59,10 +59,8 @@ class BestModel(keras.callbacks.Callback):
         self._progress.best_score = logs["val_score"]
         self._progress.best_epoch = epoch
         if self._writes:
-            self._run.checkpoints.mkdir(exist_ok=True)
-            aside = self._run.checkpoints / f".best.{os.getpid()}.keras"
-            self.model.save_without_optimizer(aside)
-            os.replace(aside, self._run.best_model)
+            with written_aside(self._run.best_model) as aside:
+                self.model.save_without_optimizer(aside)
 
 
 class TaskStopping(keras.callbacks.Callback):
@@ -140,7 +138,8 @@ class History(keras.callbacks.Callback):
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         self._progress.history.append(row)
         if self._writes:
-            write_aside(self._run.history, _as_csv(self._progress.history))
+            with written_aside(self._run.history) as aside:
+                aside.write_text(_as_csv(self._progress.history), encoding="utf-8")
 
 
 def _as_csv(rows: list[dict[str, float]]) -> str:

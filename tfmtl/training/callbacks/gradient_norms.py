@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from tfmtl.training.progress import Progress
-from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.update import Update
 
 
@@ -16,33 +15,27 @@ class GradientNorms(keras.callbacks.Callback):
     One traced function serves all tasks: which of them counts is a tensor.
 
     Args:
-        run: where to.
+        writer: of TensorBoard.
         update: computes the losses.
         progress: where the training stands.
         batch: returns a batch of inputs and targets.
-        writes: whether this process writes the run folder.
     """
 
-    def __init__(self, run: RunFolder, update: Update, progress: Progress, batch: Callable, writes: bool):
+    def __init__(self, writer: tf.summary.SummaryWriter, update: Update, progress: Progress, batch: Callable):
         super().__init__()
-        self._run = run
+        self._writer = writer
         self._update = update
         self._progress = progress
         self._batch = batch
-        self._writes = writes
         self._norms = tf.function(self._on_replicas, reduce_retracing=True, autograph=False)
 
     def on_epoch_end(self, epoch, logs=None):
         strategy = tf.distribute.get_strategy()
         batch = self._batch()
-        norms = {}
-        for index, task in enumerate(self._update.tasks):
-            chosen = tf.one_hot(index, len(self._update.tasks))
-            norms[task] = self._norms(batch, chosen)
-        if not self._writes:
-            return
-        with tf.summary.create_file_writer(str(self._run.tensorboard)).as_default(step=self._progress.update):
-            for task, norm in norms.items():
+        with self._writer.as_default(step=self._progress.update):
+            # Every replica computes, whether its process writes or not: the losses are reduced over all of them.
+            for index, task in enumerate(self._update.tasks):
+                norm = self._norms(batch, tf.one_hot(index, len(self._update.tasks)))
                 tf.summary.scalar(f"gradient_norm/{task}", strategy.experimental_local_results(norm)[0])
 
     def _on_replicas(self, batch, chosen):

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfmtl.training.progress import Progress
-from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.update import Update
 
 
@@ -15,7 +14,7 @@ class TensorBoard(keras.callbacks.Callback):
     """Writes scalars each few updates and each epoch's logs; at the beginning, the configuration and the model's graph.
 
     Args:
-        run: where to.
+        writer: of TensorBoard.
         update: the losses, counts and weights of the last update.
         progress: where the training stands.
         tokens: that each update reads, `[updates]`.
@@ -26,7 +25,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def __init__(
         self,
-        run: RunFolder,
+        writer: tf.summary.SummaryWriter,
         update: Update,
         progress: Progress,
         tokens: np.ndarray,
@@ -35,17 +34,15 @@ class TensorBoard(keras.callbacks.Callback):
         configuration: str,
     ):
         super().__init__()
-        self._run = run
+        self._writer = writer
         self._update = update
         self._progress = progress
         self._tokens = tokens
         self._shares = shares
         self._every = every
         self._configuration = configuration
-        self._writer: tf.summary.SummaryWriter | None = None
 
     def on_train_begin(self, logs=None):
-        self._writer = tf.summary.create_file_writer(str(self._run.tensorboard))
         if self._progress.update == 0:
             with self._writer.as_default():
                 tf.summary.text("configuration", f"```yaml\n{self._configuration}\n```", step=0)
@@ -66,7 +63,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._writer.flush()
 
     def on_train_end(self, logs=None):
-        self._writer.close()
+        self._writer.flush()
 
     def _record(self, update: int) -> None:
         losses, weights = self._update.losses.numpy(), self._update.weights.numpy()

@@ -1,0 +1,31 @@
+"""Files and folders that are there whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_aside(path: str | Path) -> Iterator[Path]:
+    """Yields a hidden name beside `path` to write a file or a folder under; it becomes `path` once the block has ended.
+
+    A file that stood there is replaced; a block that raises leaves it as it was, and nothing else behind. What a killed
+    process leaves is `.<stem>.<process><suffix>`.
+
+    Args:
+        path: what is to be there; the folder that holds it is made where it does not exist.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: some formats are told by it.
+    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield aside
+        os.replace(aside, path)
+    finally:
+        if aside.is_dir():
+            shutil.rmtree(aside)
+        else:
+            aside.unlink(missing_ok=True)
