@@ -53,3 +53,12 @@ def test_what_is_no_row_is_one_line_with_its_place(tmp_path, kind, content, expe
     with pytest.raises(DataError) as caught:
         read(kind, path, content, ["text"])
     assert str(caught.value) == f"{path}{expected}"
+
+
+def test_half_of_a_surrogate_pair_is_an_error_or_replaced(tmp_path):
+    path = tmp_path / "a.jsonl"
+    lines = '{"text": "\\ud83d\\ude00"}\n{"text": "a \\ud800 b"}\n'
+    with pytest.raises(DataError, match=r"a\.jsonl:2: half of a surrogate pair is escaped; 'encoding_errors: replace'"):
+        read(JsonLinesSource, path, lines, ["text"])
+    options = FileOptions(train=(str(path),), encoding_errors="replace")
+    assert JsonLinesSource(options).read("train", ["text"]).columns == {"text": ["\U0001f600", "a \ufffd b"]}

@@ -1,6 +1,7 @@
 """JSON: an object a line, or one list of objects."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from tfmtl.data.source import require_fields
 from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
 from tfmtl.errors import DataError
 from tfmtl.registry import SOURCES
+
+_ESCAPE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @SOURCES.register("jsonl", options=FileOptions)
@@ -21,7 +25,7 @@ class JsonLinesSource(FileSource):
         for number, line in numbered_lines(path, self.options.encoding_errors):
             if line.strip():
                 lines.append(number)
-                objects.append(_parsed(line, path, number))
+                objects.append(_parsed(line, path, number, self.options.encoding_errors))
         return rows_of(path, _columns(objects, fields, path), lines)
 
 
@@ -33,18 +37,27 @@ class JsonSource(FileSource):
         text = "\n".join(line for _, line in numbered_lines(path, self.options.encoding_errors))
         if not text.strip():
             raise DataError(f"{path}: the file is empty")
-        objects = _only_list(_parsed(text, path, 1), path)
+        objects = _only_list(_parsed(text, path, 1, self.options.encoding_errors), path)
         return Rows(_columns(objects, fields, path), lambda row: f"{path}: item {row + 1}")
 
 
-def _parsed(text: str, path: Path, first_line: int) -> Any:
+def _parsed(text: str, path: Path, first_line: int, encoding_errors: str) -> Any:
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except json.JSONDecodeError as error:
         line = first_line + error.lineno - 1
         raise DataError(f"{path}:{line}: not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise DataError(f"{path}:{first_line}: not JSON: nested too deeply") from None
+    return _without_surrogates(found, f"{path}:{first_line}", encoding_errors) if _ESCAPE.search(text) else found
+
+
+def _without_surrogates(found: Any, place: str, encoding_errors: str) -> Any:
+    """JSON can escape half of a surrogate pair, which is no character and has no UTF-8."""
+    text, halves = _SURROGATE.subn("\ufffd", json.dumps(found, ensure_ascii=False))
+    if halves and encoding_errors == "strict":
+        raise DataError(f"{place}: half of a surrogate pair is escaped; 'encoding_errors: replace' reads it")
+    return json.loads(text)
 
 
 def _only_list(document: Any, path: Path) -> list:
