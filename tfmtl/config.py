@@ -64,6 +64,8 @@ class TrainingOptions(Options):
         warmup: the share of all updates over which the learning rate rises.
         decay: how it falls after that, to zero at the last update.
         weight_decay: decoupled (AdamW); not applied to biases and normalisation scales.
+        ema_momentum: of the moving average of the weights, which then is what is validated, kept as the best model and
+            served; 0 turns it off.
         clip_norm: the largest global norm of the combined gradient, after reduction over replicas; 0 turns it off.
         precision: the Keras dtype policy.
         strategy: how replicas are run; `auto` is `multi_worker` where `TF_CONFIG` names several workers, else
@@ -83,6 +85,7 @@ class TrainingOptions(Options):
     warmup: float = Field(0.1, ge=0.0, le=1.0)
     decay: Literal["cosine", "linear", "none"] = "cosine"
     weight_decay: float = Field(0.01, ge=0.0)
+    ema_momentum: float = Field(0.0, ge=0.0, lt=1.0)
     clip_norm: float = Field(1.0, ge=0.0)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "none", "mirrored", "multi_worker", "tpu"] = "auto"

@@ -32,7 +32,7 @@ main(sys.argv[1:])
 def config(configure):
     return configure(
         model={"encoder": {"dropout": 0.1}},
-        training={"epochs": 3, "checkpoint_every": 4, "task_stopping": 1, "early_stopping": 3},
+        training={"epochs": 3, "checkpoint_every": 4, "task_stopping": 1, "early_stopping": 3, "ema_momentum": 0.9},
     )
 
 

@@ -18,6 +18,8 @@ from tfmtl.models.builder import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.registry import BALANCING
 from tfmtl.tasks.task import Task
+from tfmtl.training.averaging import WeightAverage
+from tfmtl.training.callbacks.averaged_weights import AveragedWeights, TrainedWeights
 from tfmtl.training.callbacks.checkpointing import Checkpointing
 from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History, TaskStopping, ValidationScores
 from tfmtl.training.callbacks.gradient_norms import GradientNorms
@@ -98,6 +100,8 @@ def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTask
     if options.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
+    if options.ema_momentum:
+        update.average = WeightAverage(model.trainable_variables, options.ema_momentum)
     # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster.
     model.compile(optimizer, update, jit_compile=bool(tf.config.list_physical_devices("GPU")))
     return model, update
@@ -177,9 +181,13 @@ def _callbacks(training: Training, make_scorer: Callable) -> list[keras.callback
     reader = Reader(training.model, data.tasks, data.tokenizer, max_length, greedy)
     scorer = make_scorer(reader, data.streams, experiment)
     writer = _event_writer(training)
+    average = training.update.average
     callbacks: list[keras.callbacks.Callback] = [
+        *([AveragedWeights(average)] if average else []),
         ValidationScores(scorer),
         BestModel(run, progress, training.writes),
+        *([SummarySamples(writer, progress, scorer.samples)] if training.writes else []),
+        *([TrainedWeights(average)] if average else []),
         GradientNorms(writer, training.update, progress, lambda: _first_batch(training)),
     ]
     if options.task_stopping:
@@ -193,7 +201,6 @@ def _callbacks(training: Training, make_scorer: Callable) -> list[keras.callback
         callbacks.append(
             TensorBoard(writer, training.update, progress, tokens, shares, options.log_every, experiment.to_yaml())
         )
-        callbacks.append(SummarySamples(writer, progress, scorer.samples))
     return callbacks
 
 

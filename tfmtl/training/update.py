@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from tfmtl.training.averaging import WeightAverage
 from tfmtl.training.losses import LossTerms
 
 
@@ -23,6 +24,7 @@ class Update:
 
     Attributes:
         weights: float32 variable `[tasks]`.
+        average: of the weights, where one is kept.
         losses, counts: of the last update, float32 variables `[tasks]`, over all replicas.
         gradient_norm: of the last update before clipping, float32 variable.
     """
@@ -31,12 +33,18 @@ class Update:
         self.tasks = list(terms)
         self._terms = dict(terms)
         self._clip_norm = clip_norm
+        self.average: WeightAverage | None = None
         self.weights = _state(weights, "task_weights")
         self.losses = _state([0.0] * len(weights), "task_losses")
         self.counts = _state([0.0] * len(weights), "task_counts")
         self.gradient_norm = _state(0.0, "gradient_norm")
         self.trackers = [keras.metrics.Mean(name="loss")]
         self.trackers += [keras.metrics.Mean(name=f"{task}_loss") for task in self.tasks]
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """What a checkpoint keeps beside the model's and the optimizer's variables."""
+        return [self.weights, *(self.average.variables if self.average else ())]
 
     def train(self, model: keras.Model, data) -> dict[str, tf.Tensor]:
         """Trains on one replica's part of a batch; returns the running means of the losses."""
@@ -52,6 +60,8 @@ class Update:
         # The optimizer sums over replicas as well, what is here the same on all of them.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         model.optimizer.apply([gradient / replicas for gradient in gradients], variables)
+        if self.average is not None:
+            self.average.update(model.optimizer.iterations.value)
         self.losses.assign(losses)
         self.counts.assign(counts)
         return self._track(losses, counts)

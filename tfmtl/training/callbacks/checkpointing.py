@@ -57,7 +57,7 @@ class Checkpointing(keras.callbacks.Callback):
             self._checkpoints.save(self._progress.update, values, self._progress.as_mapping())
 
     def _variables(self) -> Sequence[keras.Variable]:
-        return [*self.model.variables, *self.model.optimizer.variables, self._update.weights, *self._tracked()]
+        return [*self.model.variables, *self.model.optimizer.variables, *self._update.variables, *self._tracked()]
 
     def _tracked(self) -> list[keras.Variable]:
         return [variable for tracker in self._update.trackers for variable in tracker.variables]

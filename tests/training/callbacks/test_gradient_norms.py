@@ -1,0 +1,87 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.tasks.kinds.regression import Regression
+from tfmtl.training.callbacks.gradient_norms import GradientNorms, trunk_variables
+from tfmtl.training.losses import TERMS
+from tfmtl.training.progress import Progress
+from tfmtl.training.update import Update
+
+HEADS = {"stars": 1.0, "price": -3.0, "length": 2.0}
+PIECES, KERNEL = np.float32([0.5, 1.0, -1.0, 0.25]), 2.0
+TOKENS = np.int32([[1, 1, 2], [3, 1, 0], [2, 2, 2]])
+TARGETS = {
+    "stars": np.float32([3.0, 5.0, np.nan]),
+    "price": np.float32([np.nan, -1.0, 2.0]),
+    "length": np.float32([np.nan, np.nan, np.nan]),
+}
+
+
+def trunk_of_two():
+    """Scores that are the sum of the pieces' embeddings times the encoder's kernel and the head's own."""
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    pieces = keras.layers.Embedding(4, 1, embeddings_initializer=keras.initializers.Zeros(), name="embedding")
+    encoder = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name="encoder")
+    summed = keras.ops.sum(encoder(pieces(tokens)), axis=1)
+    heads = {
+        name: keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(value), name=name)
+        for name, value in HEADS.items()
+    }
+    outputs = {name: keras.ops.squeeze(head(summed), axis=-1) for name, head in heads.items()}
+    model = MultiTaskModel(inputs={"tokens": tokens}, outputs=outputs)
+    pieces.embeddings.assign(PIECES[:, None])
+    encoder.kernel.assign([[KERNEL]])
+    return model
+
+
+def update_of(weights):
+    return Update({name: TERMS["regression"](Regression(name=name, source="s"), None) for name in HEADS}, weights, 0.1)
+
+
+def norm_by_hand(task):
+    """The norm of the derivatives of the mean squared error by each piece's embedding and by the encoder's kernel."""
+    rows = np.flatnonzero(np.isfinite(TARGETS[task]))
+    if not len(rows):
+        return 0.0
+    counts = np.stack([np.bincount(TOKENS[row], minlength=4) for row in rows])
+    errors = HEADS[task] * KERNEL * counts @ PIECES - TARGETS[task][rows]
+    by_score = 2 * errors / len(rows) * HEADS[task]
+    return np.linalg.norm([*(by_score @ counts * KERNEL), by_score @ counts @ PIECES])
+
+
+def measure(model, update, folder):
+    writer = tf.summary.create_file_writer(str(folder))
+    callback = GradientNorms(writer, update, Progress(update=7), lambda: ({"tokens": TOKENS}, TARGETS))
+    callback.set_model(model)
+    callback.on_epoch_end(0, {})
+    writer.flush()
+
+
+def test_the_norms_are_those_of_the_trunk_s_unweighted_gradients(tmp_path, recorded):
+    model = trunk_of_two()
+    before = model.get_weights()
+    measure(model, update_of([0.0, 5.0, 1.0]), tmp_path)
+    events = recorded(tmp_path)
+    assert events.tags == {f"gradient_norm/{task}" for task in HEADS}
+    for task in HEADS:
+        assert events.values(f"gradient_norm/{task}") == [(7, pytest.approx(norm_by_hand(task), rel=1e-5))]
+    assert norm_by_hand("stars") != norm_by_hand("price") != norm_by_hand("length") == 0.0
+    for value, expected in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_two_replicas_measure_the_norms_of_one(mirrored, tmp_path, recorded):
+    with mirrored.scope():
+        measure(trunk_of_two(), update_of([1.0, 1.0, 1.0]), tmp_path)
+    for task in HEADS:
+        assert recorded(tmp_path).values(f"gradient_norm/{task}") == [(7, pytest.approx(norm_by_hand(task), rel=1e-5))]
+
+
+def test_the_trunk_is_what_every_task_reads_through(model):
+    expected = [v for v in model.trainable_variables if v.path.split("/")[0] in ("embedding", "encoder")]
+    found = trunk_variables(model)
+    assert {id(variable) for variable in found} == {id(variable.value) for variable in expected}
+    assert len(found) == len(expected)

@@ -1,0 +1,54 @@
+"""An exponential moving average of the weights."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+
+class WeightAverage:
+    r"""Keeps the average of variables over the updates: what is validated, kept as the best model, and served.
+
+    After update t, :math:`a \leftarrow a + (1 - m_t)(w - a)` with :math:`m_t = \min(m, (1 + t) / (10 + t))`, so that
+    the first updates are forgotten soon. Keras' own `use_ema` writes the average into the model whenever a `fit` ends,
+    also where one ends in the middle of a training that has been resumed; this one never touches what is trained.
+
+    Args:
+        variables: Keras variables of a model.
+        momentum: m, below 1.
+
+    Attributes:
+        variables: the averages, in the same order.
+    """
+
+    def __init__(self, variables: Sequence[keras.Variable], momentum: float):
+        self._trained = list(variables)
+        self._momentum = momentum
+        self.variables = [
+            keras.Variable(
+                variable.numpy(),
+                trainable=False,
+                dtype=variable.dtype,
+                name=f"{variable.name}_average",
+                aggregation="only_first_replica",
+            )
+            for variable in self._trained
+        ]
+
+    def update(self, iterations: tf.Tensor) -> None:
+        """Takes in what an update has made of the variables, on every replica.
+
+        Args:
+            iterations: updates made, this one included.
+        """
+        count = tf.cast(iterations, tf.float32)
+        share = 1.0 - tf.minimum(self._momentum, (1.0 + count) / (10.0 + count))
+        for average, variable in zip(self.variables, self._trained, strict=True):
+            average.assign_add(tf.cast(share, average.dtype) * (variable.value - average.value))
+
+    def swap(self) -> None:
+        """Exchanges the averages and the trained weights."""
+        for average, variable in zip(self.variables, self._trained, strict=True):
+            trained, averaged = variable.numpy(), average.numpy()
+            variable.assign(averaged)
+            average.assign(trained)
