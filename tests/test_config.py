@@ -180,6 +180,9 @@ def test_a_wrong_setting_is_one_line(file, setting, expected):
     ("content", "expected"),
     [
         (b"tasks: [", "not YAML: line 1, column 9: "),
+        (b"tasks: {x: 2024-13-45}", "not YAML: month must be in 1..12"),
+        (b"? [a, b]\n: c\n", "not YAML: line 1, column 3: found unhashable key"),
+        (b"[" * 3000, "not YAML: maximum recursion depth exceeded"),
         (b"tasks:\n  a: {kind: x}\n  a: {}\n", "not YAML: line 3, column 3: the key 'a' stands there twice"),
         (b"just text", "expected keys and values, found str"),
         (b"", "expected keys and values, found NoneType"),

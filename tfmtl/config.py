@@ -226,11 +226,13 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
+            if key.tag == "tag:yaml.org,2002:merge" or not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key '{key.value}' stands there twice", key.start_mark
                 )
-            seen.add(str(key.value))
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -254,7 +256,7 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
     except yaml.MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
         raise ConfigurationError(f"{path}: not YAML: {place}: {error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, Mapping):
         raise ConfigurationError(f"{path}: expected keys and values, found {type(values).__name__}")
@@ -270,7 +272,7 @@ def _override(values: Mapping, setting: str) -> dict:
         raise ConfigurationError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=2")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"--set {setting}: the value is not YAML: {' '.join(str(error).split())}") from None
     return _replaced(values, key.split("."), value, setting)
 

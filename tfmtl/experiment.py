@@ -102,8 +102,15 @@ def predict(model: RunFolder | str | Path, texts: Iterable[str | tuple[str, str]
     """
     if isinstance(texts, str):
         raise UserError("predict: expected several texts, found one; put it into a list")
-    rows = (Row(text) if isinstance(text, str) else Row(*text) for text in texts)
+    rows = [_row(text) for text in texts]
     return list(predict_rows(open_answerer(model.path if isinstance(model, RunFolder) else model), rows))
+
+
+def _row(text: str | tuple[str, str]) -> Row:
+    parts = (text,) if isinstance(text, str) else text
+    if isinstance(parts, tuple | list) and len(parts) in (1, 2) and all(isinstance(part, str) for part in parts):
+        return Row(*parts)
+    raise UserError(f"predict: expected a text, or a pair of texts, found {str(text)[:60]!r}")
 
 
 def _result(task, examples, predictions, experiment: Experiment) -> TaskResult:

@@ -199,6 +199,15 @@ def test_a_best_model_with_another_byte_is_damaged(copied):
     assert str(caught.value) == f"{copied.best_model}: damaged: the checksum of 'model.weights.h5' is wrong"
 
 
+def test_a_best_model_whose_compression_is_unknown_is_damaged(copied):
+    whole = bytearray(copied.best_model.read_bytes())
+    # The method stands ten bytes after the signature of an entry of the central directory.
+    whole[whole.rindex(b"PK\x01\x02") + 10] = 0x7F
+    copied.best_model.write_bytes(whole)
+    with pytest.raises(RunError, match=r"best.keras: damaged: That compression method is not supported$"):
+        copied.reader()
+
+
 def test_an_archive_that_is_no_model_is_damaged(copied):
     with zipfile.ZipFile(copied.best_model, "w") as archive:
         archive.writestr("thesis.txt", "mine")

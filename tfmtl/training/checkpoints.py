@@ -18,7 +18,7 @@ from tfmtl.written_aside import written_aside
 
 _logger = logging.getLogger("tfmtl")
 _STATE = "state.json"
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, KeyError, EOFError, OSError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, KeyError, EOFError, OSError)
 """What reading a damaged archive raises; `RuntimeError` where damage reads as a version, method or encryption."""
 
 
@@ -83,7 +83,7 @@ class Checkpoints:
         for path in reversed(paths):
             try:
                 return _read(path)
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 _logger.warning("%s: damaged (%s); falling back to the checkpoint before it", path, error)
         if paths:
             raise RunError(f"{self._folder}: no checkpoint can be read; remove the folder to train from the beginning")

@@ -10,6 +10,7 @@ from tfmtl.config import Experiment
 from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training
 from tfmtl.data.streams import Stream, load_streams
 from tfmtl.data.tables import Slice, Table, build_tables
+from tfmtl.errors import RunError
 from tfmtl.registry import TOKENIZERS
 from tfmtl.tasks.task import Task
 from tfmtl.training.run_folder import RunFolder
@@ -101,8 +102,11 @@ def claim(experiment: Experiment, run: RunFolder, data: TrainingData) -> None:
     """Makes the folder the experiment's own: its configuration; its tokenizer, there whole or not at all."""
     run.claim(experiment, data.tasks)
     if not run.tokenizer.is_dir():
-        with written_aside(run.tokenizer) as aside:
-            data.tokenizer.save(aside)
+        try:
+            with written_aside(run.tokenizer) as aside:
+                data.tokenizer.save(aside)
+        except OSError as error:
+            raise RunError(f"{run.path}: cannot be written: {error.strerror}") from None
 
 
 def _training_text(streams: Sequence[Stream], seed: int) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """The folder of a run: everything that one training leaves, and all that evaluation and export need."""
 
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tfmtl.errors import ConfigurationError, RunError
 from tfmtl.generation.reader import Reader
 from tfmtl.registry import TOKENIZERS
 from tfmtl.tasks.task import Task
+from tfmtl.training.checkpoints import DAMAGE
 from tfmtl.written_aside import written_aside
 
 FREE_KEYS = frozenset(
@@ -76,7 +76,7 @@ class RunFolder:
         """Returns the experiment that the run belongs to."""
         try:
             return parse(yaml.safe_load(self.config.read_text(encoding="utf-8")))
-        except (yaml.YAMLError, UnicodeDecodeError, ConfigurationError) as error:
+        except (yaml.YAMLError, ValueError, ConfigurationError) as error:
             raise RunError(f"{self.config}: damaged: {' '.join(str(error).split())}") from None
 
     def check(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
@@ -141,7 +141,7 @@ class RunFolder:
                 if damaged:
                     raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")
             model = keras.models.load_model(self.best_model)
-        except (ValueError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except DAMAGE as error:
             raise RunError(f"{self.best_model}: damaged: {' '.join(str(error).split())[:200]}") from None
         tokenizer = TOKENIZERS.get(experiment.tokenizer.name).build.load(self.tokenizer)
         max_length = experiment.model.encoder.options.max_length

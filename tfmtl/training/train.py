@@ -37,6 +37,8 @@ from tfmtl.training.strategy import is_chief, is_same_everywhere, make_strategy,
 from tfmtl.training.update import Update
 
 _logger = logging.getLogger("tfmtl")
+# Keras searches in whole paths, in which a task may be named `media_bias`; a replica's copy has an ending of its own.
+NOT_DECAYED = r"(^|/)(bias|gamma|beta)(/replica_\d+)?(:\d+)?$"
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTask
     update = Update(terms, balancing.initial_weights(list(terms)), options.clip_norm)
     rate = WarmupThenDecay(options.learning_rate, data.plan.updates, options.warmup, options.decay)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=[NOT_DECAYED])
     if options.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)

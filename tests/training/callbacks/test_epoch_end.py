@@ -42,12 +42,13 @@ def run_epochs(callback, logs, first=0, model=None):
 
 
 def test_scores_join_the_logs_and_are_said(caplog):
-    logs = {"loss": 2.0, "val_loss": 1.5}
+    logs = {"loss": 2.0, "interval_loss": 2.0, "val_loss": 1.5}
     scores = {"topic": {"accuracy": 0.75, "f1_macro": 0.5}, "title": {}}
     with caplog.at_level(logging.INFO, "tfmtl"):
         run_epochs(ValidationScores(lambda: (0.625, scores)), [logs])
     assert logs == {
         "loss": 2.0,
+        "interval_loss": 2.0,
         "val_loss": 1.5,
         "val_topic_accuracy": 0.75,
         "val_topic_f1_macro": 0.5,

@@ -34,7 +34,8 @@ class ValidationScores(keras.callbacks.Callback):
         total, tasks = self._score()
         logs.update({f"val_{task}_{metric}": value for task, of in tasks.items() for metric, value in of.items()})
         logs["val_score"] = total
-        shown = "  ".join(f"{name.removeprefix('val_')} {value:.4f}" for name, value in logs.items() if "val_" in name)
+        measured = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
         _logger.info("validation: %s", shown)
 
 
