@@ -18,11 +18,15 @@ _MODULES = {
     "train": "tfmtl.experiment",
 }
 
-__all__ = [*_MODULES]
+_PACKAGES = ("balancing",)
+
+__all__ = [*_MODULES, *_PACKAGES]
 
 
 def __getattr__(name: str):
     """Imports a public name when it is first used, so that `import tfmtl` does not wait for TensorFlow."""
+    if name in _PACKAGES:
+        return importlib.import_module(f"tfmtl.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'tfmtl' has no attribute '{name}'")
     value = getattr(importlib.import_module(_MODULES[name]), name)
@@ -31,4 +35,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from tfmtl.balancing import get
 from tfmtl.data.tables import Slice
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.classification import Classification
@@ -15,7 +16,7 @@ SLICES = [Slice("tokens", ("first", "second"), ())]
 
 
 def update_of(tasks):
-    return Update({name: TERMS[task.kind](task, None) for name, task in tasks.items()}, [1.0] * len(tasks), 1.0)
+    return Update({name: TERMS[task.kind](task, None) for name, task in tasks.items()}, get("fixed"), 1.0)
 
 
 def model_of(route=lambda heads: heads):

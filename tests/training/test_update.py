@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.balancing import get
 from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
 from tfmtl.models.multi_task_model import MultiTaskModel
@@ -22,7 +23,9 @@ def score_model(clip_norm=0.0, weight=1.0, pieces=4):
     embedded = keras.layers.Embedding(pieces, 1, embeddings_initializer="zeros")(tokens)
     score = keras.layers.Lambda(lambda values: keras.ops.sum(values, axis=(1, 2)), name="stars")(embedded)
     model = MultiTaskModel(inputs={"tokens": tokens}, outputs={"stars": score})
-    update = Update({"stars": TERMS["regression"](STARS, None)}, [weight], clip_norm)
+    balancing = get("fixed", weights={"stars": weight})
+    balancing.tasks = [STARS]
+    update = Update({"stars": TERMS["regression"](STARS, None)}, balancing, clip_norm)
     model.compile(keras.optimizers.SGD(1.0), update, jit_compile=False)
     return model, update
 

@@ -1,1 +1,20 @@
 """Balancing methods: how the losses of several tasks become one update."""
+
+from typing import Any
+
+
+def get(name: str, **options: Any) -> Any:
+    """Returns a balancing method to use alone.
+
+    Args:
+        name: as in `balancing.method` of a configuration.
+        **options: its options, as there.
+
+    Raises:
+        ConfigurationError: for an unknown method or option, in one line.
+    """
+    from tfmtl.registry import BALANCING
+    from tfmtl.validation import lookup, validate
+
+    entry = lookup(BALANCING, name, "balancing.method")
+    return entry.build(validate(entry.options, options, "balancing"))

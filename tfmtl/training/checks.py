@@ -20,7 +20,7 @@ def check_learnable(experiment: Experiment, tasks: Mapping[str, Task]) -> None:
     Raises:
         ConfigurationError: for a weight of an unknown task or label, or a `min_length` that does not fit a task.
     """
-    BALANCING.get(experiment.balancing.name).build(experiment.balancing.options).initial_weights(list(tasks))
+    BALANCING.get(experiment.balancing.name).build(experiment.balancing.options).check(list(tasks))
     for task in tasks.values():
         if task.kind == "classification" and isinstance(task.class_weights, Mapping):
             _check_class_weights(task)

@@ -1,6 +1,6 @@
 """The check at start-up that each head learns from its own target, and from no other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -67,6 +67,12 @@ def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batc
 def _own_variables(model: keras.Model, task: Task) -> list[tf.Variable]:
     layers = [task.name, decoder_name(task.name)] if task.kind == "summarization" else [task.name]
     return [variable.value for name in layers for variable in model.get_layer(name).trainable_variables]
+
+
+def shared_positions(model: keras.Model, tasks: Iterable[Task]) -> list[int]:
+    """Returns which of the model's trainable variables belong to no task alone."""
+    own = {id(variable) for task in tasks for variable in _own_variables(model, task)}
+    return [index for index, variable in enumerate(model.trainable_variables) if id(variable.value) not in own]
 
 
 def _any_non_zero(gradients: Sequence[tf.Tensor]) -> tf.Tensor:

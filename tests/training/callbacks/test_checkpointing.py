@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.balancing import get
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.callbacks.checkpointing import Checkpointing
@@ -25,7 +26,9 @@ class Training:
         embedded = keras.layers.Embedding(3, 1, embeddings_initializer="zeros", name="pieces")(tokens)
         score = keras.layers.Lambda(lambda values: keras.ops.sum(values, axis=(1, 2)), name="stars")(embedded)
         self.model = MultiTaskModel(inputs={"tokens": tokens}, outputs={"stars": score})
-        self.update = Update({"stars": TERMS["regression"](Regression(name="stars", source="s"), None)}, [0.5], 0.0)
+        terms = {"stars": TERMS["regression"](Regression(name="stars", source="s"), None)}
+        self.update = Update(terms, get("rlw"), 0.0)
+        self.update.balancing.build(len(terms))
         optimizer = keras.optimizers.Adam(learning_rate)
         optimizer.build(self.model.trainable_variables)
         self.model.compile(optimizer, self.update, jit_compile=False)
@@ -45,7 +48,7 @@ class Training:
 
     def variables(self):
         tracked = [variable for tracker in self.update.trackers for variable in tracker.variables]
-        kept = [*self.model.variables, *self.model.optimizer.variables, self.update.weights, *tracked]
+        kept = [*self.model.variables, *self.model.optimizer.variables, *self.update.variables, *tracked]
         return {variable.path: np.array(variable) for variable in kept}
 
 
@@ -73,7 +76,7 @@ def test_a_process_that_does_not_write_counts_its_updates(tmp_path):
 
 def test_every_variable_of_a_training_comes_back(tmp_path):
     training = Training(tmp_path, learning_rate=0.5)
-    training.update.weights.assign([0.25])
+    training.update.active.assign([0.25])
     training.fit([2.0, 3.0])
     before = training.variables()
     # An update of Adam is about as long as its learning rate where the gradients are alike.
@@ -81,7 +84,7 @@ def test_every_variable_of_a_training_comes_back(tmp_path):
     other = Training(learning_rate=0.5)
     other.go_on(training.checkpoints.latest())
     after = other.variables()
-    assert len(after) == len(before) == 10
+    assert len(after) == len(before) == 12
     for (name, value), expected in zip(after.items(), before.values(), strict=True):
         np.testing.assert_array_equal(value, expected, err_msg=name)
     assert after["task_weights"].tolist() == [0.25]

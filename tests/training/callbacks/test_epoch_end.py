@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tfmtl.balancing import get
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
@@ -102,7 +103,7 @@ def task_logs(topic, stars):
 
 
 def stopping(progress, patience):
-    update = Update(dict.fromkeys(TASKS), [2.0, 0.5, 1.0], 0.0)
+    update = Update(dict.fromkeys(TASKS), get("fixed"), 0.0)
     return update, TaskStopping(update, TASKS, progress, patience)
 
 
@@ -113,8 +114,8 @@ def test_a_task_stops_once_its_own_metric_has_not_risen_for_so_many_epochs(caplo
     with caplog.at_level(logging.INFO, "tfmtl"):
         for epoch, logs in enumerate(task_logs([0.5, 0.6, 0.6, 0.6, 0.9], [0.1, 0.2, 0.1, 0.3, 0.2])):
             run_epochs(callback, [logs], first=epoch)
-            weights.append(update.weights.numpy().tolist())
-    assert weights == [[2.0, 0.5, 1.0]] * 3 + [[0.0, 0.5, 1.0]] * 2
+            weights.append(update.active.numpy().tolist())
+    assert weights == [[1.0, 1.0, 1.0]] * 3 + [[0.0, 1.0, 1.0]] * 2
     assert progress.stopped_tasks == ["topic"]
     assert progress.task_best == {"topic": [0.6, 1], "stars": [0.3, 3]}
     assert caplog.messages == ["task 'topic' stops: its best accuracy was in epoch 2"]
@@ -125,7 +126,7 @@ def test_a_task_of_an_interrupted_training_is_as_patient_as_before():
     update, callback = stopping(progress, 3)
     run_epochs(callback, task_logs([0.6], [0.3]), first=4)
     assert progress.stopped_tasks == ["title", "topic"]
-    assert update.weights.numpy().tolist() == [0.0, 0.5, 0.0]
+    assert update.active.numpy().tolist() == [0.0, 1.0, 0.0]
 
 
 def test_a_metric_below_zero_is_a_first_value_like_any_other():

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.balancing import get
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.callbacks.gradient_norms import GradientNorms, trunk_variables
@@ -38,7 +39,10 @@ def trunk_of_two():
 
 
 def update_of(weights):
-    return Update({name: TERMS["regression"](Regression(name=name, source="s"), None) for name in HEADS}, weights, 0.1)
+    terms = {name: TERMS["regression"](Regression(name=name, source="s"), None) for name in HEADS}
+    update = Update(terms, get("fixed"), 0.1)
+    update.weights.assign(weights)
+    return update
 
 
 def norm_by_hand(task):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.balancing import get
 from tfmtl.training.callbacks import tensorboard
 from tfmtl.training.callbacks.tensorboard import TensorBoard, forward_graph
 from tfmtl.training.progress import Progress
@@ -28,7 +29,8 @@ def board(tmp_path, monkeypatch):
     """The callback, its progress and its update; each look at the clock is four seconds after the one before."""
     monkeypatch.setattr(tensorboard, "time", SimpleNamespace(perf_counter=itertools.count(0.0, 4.0).__next__))
     progress = Progress(updates_per_epoch=3)
-    update = Update({"topic": None, "stars": None}, [2.0, 0.5], 0.0)
+    update = Update({"topic": None, "stars": None}, get("fixed"), 0.0)
+    update.weights.assign([2.0, 0.5])
     writer = tf.summary.create_file_writer(str(tmp_path))
     callback = TensorBoard(writer, update, progress, TOKENS, SHARES, every=2, configuration="epochs: 2")
     callback.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.125)))

@@ -1,0 +1,107 @@
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfmtl.data.batches import batches, distributed_batches
+from tfmtl.data.plan import plan_training
+from tfmtl.training.routing_check import shared_positions
+from tfmtl.training.train import compile_model
+
+
+def compiled(experiment, data, learning_rate=1.0):
+    """A model whose step of plain gradient descent shows the gradient that it took."""
+    random.seed(3)
+    model, update = compile_model(experiment, data)
+    model.compile(keras.optimizers.SGD(learning_rate), update, jit_compile=False)
+    return model, update
+
+
+def values(model):
+    return [variable.numpy().copy() for variable in model.trainable_variables]
+
+
+def step(model, data):
+    """The gradient that one update on the first batch takes, by each variable."""
+    before = values(model)
+    batch = next(iter(batches(data.tables, data.plan, 0, 1)))
+    model.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
+    return [first - second for first, second in zip(before, values(model), strict=True)]
+
+
+@pytest.fixture(scope="module")
+def rows(experiment, data):
+    """Each task's own gradient on the first batch, by each variable; `None` where it does not reach it."""
+    model, update = compiled(experiment, data)
+    batch = next(iter(batches(data.tables, data.plan, 0, 1)))
+    with tf.GradientTape(persistent=True) as tape:
+        parts = tf.unstack(update.task_losses(model, batch, training=True))
+    variables = [variable.value for variable in model.trainable_variables]
+    rows = [tape.gradient(part, variables) for part in parts]
+    dense = [[None if g is None else tf.convert_to_tensor(g).numpy() for g in row] for row in rows]
+    return dense, shared_positions(model, data.tasks.values())
+
+
+def without_clipping(make_experiment, method, **options):
+    return make_experiment(training={"clip_norm": 0.0}, balancing={"method": method, **options})
+
+
+def test_shared_parameters_are_those_that_more_than_one_task_reaches(rows):
+    of_tasks, shared = rows
+    reached = [sum(row[k] is not None and np.any(row[k]) for row in of_tasks) for k in range(len(of_tasks[0]))]
+    assert all(count <= 1 for k, count in enumerate(reached) if k not in shared)
+    assert sum(reached[k] >= 2 for k in shared) >= 0.8 * len(shared)
+
+
+def test_with_weights_of_one_it_is_the_step_of_the_weighted_sum(make_experiment, data):
+    # The first step of GradNorm has weights of one, in the shared parameters and in the heads.
+    combined = step(compiled(without_clipping(make_experiment, "gradnorm"), data)[0], data)
+    summed = step(compiled(without_clipping(make_experiment, "fixed"), data)[0], data)
+    for found, expected in zip(combined, summed, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * max(np.abs(expected).max(), 1e-2))
+
+
+def test_the_shared_step_is_the_shortest_of_the_hull_and_each_head_follows_its_own_loss(make_experiment, data, rows):
+    of_tasks, shared = rows
+    model, update = compiled(without_clipping(make_experiment, "mgda"), data)
+    taken = step(model, data)
+    flat = np.stack(
+        [
+            np.concatenate([(np.zeros_like(taken[k]) if row[k] is None else row[k]).ravel() for k in shared])
+            for row in of_tasks
+        ]
+    )
+    update_of_shared = np.concatenate([taken[k].ravel() for k in shared])
+    # The shortest vector d of a hull is the one with g.d >= d.d for every corner g; it lies in the hull.
+    square = update_of_shared @ update_of_shared
+    assert (flat @ update_of_shared >= square * (1 - 1e-3)).all()
+    weights = update.weights.numpy()
+    assert weights.sum() == pytest.approx(1.0, abs=1e-5)
+    np.testing.assert_allclose(weights @ flat, update_of_shared, atol=1e-4 * np.sqrt(square))
+    for k, found in enumerate(taken):
+        if k not in shared:
+            expected = sum(row[k] for row in of_tasks if row[k] is not None)
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * max(np.abs(expected).max(), 1e-2))
+
+
+def trained(experiment, data, replicas, strategy=None):
+    plan = plan_training(data.tables, experiment.mixing, 1, 12, replicas, seed=0)
+    model, update = compiled(experiment, data, learning_rate=0.05)
+    dataset = distributed_batches(strategy, data.tables, plan, 0, 2) if strategy else batches(data.tables, plan, 0, 2)
+    model.fit(dataset, steps_per_epoch=2, verbose=0, shuffle=False)
+    return values(model), [variable.numpy() for variable in update.variables]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["pcgrad", "moco", "famo"])
+def test_two_replicas_combine_like_one(make_experiment, data, mirrored, method):
+    experiment = make_experiment(balancing={"method": method})
+    one = trained(experiment, data, 1)
+    with mirrored.scope():
+        two = trained(experiment, data, 2, mirrored)
+    for of_one, of_two in zip(one, two, strict=True):
+        assert len(of_one) == len(of_two)
+        for first, second in zip(of_one, of_two, strict=True):
+            np.testing.assert_allclose(second, first, atol=2e-5)

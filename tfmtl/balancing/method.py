@@ -1,0 +1,152 @@
+"""What every balancing method has, whether it weighs losses or combines gradients."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from tfmtl.registry import Options
+from tfmtl.tasks.task import Task
+
+
+class Method:
+    """Turns the losses or the gradients of several tasks into one update.
+
+    State (weights, averages, the count behind random draws) lives in variables, so that a checkpoint holds it and every
+    replica has the same. They are made by `build`, or at the first call where a method is used alone.
+
+    Args:
+        options: of the method.
+
+    Attributes:
+        options: of the method.
+        tasks: the tasks, once they are known; a method that is used alone knows only their number.
+    """
+
+    scales_heads: ClassVar[bool]
+    """Whether a task's weight multiplies its loss in its own layers too, or in the shared parameters alone."""
+    reads_losses_after: ClassVar[bool] = False
+    """Whether `observe` must be told the losses of the same batch before and after the step."""
+
+    def __init__(self, options: Options):
+        self.options = options
+        self.tasks: Sequence[Task] | None = None
+        self._state: dict[str, keras.Variable] = {}
+        self._built = False
+
+    def check(self, tasks: Sequence[str]) -> None:
+        """Raises `ConfigurationError` where the options name a task that there is not."""
+
+    def build(self, count: int, size: int = 0, updates_per_epoch: int = 1, dtype: str = "float32") -> None:
+        """Makes the variables.
+
+        Args:
+            count: of tasks.
+            size: of the combined gradient.
+            updates_per_epoch: of the training; the steps over which a method that compares epochs takes its means.
+            dtype: of the variables.
+        """
+        if not self._built:
+            self._built = True
+            self._updates_per_epoch = updates_per_epoch
+            self._make_state(count, size, dtype)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The state, in the order in which it was made."""
+        return list(self._state.values())
+
+    def _make_state(self, count: int, size: int, dtype: str) -> None:
+        """Makes the method's own variables by `_variable`."""
+
+    def _variable(self, name: str, value: Any, dtype: str) -> keras.Variable:
+        self._state[name] = keras.Variable(
+            value, trainable=False, dtype=dtype, name=name, aggregation="only_first_replica"
+        )
+        return self._state[name]
+
+
+class LossWeighting(Method):
+    """A method that gives each task's loss a weight; its update is the gradient of the weighted sum."""
+
+    scales_heads = True
+
+    def weights(self, losses: tf.Tensor, present: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the weights of this step's losses, and lets the state learn from them.
+
+        Args:
+            losses: of all tasks on the whole batch, float `[tasks]`; no gradient flows through them.
+            present: bool `[tasks]`: which tasks have a row in the batch; all of them where it is `None`. The loss of
+                an absent task is zero; its weight means nothing, and its state stays as it is.
+
+        Returns:
+            The derivative of the objective by each loss, `[tasks]`, in the dtype of the losses.
+        """
+        losses = tf.stop_gradient(tf.convert_to_tensor(losses))
+        present = tf.ones(losses.shape, tf.bool) if present is None else tf.convert_to_tensor(present)
+        self.build(losses.shape[0], dtype=losses.dtype.name)
+        return tf.cast(self._weights(losses, present), losses.dtype)
+
+    def _weights(self, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+        raise NotImplementedError
+
+    def observe(self, before: tf.Tensor, after: tf.Tensor, present: tf.Tensor | None = None) -> None:
+        """Learns from the losses of one batch before and after the step, both `[tasks]`, without dropout."""
+
+
+class GradientCombination(Method):
+    """A method that combines the tasks' gradients of the shared parameters; a head follows its own unweighted loss."""
+
+    scales_heads = False
+
+    def aggregate(
+        self, gradients: tf.Tensor, losses: tf.Tensor | None = None, present: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns the combined gradient `[size]`.
+
+        Args:
+            gradients: of the unweighted losses, float32 or float64 `[tasks, size]`, over all replicas.
+            losses: float `[tasks]`; ones where it is `None`. Some methods read them.
+            present: bool `[tasks]`: which tasks have a row in the batch; all of them where it is `None`. An absent
+                task takes no part, as if it were not there.
+        """
+        gradients = tf.convert_to_tensor(gradients)
+        count, size = gradients.shape
+        losses = tf.ones([count], gradients.dtype) if losses is None else tf.cast(losses, gradients.dtype)
+        present = tf.ones([count], tf.bool) if present is None else tf.convert_to_tensor(present)
+        self.build(count, size, dtype=gradients.dtype.name)
+        return self.combine(tf.where(present[:, None], gradients, 0.0), losses, present)[0]
+
+    def combine(self, gradients: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the combined gradient `[size]`, and each task's weight `[tasks]` in it, ones where there is no such.
+
+        Args:
+            gradients: `[tasks, size]`; rows of absent tasks are zero.
+            losses: `[tasks]`, of the same dtype.
+            present: bool `[tasks]`.
+        """
+        return self._aggregate(gradients, losses, present), tf.ones_like(losses)
+
+    def _aggregate(self, gradients: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+        raise NotImplementedError
+
+
+class GramCombination(GradientCombination):
+    """A combination whose weights follow from the inner products of the gradients alone."""
+
+    def combine(self, gradients, losses, present):
+        gram = tf.cast(tf.matmul(gradients, gradients, transpose_b=True), tf.float64)
+        weights = self.task_weights(gram, tf.cast(losses, tf.float64), present)
+        weights = tf.cast(tf.where(present, weights, tf.zeros_like(weights)), gradients.dtype)
+        return tf.linalg.matvec(gradients, weights, transpose_a=True), weights
+
+    def task_weights(self, gram: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+        """Returns float64 `[tasks]`: how much of each gradient is in the combined one.
+
+        Args:
+            gram: inner products, float64 `[tasks, tasks]`; rows and columns of absent tasks are zero.
+            losses: float64 `[tasks]`.
+            present: bool `[tasks]`.
+        """
+        raise NotImplementedError

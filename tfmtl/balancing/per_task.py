@@ -1,0 +1,19 @@
+"""An option that is one number for all tasks, or a list with one for each."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from tfmtl.errors import ConfigurationError
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+PerTask = Finite | tuple[Finite, ...]
+
+
+def check_per_task(option: str, value: PerTask, tasks: Sequence[str]) -> None:
+    """Raises `ConfigurationError` where a list has another length than there are tasks."""
+    if isinstance(value, tuple) and len(value) != len(tasks):
+        raise ConfigurationError(
+            f"balancing.{option}: expected a number, or one for each of {len(tasks)} tasks, found {len(value)}"
+        )

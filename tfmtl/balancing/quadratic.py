@@ -1,0 +1,122 @@
+"""The small convex problems behind several methods, as graph code in float64 on as many numbers as there are tasks.
+
+Rows are scaled to unit norm first, because the answers' directions do not depend on their lengths: the problems then
+have the same condition for gradients of like size and for gradients of norms 1e-6 and 1e6.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+_ITERATIONS = 60
+_GAP = 1e-16
+_RIDGE = 1e-14
+
+Derivatives = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""From `x` to the gradient `[tasks]` and the Hessian `[tasks, tasks]` of a convex objective."""
+
+
+def unit_gram(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the cosines `[tasks, tasks]` and the norms `[tasks]` of gradients with these inner products.
+
+    A gradient of zero has the cosine 1 with itself and 0 with every other, so that no solver sees a singular row.
+    """
+    norms = tf.sqrt(tf.linalg.diag_part(gram))
+    safe = tf.where(norms > 0, norms, tf.ones_like(norms))
+    cosines = gram / safe[:, None] / safe[None, :]
+    return tf.linalg.set_diag(cosines, tf.ones_like(norms)), norms
+
+
+def pseudo_inverse_of_ones(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns `C^+ 1` for the cosines C of the gradients that are not zero, 0 for those that are, and the norms.
+
+    Directions with an eigenvalue of C below 1e-10 of the largest count as dependent.
+    """
+    cosines, norms = unit_gram(gram)
+    usable = tf.cast(norms > 0, gram.dtype)
+    values, vectors = tf.linalg.eigh(cosines * usable[:, None] * usable[None, :])
+    inverse = tf.where(values > 1e-10 * values[-1], tf.math.divide_no_nan(tf.ones_like(values), values), 0.0)
+    return tf.linalg.matvec(vectors, inverse * tf.linalg.matvec(vectors, usable, transpose_a=True)), norms
+
+
+def minimum_norm_weights(gram: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+    """Returns the weights on the simplex of the shortest vector in the convex hull of gradients.
+
+    Args:
+        gram: inner products, float64 `[tasks, tasks]`.
+        present: bool `[tasks]`; an absent task has weight 0.
+
+    Returns:
+        float64 `[tasks]`; a gradient of zero that is present has all the weight, as the hull then holds zero.
+    """
+    cosines, norms = unit_gram(gram)
+    usable = present & (norms > 0)
+    zeros = tf.cast(present & (norms == 0), gram.dtype)
+    # In units of the shortest gradient: w_i = x_i * shortest / norm_i, so the weights' sum is a'x.
+    shortest = tf.reduce_min(tf.where(usable, norms, tf.fill(tf.shape(norms), norms.dtype.max)))
+    normal = tf.where(usable, shortest / tf.where(usable, norms, tf.ones_like(norms)), tf.zeros_like(norms))
+    normal = tf.where(tf.reduce_any(usable), normal, tf.ones_like(norms))
+    weights = normal * minimise(lambda x: (tf.linalg.matvec(cosines, x), cosines), tf.zeros_like(norms), normal)
+    has_zero = tf.reduce_any(zeros > 0)
+    return tf.where(has_zero, zeros, weights) / tf.reduce_sum(tf.where(has_zero, zeros, weights))
+
+
+def dual_cone_weights(cosines: tf.Tensor, lower: tf.Tensor) -> tf.Tensor:
+    """Returns the `x >= lower` that makes `x' C x` smallest.
+
+    The vector closest to `sum lower_i u_i` with a non-negative inner product with every unit row `u_i` is `sum x_i
+    u_i`.
+
+    Args:
+        cosines: of the rows, float64 `[tasks, tasks]`.
+        lower: float64 `[tasks]`.
+    """
+    return minimise(lambda x: (tf.linalg.matvec(cosines, x), cosines), lower, None)
+
+
+def minimise(derivatives: Derivatives, lower: tf.Tensor, normal: tf.Tensor | None) -> tf.Tensor:
+    """Minimises a convex objective over `x >= lower`, and `normal' x = 1` where there is a normal.
+
+    A primal-dual interior-point method (Nocedal & Wright 2006, section 16.6) with a fixed centring of 0.1; a step that
+    would leave the interior is cut to 0.99 of the way. The problem should be of size one.
+
+    Args:
+        derivatives: of the objective.
+        lower: float64 `[tasks]`.
+        normal: float64 `[tasks]`, non-negative.
+    """
+    count = lower.shape[0]
+    one = tf.ones([], lower.dtype)
+    row = tf.zeros_like(lower) if normal is None else normal
+    # Without an equality its multiplier is pinned to zero by a one on the diagonal.
+    corner = one if normal is None else tf.zeros([], lower.dtype)
+
+    def gap(slack, z):
+        return tf.tensordot(slack, z, 1) / count
+
+    def unfinished(slack, z, multiplier):
+        missing = (one - corner) * tf.abs(tf.tensordot(row, lower + slack, 1) - one)
+        return (gap(slack, z) > _GAP) | (missing > 1e-9)
+
+    def step(slack, z, multiplier):
+        # The slack is kept, not x: near an active bound it is far below the rounding error of x.
+        x, target = lower + slack, 0.1 * gap(slack, z)
+        gradient, hessian = derivatives(x)
+        block = hessian + tf.linalg.diag(z / slack + _RIDGE * (one + tf.reduce_max(tf.abs(hessian))))
+        matrix = tf.concat([tf.concat([block, row[:, None]], 1), tf.concat([row, corner[None]], 0)[None]], 0)
+        missing = (one - corner) * (one - tf.tensordot(row, x, 1))
+        residual = tf.concat([target / slack - gradient - row * multiplier, missing[None]], 0)
+        solution = tf.linalg.solve(matrix, residual[:, None])[:, 0]
+        change, change_of_multiplier = solution[:-1], solution[-1]
+        change_of_z = target / slack - z - z / slack * change
+        length = tf.minimum(_longest(slack, change), _longest(z, change_of_z))
+        return slack + length * change, z + length * change_of_z, multiplier + length * change_of_multiplier
+
+    start = (tf.ones_like(lower), tf.ones_like(lower), tf.zeros([], lower.dtype))
+    return lower + tf.while_loop(unfinished, step, start, maximum_iterations=_ITERATIONS)[0]
+
+
+def _longest(values: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+    """Returns the share of `steps`, at most 1, that takes no positive value further than 0.99 of the way to zero."""
+    ratios = tf.where(steps < 0, -values / tf.where(steps < 0, steps, -tf.ones_like(steps)), tf.ones_like(steps) / 0.99)
+    return tf.minimum(tf.ones([], values.dtype), 0.99 * tf.reduce_min(ratios))
