@@ -204,7 +204,7 @@ def test_projected_updates_hurt_no_task(case):
         assert (inner >= -1e-7 * norms * norms.max()).all()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(matrices)
 def test_the_order_of_tasks_does_not_matter(case):
     gradients = drawn(case)
@@ -215,7 +215,7 @@ def test_the_order_of_tasks_does_not_matter(case):
         np.testing.assert_allclose(updates[1], updates[0], rtol=0, atol=1e-5 * length, err_msg=name)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(matrices, st.sampled_from([1e-6, 1e-2, 1e3, 1e6]))
 def test_updates_follow_the_scale_of_all_gradients(case, scale):
     gradients = drawn(case)

@@ -95,7 +95,7 @@ def trained(experiment, data, replicas, strategy=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["pcgrad", "moco", "famo"])
+@pytest.mark.parametrize("method", ["moco", "famo"])
 def test_two_replicas_combine_like_one(make_experiment, data, mirrored, method):
     experiment = make_experiment(balancing={"method": method})
     one = trained(experiment, data, 1)
