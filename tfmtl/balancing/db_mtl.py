@@ -45,7 +45,7 @@ class DBMTL(GradientCombination):
         self._averages = self._variable("averages", tf.zeros([count, size], dtype), dtype)
         self._steps = self._variable("steps", tf.zeros([count], tf.int32), "int32")
 
-    def _aggregate(self, gradients, losses, present):
+    def combine(self, gradients, losses, present):
         gradients /= tf.maximum(losses, _SMALLEST_LOSS)[:, None]
         steps = self._steps.value + tf.cast(present, tf.int32)
         beta = self.options.beta / tf.cast(tf.maximum(steps, 1), gradients.dtype) ** self.options.sigma
@@ -59,4 +59,4 @@ class DBMTL(GradientCombination):
         units = tf.math.divide_no_nan(averages, tf.where(largest > 0, largest, tf.ones_like(largest))[:, None])
         lengths = tf.norm(units, axis=1)
         directions = tf.math.divide_no_nan(units, lengths[:, None]) * tf.cast(present, units.dtype)[:, None]
-        return tf.reduce_max(lengths * largest) * tf.reduce_sum(directions, axis=0)
+        return tf.reduce_max(lengths * largest) * tf.reduce_sum(directions, axis=0), tf.ones_like(losses)

@@ -43,7 +43,7 @@ class ExcessMTL(GradientCombination):
         self._logits = self._variable("logits", tf.zeros([count], dtype), dtype)
         self._first = self._variable("first", tf.zeros([count], dtype), dtype)
 
-    def _aggregate(self, gradients, losses, present):
+    def combine(self, gradients, losses, present):
         squares = self._squares.value + gradients**2
         excess = tf.reduce_sum(tf.math.divide_no_nan(gradients**2, tf.sqrt(squares)), axis=1)
         first = self._first.value
@@ -54,4 +54,5 @@ class ExcessMTL(GradientCombination):
         self._first.assign(tf.where(first > 0, first, excess))
         self._logits.assign(logits)
         least = tf.fill(tf.shape(logits), logits.dtype.min)
-        return tf.linalg.matvec(gradients, tf.nn.softmax(tf.where(present, logits, least)), transpose_a=True)
+        weights = tf.nn.softmax(tf.where(present, logits, least))
+        return tf.linalg.matvec(gradients, weights, transpose_a=True), weights

@@ -42,11 +42,11 @@ class GradDrop(GradientCombination):
     def _make_state(self, count, size, dtype):
         self._draws = self._variable("draws", 0, "int32")
 
-    def _aggregate(self, gradients, losses, present):
+    def combine(self, gradients, losses, present):
         seed = tf.stack([tf.constant(self.options.seed), self._draws.value])
         uniform = tf.random.stateless_uniform([gradients.shape[1]], seed=seed, dtype=gradients.dtype, alg="philox")
         self._draws.assign_add(1)
-        return self.dropped(gradients, uniform)
+        return self.dropped(gradients, uniform), tf.ones_like(losses)
 
     def dropped(self, gradients: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
         """Returns the combined gradient `[size]` for draws `[size]` from [0, 1)."""

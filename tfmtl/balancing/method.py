@@ -1,5 +1,6 @@
 """What every balancing method has, whether it weighs losses or combines gradients."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -57,6 +58,9 @@ class Method:
         """The state, in the order in which it was made."""
         return list(self._state.values())
 
+    def observe(self, before: tf.Tensor, after: tf.Tensor, present: tf.Tensor | None = None) -> None:
+        """Learns from the losses of one batch before and after the step, both `[tasks]`, without dropout."""
+
     def _make_state(self, count: int, size: int, dtype: str) -> None:
         """Makes the method's own variables by `_variable`."""
 
@@ -67,7 +71,7 @@ class Method:
         return self._state[name]
 
 
-class LossWeighting(Method):
+class LossWeighting(Method, ABC):
     """A method that gives each task's loss a weight; its update is the gradient of the weighted sum."""
 
     scales_heads = True
@@ -88,14 +92,12 @@ class LossWeighting(Method):
         self.build(losses.shape[0], dtype=losses.dtype.name)
         return tf.cast(self._weights(losses, present), losses.dtype)
 
+    @abstractmethod
     def _weights(self, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        raise NotImplementedError
-
-    def observe(self, before: tf.Tensor, after: tf.Tensor, present: tf.Tensor | None = None) -> None:
-        """Learns from the losses of one batch before and after the step, both `[tasks]`, without dropout."""
+        """As `weights`; the state is made, and `present` is given."""
 
 
-class GradientCombination(Method):
+class GradientCombination(Method, ABC):
     """A method that combines the tasks' gradients of the shared parameters; a head follows its own unweighted loss."""
 
     scales_heads = False
@@ -118,6 +120,7 @@ class GradientCombination(Method):
         self.build(count, size, dtype=gradients.dtype.name)
         return self.combine(tf.where(present[:, None], gradients, 0.0), losses, present)[0]
 
+    @abstractmethod
     def combine(self, gradients: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the combined gradient `[size]`, and each task's weight `[tasks]` in it, ones where there is no such.
 
@@ -126,10 +129,6 @@ class GradientCombination(Method):
             losses: `[tasks]`, of the same dtype.
             present: bool `[tasks]`.
         """
-        return self._aggregate(gradients, losses, present), tf.ones_like(losses)
-
-    def _aggregate(self, gradients: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        raise NotImplementedError
 
 
 class GramCombination(GradientCombination):
@@ -141,6 +140,7 @@ class GramCombination(GradientCombination):
         weights = tf.cast(tf.where(present, weights, tf.zeros_like(weights)), gradients.dtype)
         return tf.linalg.matvec(gradients, weights, transpose_a=True), weights
 
+    @abstractmethod
     def task_weights(self, gram: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
         """Returns float64 `[tasks]`: how much of each gradient is in the combined one.
 
@@ -149,4 +149,3 @@ class GramCombination(GradientCombination):
             losses: float64 `[tasks]`.
             present: bool `[tasks]`.
         """
-        raise NotImplementedError

@@ -48,7 +48,7 @@ class MoCo(GradientCombination):
         self._seen = self._variable("seen", tf.zeros([count], tf.bool), "bool")
         self._weights = self._variable("weights", tf.fill([count], tf.cast(1.0 / count, dtype)), dtype)
 
-    def _aggregate(self, gradients, losses, present):
+    def combine(self, gradients, losses, present):
         options = self.options
         share = tf.where(self._seen.value, tf.cast(options.beta, gradients.dtype), tf.ones([], gradients.dtype))
         share = tf.where(present, share, tf.zeros_like(share))
@@ -62,4 +62,4 @@ class MoCo(GradientCombination):
         self._tracked.assign(tracked)
         self._seen.assign(self._seen.value | present)
         self._weights.assign(weights)
-        return tf.linalg.matvec(tracked, weights, transpose_a=True)
+        return tf.linalg.matvec(tracked, weights, transpose_a=True), tf.convert_to_tensor(weights)
