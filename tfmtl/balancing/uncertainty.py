@@ -3,38 +3,23 @@
 from typing import Literal
 
 import tensorflow as tf
-from pydantic import Field, model_validator
 
-from tfmtl.balancing.adam import Adam
-from tfmtl.balancing.method import LossWeighting
-from tfmtl.balancing.per_task import Finite, PerTask, check_per_task
-from tfmtl.registry import BALANCING, Options
+from tfmtl.balancing.learned import LearnedOptions, LearnedWeighting
+from tfmtl.registry import BALANCING
 
 
-class UncertaintyOptions(Options):
-    """Options of uncertainty weighting.
+class UncertaintyOptions(LearnedOptions):
+    """Options of uncertainty weighting; its logarithms are those of the tasks' variances.
 
     Attributes:
         form: of the losses; `automatic` is `regression` for tasks of that kind and `classification` for all others.
-        initial: the logarithm of each task's variance at the beginning, one number or a list.
-        learning_rate: of the logarithms.
-        clamp: their bounds, which keep a task that has been learned by heart from a weight without bound.
     """
 
     form: Literal["automatic", "classification", "regression"] = "automatic"
-    initial: PerTask = 0.0
-    learning_rate: float = Field(0.01, gt=0.0)
-    clamp: tuple[Finite, Finite] = (-5.0, 5.0)
-
-    @model_validator(mode="after")
-    def _ordered(self):
-        if not self.clamp[0] < self.clamp[1]:
-            raise ValueError("'clamp' must be a lower and an upper bound")
-        return self
 
 
 @BALANCING.register("uncertainty", options=UncertaintyOptions)
-class Uncertainty(LossWeighting):
+class Uncertainty(LearnedWeighting):
     r"""Each task's loss is divided by its variance, which is learned.
 
     With :math:`s = \log \sigma^2`: classification (and summaries, which are classifications of pieces)
@@ -55,20 +40,10 @@ class Uncertainty(LossWeighting):
     [0.5, 0.125]
     """
 
-    def check(self, tasks):
-        check_per_task("initial", self.options.initial, tasks)
-
-    def _make_state(self, count, size, dtype):
-        initial = tf.broadcast_to(tf.constant(self.options.initial, dtype), [count])
-        initial = tf.clip_by_value(initial, *self.options.clamp)
-        self._logarithms = self._variable("log_variances", initial, dtype)
-        self._adam = Adam(self._logarithms, self._variable, self.options.learning_rate)
-
     def _weights(self, losses, present):
-        logarithms = self._logarithms.value
+        logarithms = self.logarithms.value
         weights = tf.cast(self._factors(losses.shape[0]), logarithms.dtype) * tf.exp(-logarithms)
-        self._adam.step(0.5 - weights * tf.cast(losses, logarithms.dtype), present)
-        self._logarithms.assign(tf.clip_by_value(self._logarithms.value, *self.options.clamp))
+        self._learn(0.5 - weights * tf.cast(losses, logarithms.dtype), present)
         return weights
 
     def _factors(self, count: int) -> list[float]:

@@ -1,0 +1,50 @@
+"""Logarithms of weights that a method learns beside the model, one for each task."""
+
+import keras
+import tensorflow as tf
+from pydantic import Field, model_validator
+
+from tfmtl.balancing.adam import Adam
+from tfmtl.balancing.method import LossWeighting
+from tfmtl.balancing.per_task import Finite, PerTask, check_per_task
+from tfmtl.registry import Options
+
+
+class LearnedOptions(Options):
+    """Options of learned logarithms.
+
+    Attributes:
+        initial: each task's logarithm at the beginning, one number or a list.
+        learning_rate: of the logarithms.
+        clamp: their bounds, which keep a task that has been learned by heart from a weight without bound.
+    """
+
+    initial: PerTask = 0.0
+    learning_rate: float = Field(0.01, gt=0.0)
+    clamp: tuple[Finite, Finite] = (-5.0, 5.0)
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if not self.clamp[0] < self.clamp[1]:
+            raise ValueError("'clamp' must be a lower and an upper bound")
+        return self
+
+
+class LearnedWeighting(LossWeighting):
+    """A weighting whose logarithms follow their own derivative by Adam, within bounds."""
+
+    logarithms: keras.Variable
+
+    def check(self, tasks):
+        check_per_task("initial", self.options.initial, tasks)
+
+    def _make_state(self, count, size, dtype):
+        initial = tf.broadcast_to(tf.constant(self.options.initial, dtype), [count])
+        initial = tf.clip_by_value(initial, *self.options.clamp)
+        self.logarithms = self._variable("logarithms", initial, dtype)
+        self._adam = Adam(self.logarithms, self._variable, self.options.learning_rate)
+
+    def _learn(self, derivative: tf.Tensor, present: tf.Tensor) -> None:
+        """Takes a step against the objective's derivative by the logarithms, `[tasks]`."""
+        self._adam.step(derivative, present)
+        self.logarithms.assign(tf.clip_by_value(self.logarithms.value, *self.options.clamp))
