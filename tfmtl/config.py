@@ -60,6 +60,8 @@ class TrainingOptions(Options):
     Attributes:
         epochs: passes over the mixture.
         batch_size: rows in an update, over all replicas.
+        accumulation: parts in which each replica reads its rows of a batch, one after the other, with the memory of
+            one; the update is that of the whole batch.
         learning_rate: the peak.
         warmup: the share of all updates over which the learning rate rises.
         decay: how it falls after that, to zero at the last update.
@@ -81,6 +83,7 @@ class TrainingOptions(Options):
 
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(32, ge=1)
+    accumulation: int = Field(1, ge=1)
     learning_rate: float = Field(1e-3, gt=0.0, allow_inf_nan=False)
     warmup: float = Field(0.1, ge=0.0, le=1.0)
     decay: Literal["cosine", "linear", "none"] = "cosine"

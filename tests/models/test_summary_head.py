@@ -32,7 +32,7 @@ def softmax(scores):
 
 
 def dense(layer, inputs):
-    return inputs @ np.array(layer.kernel) + np.array(layer.bias)
+    return inputs @ np.array(layer.kernel) + (np.array(layer.bias) if layer.use_bias else 0.0)
 
 
 def mixture(layer):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.data.batches import batches, distributed_batches
+from tfmtl.data.batches import batches
 from tfmtl.data.plan import plan_training
-from tfmtl.training.routing_check import shared_positions
+from tfmtl.training.reach import reach_of
 from tfmtl.training.train import compile_model
 
 
@@ -37,22 +37,15 @@ def rows(experiment, data):
     model, update = compiled(experiment, data)
     batch = next(iter(batches(data.tables, data.plan, 0, 1)))
     with tf.GradientTape(persistent=True) as tape:
-        parts = tf.unstack(update.task_losses(model, batch, training=True))
+        parts = tf.unstack(update.measure(model, batch))
     variables = [variable.value for variable in model.trainable_variables]
     rows = [tape.gradient(part, variables) for part in parts]
     dense = [[None if g is None else tf.convert_to_tensor(g).numpy() for g in row] for row in rows]
-    return dense, shared_positions(model, data.tasks.values())
+    return dense, reach_of(model).shared
 
 
 def without_clipping(make_experiment, method, **options):
     return make_experiment(training={"clip_norm": 0.0}, balancing={"method": method, **options})
-
-
-def test_shared_parameters_are_those_that_more_than_one_task_reaches(rows):
-    of_tasks, shared = rows
-    reached = [sum(row[k] is not None and np.any(row[k]) for row in of_tasks) for k in range(len(of_tasks[0]))]
-    assert all(count <= 1 for k, count in enumerate(reached) if k not in shared)
-    assert sum(reached[k] >= 2 for k in shared) >= 0.8 * len(shared)
 
 
 def test_with_weights_of_one_it_is_the_step_of_the_weighted_sum(make_experiment, data):
@@ -86,22 +79,15 @@ def test_the_shared_step_is_the_shortest_of_the_hull_and_each_head_follows_its_o
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * max(np.abs(expected).max(), 1e-2))
 
 
-def trained(experiment, data, replicas, strategy=None):
-    plan = plan_training(data.tables, experiment.mixing, 1, 12, replicas, seed=0)
-    model, update = compiled(experiment, data, learning_rate=0.05)
-    dataset = distributed_batches(strategy, data.tables, plan, 0, 2) if strategy else batches(data.tables, plan, 0, 2)
-    model.fit(dataset, steps_per_epoch=2, verbose=0, shuffle=False)
-    return values(model), [variable.numpy() for variable in update.variables]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["moco", "famo"])
-def test_two_replicas_combine_like_one(make_experiment, data, mirrored, method):
-    experiment = make_experiment(balancing={"method": method})
-    one = trained(experiment, data, 1)
-    with mirrored.scope():
-        two = trained(experiment, data, 2, mirrored)
-    for of_one, of_two in zip(one, two, strict=True):
-        assert len(of_one) == len(of_two)
-        for first, second in zip(of_one, of_two, strict=True):
-            np.testing.assert_allclose(second, first, atol=2e-5)
+@pytest.mark.parametrize("method", ["pcgrad", "fixed", "gls"])
+def test_a_batch_in_parts_gives_the_update_of_the_whole(make_experiment, data, method):
+    """Of 12 rows, which stand in two slices, in four parts."""
+    whole = step(compiled(without_clipping(make_experiment, method), data)[0], data)
+    experiment = make_experiment(training={"clip_norm": 0.0, "accumulation": 4}, balancing={"method": method})
+    plan = plan_training(data.tables, experiment.mixing, 1, 12, multiple=4, seed=0)
+    model, update = compiled(experiment, data)
+    before = values(model)
+    model.fit(batches(data.tables, plan, 0, 1), verbose=0)
+    for first, second, expected in zip(before, values(model), whole, strict=True):
+        np.testing.assert_allclose(first - second, expected, rtol=1e-4, atol=1e-5 * max(np.abs(expected).max(), 1e-2))
+    assert (update.counts.numpy() > 0).all()

@@ -6,7 +6,7 @@ from tfmtl.registry import KINDS
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
-from tfmtl.training.losses import TERMS
+from tfmtl.training.losses import LOSSES
 
 LOGITS = np.random.default_rng(0).normal(size=[6, 3]).astype(np.float32)
 LABELS = np.int32([2, -1, 0, 0, -1, 1])
@@ -19,8 +19,9 @@ def terms(task, targets, outputs, class_counts=None):
     outputs = tf.constant(outputs, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(outputs)
-        total, count = TERMS[task.kind](task, class_counts)(tf.constant(targets), outputs)
-    return float(total), float(count), tape.gradient(total, outputs).numpy()
+        loss, targets = LOSSES[task.kind](task, class_counts), tf.constant(targets)
+        total = loss.total(targets, outputs)
+    return float(total), float(loss.count(targets)), tape.gradient(total, outputs).numpy()
 
 
 def classification(**options):
@@ -28,7 +29,7 @@ def classification(**options):
 
 
 def test_every_kind_of_task_has_a_loss():
-    assert set(TERMS) == {entry.name for entry in KINDS}
+    assert set(LOSSES) == {entry.name for entry in KINDS}
 
 
 def test_cross_entropy_counts_labelled_rows_only():
@@ -103,3 +104,12 @@ def test_an_absent_task_has_no_loss_and_no_gradient(task, targets, outputs):
     total, count, gradient = terms(task, targets, outputs)
     assert total == count == 0
     assert not gradient.any()
+
+
+def test_a_row_has_a_target_where_any_piece_of_its_summary_has():
+    found = LOSSES["summarization"](Summarization(name="title", source="s"), None).has_target(
+        tf.constant([[2, 7, 3, 0], [0, 0, 0, 0]])
+    )
+    assert found.numpy().tolist() == [True, False]
+    found = LOSSES["classification"](classification(), None).has_target(tf.constant(LABELS))
+    assert found.numpy().tolist() == (LABELS >= 0).tolist()

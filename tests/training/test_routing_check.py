@@ -7,7 +7,7 @@ from tfmtl.data.tables import Slice
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.training.losses import TERMS
+from tfmtl.training.losses import LOSSES
 from tfmtl.training.routing_check import check_routing
 from tfmtl.training.update import Update
 
@@ -16,7 +16,7 @@ SLICES = [Slice("tokens", ("first", "second"), ())]
 
 
 def update_of(tasks):
-    return Update({name: TERMS[task.kind](task, None) for name, task in tasks.items()}, get("fixed"), 1.0)
+    return Update({name: LOSSES[task.kind](task, None) for name, task in tasks.items()}, get("fixed"), 1.0)
 
 
 def model_of(route=lambda heads: heads):
@@ -51,11 +51,11 @@ def test_a_head_that_another_task_reads_as_well_is_found():
 
 def test_targets_that_go_to_another_loss_are_found():
     class Swapped(Update):
-        def task_losses(self, model, data, training=False):
-            inputs, targets = data
-            return super().task_losses(model, (inputs, {"first": targets["second"], "second": targets["first"]}))
+        def measure(self, model, batch):
+            inputs, targets = batch
+            return super().measure(model, (inputs, {"first": targets["second"], "second": targets["first"]}))
 
-    swapped = Swapped({name: TERMS["classification"](task, None) for name, task in TOPICS.items()}, [1.0, 1.0], 1.0)
+    swapped = Swapped({name: LOSSES["classification"](task, None) for name, task in TOPICS.items()}, [1.0, 1.0], 1.0)
     with pytest.raises(RuntimeError, match="changing the target of 'first' moves the loss of: second"):
         check_routing(model_of(), swapped, TOPICS, SLICES)
 

@@ -180,7 +180,7 @@ def test_a_model_is_compiled_with_the_weights_of_tasks_and_of_classes(compiled_o
     targets = {"topic": [0, 0, 1, -1], "same": [-1], "stars": [np.nan], "title": [[0, 0]]}
     outputs = {"topic": np.zeros([4, 2]), "same": np.zeros([1, 2]), "stars": [0.0], "title": [[0.0]]}
     dtypes = {"topic": np.int32, "same": np.int32, "stars": np.float32, "title": np.int32}
-    losses = update.task_losses(
+    losses = update.measure(
         lambda inputs, training: {name: np.float32(values) for name, values in outputs.items()},
         ({}, {name: dtypes[name](values) for name, values in targets.items()}),
     )

@@ -10,7 +10,7 @@ from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.training.losses import TERMS
+from tfmtl.training.losses import LOSSES
 from tfmtl.training.train import compile_model
 from tfmtl.training.update import Update
 
@@ -25,7 +25,7 @@ def score_model(clip_norm=0.0, weight=1.0, pieces=4):
     model = MultiTaskModel(inputs={"tokens": tokens}, outputs={"stars": score})
     balancing = get("fixed", weights={"stars": weight})
     balancing.tasks = [STARS]
-    update = Update({"stars": TERMS["regression"](STARS, None)}, balancing, clip_norm)
+    update = Update({"stars": LOSSES["regression"](STARS, None)}, balancing, clip_norm)
     model.compile(keras.optimizers.SGD(1.0), update, jit_compile=False)
     return model, update
 

@@ -4,12 +4,12 @@ from typing import Literal
 
 import tensorflow as tf
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.quadratic import unit_gram
-from tfmtl.registry import BALANCING, Options
+from tfmtl.registry import BALANCING
 
 
-class AlignedMTLOptions(Options):
+class AlignedMTLOptions(GramOptions):
     """Options of Aligned-MTL.
 
     Attributes:

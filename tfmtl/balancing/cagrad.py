@@ -5,14 +5,14 @@ from typing import Literal
 import tensorflow as tf
 from pydantic import Field
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.quadratic import minimise, minimum_norm_weights, unit_gram
-from tfmtl.registry import BALANCING, Options
+from tfmtl.registry import BALANCING
 
 _SMOOTH = 1e-18
 
 
-class CAGradOptions(Options):
+class CAGradOptions(GramOptions):
     """Options of CAGrad.
 
     Attributes:

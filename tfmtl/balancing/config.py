@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.quadratic import pseudo_inverse_of_ones
 from tfmtl.registry import BALANCING
 
 
-@BALANCING.register("config")
+@BALANCING.register("config", options=GramOptions)
 class ConFIG(GramCombination):
     r"""The direction with equal cosines to all gradients, as long as the sum of the gradients' projections on it.
 

@@ -5,12 +5,12 @@ from typing import Literal
 import tensorflow as tf
 from pydantic import Field
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.quadratic import unit_gram
-from tfmtl.registry import BALANCING, Options
+from tfmtl.registry import BALANCING
 
 
-class CosineAlignmentOptions(Options):
+class CosineAlignmentOptions(GramOptions):
     """Options of cosine alignment.
 
     Attributes:

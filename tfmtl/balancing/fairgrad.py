@@ -3,11 +3,11 @@
 from pydantic import Field
 
 from tfmtl.balancing.fair import fair_weights
-from tfmtl.balancing.method import GramCombination
-from tfmtl.registry import BALANCING, Options
+from tfmtl.balancing.method import GramCombination, GramOptions
+from tfmtl.registry import BALANCING
 
 
-class FairGradOptions(Options):
+class FairGradOptions(GramOptions):
     """Options of FairGrad.
 
     Attributes:

@@ -36,6 +36,8 @@ class Fixed(LossWeighting):
     [1.0, 1.0]
     """
 
+    reads_losses = False
+
     def check(self, tasks):
         for name in self.options.weights:
             if name not in tasks:

@@ -3,13 +3,13 @@
 import tensorflow as tf
 from pydantic import Field
 
-from tfmtl.balancing.method import GramCombination
-from tfmtl.registry import BALANCING, Options
+from tfmtl.balancing.method import GramCombination, GramOptions
+from tfmtl.registry import BALANCING
 
 _SMALLEST_WEIGHT = 1e-3
 
 
-class GradNormOptions(Options):
+class GradNormOptions(GramOptions):
     """Options of GradNorm.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.quadratic import pseudo_inverse_of_ones
 from tfmtl.registry import BALANCING
 
 
-@BALANCING.register("imtl_g")
+@BALANCING.register("imtl_g", options=GramOptions)
 class IMTLG(GramCombination):
     r"""The combination whose projections on all gradients are equal, with weights that sum to 1.
 

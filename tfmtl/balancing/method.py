@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 import tensorflow as tf
@@ -75,6 +75,8 @@ class LossWeighting(Method, ABC):
     """A method that gives each task's loss a weight; its update is the gradient of the weighted sum."""
 
     scales_heads = True
+    reads_losses: ClassVar[bool] = True
+    """Whether the weights of a step, or the state, depend on its losses."""
 
     def weights(self, losses: tf.Tensor, present: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the weights of this step's losses, and lets the state learn from them.
@@ -131,14 +133,28 @@ class GradientCombination(Method, ABC):
         """
 
 
+class GramOptions(Options):
+    """Options of every method that reads inner products of gradients alone.
+
+    Attributes:
+        gradients_of: what the gradients are by: the shared `parameters`, or the shared `representation`, which costs a
+            backward pass through the heads alone.
+    """
+
+    gradients_of: Literal["parameters", "representation"] = "parameters"
+
+
 class GramCombination(GradientCombination):
     """A combination whose weights follow from the inner products of the gradients alone."""
 
     def combine(self, gradients, losses, present):
-        gram = tf.cast(tf.matmul(gradients, gradients, transpose_b=True), tf.float64)
-        weights = self.task_weights(gram, tf.cast(losses, tf.float64), present)
-        weights = tf.cast(tf.where(present, weights, tf.zeros_like(weights)), gradients.dtype)
+        weights = self.weights_of(tf.matmul(gradients, gradients, transpose_b=True), losses, present)
         return tf.linalg.matvec(gradients, weights, transpose_a=True), weights
+
+    def weights_of(self, gram: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+        """Returns how much of each gradient is in the combined one, zero for an absent task, in the dtype of `gram`."""
+        weights = self.task_weights(tf.cast(gram, tf.float64), tf.cast(losses, tf.float64), present)
+        return tf.cast(tf.where(present, weights, tf.zeros_like(weights)), gram.dtype)
 
     @abstractmethod
     def task_weights(self, gram: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:

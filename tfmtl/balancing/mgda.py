@@ -1,11 +1,11 @@
 """The multiple-gradient descent algorithm (Désidéri 2012; Sener and Koltun 2018)."""
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.quadratic import minimum_norm_weights
 from tfmtl.registry import BALANCING
 
 
-@BALANCING.register("mgda")
+@BALANCING.register("mgda", options=GramOptions)
 class MGDA(GramCombination):
     r"""The shortest vector in the convex hull of the gradients; zero where no direction helps every task.
 

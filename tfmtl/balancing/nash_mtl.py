@@ -1,11 +1,11 @@
 """Multi-task learning as a bargaining game (Navon et al. 2022)."""
 
 from tfmtl.balancing.fair import fair_weights
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.registry import BALANCING
 
 
-@BALANCING.register("nash_mtl")
+@BALANCING.register("nash_mtl", options=GramOptions)
 class NashMTL(GramCombination):
     r"""The direction that the tasks would agree on: the one with the largest product of their gains.
 

@@ -3,12 +3,12 @@
 import tensorflow as tf
 from pydantic import Field
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.orders import random_orders
-from tfmtl.registry import BALANCING, Options
+from tfmtl.registry import BALANCING
 
 
-class PCGradOptions(Options):
+class PCGradOptions(GramOptions):
     """Options of PCGrad.
 
     Attributes:

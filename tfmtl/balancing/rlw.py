@@ -33,6 +33,8 @@ class RLW(LossWeighting):
     1.0
     """
 
+    reads_losses = False
+
     def _make_state(self, count, size, dtype):
         self._draws = self._variable("draws", 0, "int32")
 

@@ -3,12 +3,12 @@
 import tensorflow as tf
 from pydantic import Field
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.quadratic import minimise, unit_gram
-from tfmtl.registry import BALANCING, Options
+from tfmtl.registry import BALANCING
 
 
-class SDMGradOptions(Options):
+class SDMGradOptions(GramOptions):
     """Options of SDMGrad.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from tfmtl.balancing.method import GramCombination
+from tfmtl.balancing.method import GramCombination, GramOptions
 from tfmtl.balancing.quadratic import dual_cone_weights, unit_gram
 from tfmtl.registry import BALANCING
 
 
-@BALANCING.register("upgrad")
+@BALANCING.register("upgrad", options=GramOptions)
 class UPGrad(GramCombination):
     r"""Each gradient is projected onto the directions that hurt no task; then the mean.
 

@@ -67,7 +67,7 @@ def bucket_length(lengths: np.ndarray) -> np.ndarray:
 
 
 def plan_training(
-    tables: Sequence[Table], mixing: Choice, epochs: int, batch_size: int, replicas: int, seed: int
+    tables: Sequence[Table], mixing: Choice, epochs: int, batch_size: int, multiple: int, seed: int
 ) -> Plan:
     """Plans every batch of a training.
 
@@ -79,8 +79,9 @@ def plan_training(
         tables: of train.
         mixing: a schedule of `SCHEDULES` and its options.
         epochs: of the training.
-        batch_size: rows of a batch, over all slices and replicas.
-        replicas: each slice has a multiple of so many rows in a batch, rows of padding included.
+        batch_size: rows of a batch, over all slices and multiple.
+        multiple: each slice has a multiple of so many rows in a batch, rows of padding included, so that a batch can be
+            cut into parts for replicas and for accumulation.
         seed: of all random orders.
     """
     streams = sorted({name for table in tables for name in table.streams})
@@ -105,11 +106,11 @@ def plan_training(
             _batch(table, of_epoch[k], updates, in_batch, np.random.default_rng((seed, 1, epoch, k)))
             for epoch, of_epoch in enumerate(epoch_rows)
         ]
-        slices.append(_padded(table, np.concatenate(batches), replicas))
+        slices.append(_padded(table, np.concatenate(batches), multiple))
     return Plan(tuple(slices), updates)
 
 
-def plan_pass(tables: Sequence[Table], batch_size: int, replicas: int = 1) -> Plan:
+def plan_pass(tables: Sequence[Table], batch_size: int, multiple: int = 1) -> Plan:
     """Plans one pass over a split: each row once, sorted by length."""
     total = sum(len(table.tokens.lengths) for table in tables)
     updates = max(1, -(-total // batch_size))
@@ -117,7 +118,7 @@ def plan_pass(tables: Sequence[Table], batch_size: int, replicas: int = 1) -> Pl
     for table in tables:
         count = len(table.tokens.lengths)
         in_batch = max(1, -(-count // updates))
-        slices.append(_padded(table, _batch(table, np.arange(count), updates, in_batch, None), replicas))
+        slices.append(_padded(table, _batch(table, np.arange(count), updates, in_batch, None), multiple))
     return Plan(tuple(slices), updates)
 
 
@@ -178,9 +179,9 @@ def _batch(
     return batches if generator is None else batches[generator.permutation(updates)]
 
 
-def _padded(table: Table, rows: np.ndarray, replicas: int) -> SlicePlan:
-    """Adds rows of padding up to a multiple of the replicas: the real rows of a batch do not depend on their number."""
-    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % replicas)), constant_values=-1)
+def _padded(table: Table, rows: np.ndarray, multiple: int) -> SlicePlan:
+    """Adds rows of padding up to a multiple: the real rows of a batch do not depend on their number."""
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % multiple)), constant_values=-1)
 
     def longest(pieces):
         # No batch is longer than the longest row: positions beyond it may not exist in the model.

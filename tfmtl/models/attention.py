@@ -29,7 +29,8 @@ class Attention(keras.layers.Layer):
         self.size = hidden // self.heads
         dense = {"kernel_initializer": "glorot_uniform", "dtype": self.dtype_policy}
         self.query = keras.layers.Dense(hidden, name="query", **dense)
-        self.key_value = keras.layers.Dense(2 * hidden, name="key_value", **dense)
+        # Softmax does not see a bias of the keys, and one of the values is the same as that of the output.
+        self.key_value = keras.layers.Dense(2 * hidden, use_bias=False, name="key_value", **dense)
         self.output_projection = keras.layers.Dense(hidden, name="output", **dense)
         self.query.build(query_shape)
         self.key_value.build(source_shape or query_shape)

@@ -22,6 +22,11 @@ def decoder_name(task: str) -> str:
     return f"{task}_decoder"
 
 
+def representation_name(tokens: str) -> str:
+    """The name of the layer whose output is what the encoder makes of the input `tokens`."""
+    return f"{tokens}_representation"
+
+
 def build_model(
     options: ModelOptions, tasks: Mapping[str, Task], tables: Sequence[Table], vocabulary_size: int, precision: str
 ) -> MultiTaskModel:
@@ -94,7 +99,8 @@ class _Builder:
         """Adds the slice's inputs, and its tasks' answers."""
         tokens = inputs[part.tokens] = keras.Input((None,), dtype="int32", name=part.tokens)
         embedded = self._embedding(tokens)
-        states = self._sharing(self._encoder(embedded, tokens), tokens)
+        named = keras.layers.Identity(name=representation_name(tokens.name), dtype=self._precision)
+        states = self._sharing(named(self._encoder(embedded, tokens)), tokens)
         for name in part.heads:
             answers[name].append(self._heads[name](states[name], tokens))
         for name in part.summaries:

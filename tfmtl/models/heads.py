@@ -14,7 +14,10 @@ class AttentionPooling(keras.layers.Layer):
     """
 
     def build(self, states_shape, mask_shape=None):
-        self.score = keras.layers.Dense(1, kernel_initializer="zeros", name="score", dtype=self.dtype_policy)
+        # Without a bias, of which softmax would see nothing.
+        self.score = keras.layers.Dense(
+            1, use_bias=False, kernel_initializer="zeros", name="score", dtype=self.dtype_policy
+        )
         self.score.build(states_shape)
 
     def call(self, states, mask) -> KerasTensor:

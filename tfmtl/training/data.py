@@ -77,7 +77,8 @@ def prepare(
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
     options = experiment.training
-    plan = plan_training(tables, experiment.mixing, options.epochs, options.batch_size, replicas, options.seed)
+    multiple = replicas * options.accumulation
+    plan = plan_training(tables, experiment.mixing, options.epochs, options.batch_size, multiple, options.seed)
     slices = [table.slice for table in tables]
     validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
     validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)

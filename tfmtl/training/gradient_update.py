@@ -6,64 +6,116 @@ import keras
 import tensorflow as tf
 
 from tfmtl.balancing.method import GradientCombination
-from tfmtl.training.losses import LossTerms
-from tfmtl.training.update import Update, all_sum, dense
+from tfmtl.training.accumulation import Accumulation
+from tfmtl.training.batch_rows import BatchRows
+from tfmtl.training.losses import TaskLoss
+from tfmtl.training.reach import Reach
+from tfmtl.training.update import Update, all_sum, dense, specs
 
 
 class GradientUpdate(Update):
-    """An update by a method that combines gradients.
+    """An update by a method that combines gradients of the shared parameters.
 
     Each task has a gradient of its own, summed over all replicas before they are combined: a combination of the
     replicas' gradients would be another one. What only one task reaches, such as its head, follows that task's loss.
 
+    Tasks of one group share rows: one forward pass of the group's rows, and a backward pass for each of its tasks. So
+    tasks of groups of their own cost together what one pass over all rows does.
+
     Args:
-        terms: each task's loss, by name.
-        balancing: what combines the gradients; built for these tasks and parameters.
-        clip_norm: as `Update`.
-        shared: which of the model's trainable variables belong to no task alone, by position.
+        task_losses, balancing, clip_norm, accumulation: as `Update`; the method is built for the shared parameters.
+        reach: which variables the tasks read.
     """
 
     def __init__(
-        self, terms: Mapping[str, LossTerms], balancing: GradientCombination, clip_norm: float, shared: Sequence[int]
+        self,
+        task_losses: Mapping[str, TaskLoss],
+        balancing: GradientCombination,
+        clip_norm: float,
+        accumulation: Accumulation | None,
+        reach: Reach,
     ):
-        super().__init__(terms, balancing, clip_norm)
-        self._shared = list(shared)
+        super().__init__(task_losses, balancing, clip_norm, accumulation)
+        self._reach = reach
+        self._shared = reach.shared
+        self._own = [(k, position) for k, task in enumerate(self.tasks) for position in reach.own(task)]
+        self._groups: list[Sequence[str]] = [self.tasks]
+        self._rows: BatchRows | None = None
+        self.gram = self._state([[0.0] * len(self.tasks)] * len(self.tasks), "gram")
 
-    def _gradients(self, model: keras.Model, data) -> list[tf.Tensor]:
-        inputs, targets = data
-        scale = model.optimizer.scale_loss(1.0)
-        with tf.GradientTape(persistent=True) as tape:
-            shares, counts = self._shares(targets, model(inputs, training=True))
-            # Not out of a stack, by which each task's gradient would flow through all heads, as zeros.
-            parts = [share * scale for share in shares]
-        variables = model.trainable_variables
-        rows = [tape.gradient(part, variables) for part in parts]
-        del tape
-        matrix = all_sum(tf.stack([_flat([row[k] for k in self._shared], variables, self._shared) for row in rows]))
-        losses = all_sum(tf.stop_gradient(tf.stack(shares)))
+    def group(self, groups: Sequence[Sequence[str]], rows: BatchRows) -> None:
+        """Reads the rows of each group of tasks by themselves; shapes become dynamic.
+
+        Args:
+            groups: no row has targets of two of them.
+            rows: finds the rows of a group.
+        """
+        self._groups = list(groups)
+        self._rows = rows
+        self.has_static_shapes = False
+
+    def _gradients(self, model, batch, counts):
+        variables, scale = model.trainable_variables, model.optimizer.scale_loss(1.0)
+        shared = [variables[position] for position in self._shared]
+        own = [variables[position] for _, position in self._own]
+        matrix = tf.TensorSpec([len(self.tasks), sum(_size(variable) for variable in shared)], tf.float32)
+        losses, matrix, *of_own = self._accumulation.total(
+            batch, lambda part: self._of_groups(model, part, counts), [self._of_tasks(), matrix, *specs(own)]
+        )
+        losses, matrix = all_sum(losses), all_sum(matrix)
         present = (counts > 0) & (self.active.value > 0)
-        combined, weights = self.balancing.combine(tf.where(present[:, None], matrix / scale, 0.0), losses, present)
-        self._note(losses, counts, weights * self.active.value)
-        of_heads = self.active.value * (weights if self.balancing.scales_heads else tf.ones_like(weights))
-        own = [k for k in range(len(variables)) if k not in self._shared]
-        of_own = all_sum([_weighted([row[k] for row in rows], of_heads, variables[k]) for k in own])
-        parts = tf.split(combined * scale, [_size(variables[k]) for k in self._shared])
-        gradients = dict(zip(own, of_own, strict=True))
-        for k, part in zip(self._shared, parts, strict=True):
-            gradients[k] = tf.cast(tf.reshape(part, variables[k].shape), variables[k].dtype)
-        return [gradients[k] for k in range(len(variables))]
+        matrix = tf.where(present[:, None], matrix / scale, 0.0)
+        combined, weights = self.balancing.combine(matrix, losses, present)
+        self.losses.assign(losses)
+        self.weights.assign(weights * self.active.value)
+        self.gram.assign(tf.matmul(matrix, matrix, transpose_b=True))
+        gradients = dict(zip(self._shared, _like(shared, combined * scale), strict=True))
+        gradients |= self._scaled(all_sum(of_own), weights)
+        return [dense(gradients.get(position), variable) for position, variable in enumerate(variables)]
+
+    def _of_groups(self, model: keras.Model, batch, counts: tf.Tensor) -> list[tf.Tensor]:
+        """Returns shares of the losses `[tasks]`, shared gradients `[tasks, size]` and those of each own variable."""
+        losses, rows, own = {}, {}, {}
+        for tasks in self._groups:
+            inputs, targets = batch if self._rows is None else self._rows.of_tasks(batch, tasks)
+            with tf.GradientTape(persistent=True) as tape:
+                shares = self._shares_of(tasks, targets, model(inputs, training=True), counts)
+                # Not out of a stack, by which each task's gradient would flow through all heads, as zeros.
+                scaled = [model.optimizer.scale_loss(share) for share in shares]
+            for task, share, loss in zip(tasks, shares, scaled, strict=True):
+                found = self._gradients_of(tape, loss, task, model.trainable_variables)
+                losses[task] = share
+                rows[task] = _flat([found[position] for position in self._shared])
+                own |= {position: found[position] for position in self._reach.own(task)}
+            del tape
+        stacked = (tf.stack([values[task] for task in self.tasks]) for values in (losses, rows))
+        return [*stacked, *(own[position] for _, position in self._own)]
+
+    def _gradients_of(self, tape, loss: tf.Tensor, task: str, variables: Sequence) -> dict[int, tf.Tensor]:
+        """Returns the gradient by each variable that is shared or the task's own; zero by what it does not reach."""
+        reached = sorted(self._reach.tasks[task])
+        found = dict(zip(reached, tape.gradient(loss, [variables[k] for k in reached]), strict=True))
+        return {k: dense(found.get(k), variables[k]) for k in {*self._shared, *reached}}
+
+    def _scaled(self, gradients: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[int, tf.Tensor]:
+        """Returns the gradients of the tasks' own variables, by position, as the method and the stopped tasks say."""
+        scales = self.active.value * (weights if self.balancing.scales_heads else tf.ones_like(weights))
+        return {
+            position: tf.cast(scales[task], gradient.dtype) * gradient
+            for (task, position), gradient in zip(self._own, gradients, strict=True)
+        }
 
 
 def _size(variable: keras.Variable) -> int:
     return tf.TensorShape(variable.shape).num_elements()
 
 
-def _flat(gradients: Sequence, variables: Sequence, shared: Sequence[int]) -> tf.Tensor:
-    parts = [dense(gradient, variables[k]) for gradient, k in zip(gradients, shared, strict=True)]
-    return tf.concat([tf.reshape(tf.cast(part, tf.float32), [-1]) for part in parts], axis=0)
+def _flat(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    parts = [tf.reshape(tf.cast(gradient, tf.float32), [-1]) for gradient in gradients]
+    return tf.concat(parts, axis=0) if parts else tf.zeros([0])
 
 
-def _weighted(gradients: Sequence, weights: tf.Tensor, variable: keras.Variable) -> tf.Tensor:
-    """Returns the weighted sum of the gradients of one variable by each task; `None` where a task does not reach it."""
-    parts = [tf.cast(weights[k], g.dtype) * dense(g, variable) for k, g in enumerate(gradients) if g is not None]
-    return tf.add_n(parts) if parts else dense(None, variable)
+def _like(variables: Sequence[keras.Variable], values: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the parts of `values` in the shapes of the variables."""
+    parts = tf.split(values, [_size(variable) for variable in variables])
+    return [tf.cast(tf.reshape(p, v.shape), v.dtype) for p, v in zip(parts, variables, strict=True)]

@@ -1,10 +1,10 @@
 """The loss of a task as a sum over its labelled rows and the count that it is to be divided by.
 
 Sum and count stay apart so that the count can be taken over all replicas: Keras' own masking divides by the batch
-size, so that a task's weight would follow its share of the batch.
+size, so that a task's weight would follow its share of the batch. The count follows from the targets alone.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 import numpy as np
 import tensorflow as tf
@@ -12,28 +12,55 @@ import tensorflow as tf
 from tfmtl.data.piece_ids import PAD_ID
 from tfmtl.tasks.task import Task
 
-LossTerms = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-"""From targets and outputs to the sum and the count, float32 scalars."""
 
-
-def classification_terms(task: Task, class_counts: np.ndarray) -> LossTerms:
-    """Cross-entropy of logits `[rows, classes]` with labels int32 `[rows]`, -1 where there is none.
+class TaskLoss(ABC):
+    """The loss of one task.
 
     Args:
-        task: its label smoothing and class weights.
-        class_counts: rows of train with each label, `[classes]`, for balanced weights.
+        task: with its label set.
+        class_counts: rows of train with each label, `[classes]`; `None` for a task without labels.
     """
-    weights = tf.constant(_class_weights(task, class_counts), tf.float32)
-    classes, smoothing = len(task.labels), task.label_smoothing
 
-    def terms(labels, logits):
-        present = labels >= 0
-        labels = tf.where(present, labels, 0)
-        target = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
-        losses = tf.nn.softmax_cross_entropy_with_logits(target, logits) * tf.gather(weights, labels)
-        return _sum(losses, present)
+    def __init__(self, task: Task, class_counts: np.ndarray | None):
+        self.task = task
 
-    return terms
+    @abstractmethod
+    def present(self, targets: tf.Tensor) -> tf.Tensor:
+        """Returns which rows, or which pieces of each row's summary, have a target: bool `[rows, ...]`."""
+
+    @abstractmethod
+    def each(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each row or piece, float32, in the shape of `present`; anything where that is false."""
+
+    def has_target(self, targets: tf.Tensor) -> tf.Tensor:
+        """Returns which rows have a target, bool `[rows]`."""
+        present = self.present(targets)
+        return tf.reduce_any(present, axis=range(1, present.shape.rank))
+
+    def count(self, targets: tf.Tensor) -> tf.Tensor:
+        """Returns the rows or pieces that have a target, a float32 scalar."""
+        return tf.reduce_sum(tf.cast(self.present(targets), tf.float32))
+
+    def total(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns the sum of the losses of all rows or pieces that have a target, a float32 scalar."""
+        return tf.reduce_sum(tf.where(self.present(targets), self.each(targets, outputs), 0.0))
+
+
+class ClassificationLoss(TaskLoss):
+    """Cross-entropy of logits `[rows, classes]` with labels int32 `[rows]`, -1 where there is none."""
+
+    def __init__(self, task, class_counts):
+        super().__init__(task, class_counts)
+        self._weights = tf.constant(_class_weights(task, class_counts), tf.float32)
+
+    def present(self, targets):
+        return targets >= 0
+
+    def each(self, targets, outputs):
+        classes, smoothing = len(self.task.labels), self.task.label_smoothing
+        labels = tf.maximum(targets, 0)
+        wanted = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
+        return tf.nn.softmax_cross_entropy_with_logits(wanted, outputs) * tf.gather(self._weights, labels)
 
 
 def _class_weights(task: Task, counts: np.ndarray) -> np.ndarray:
@@ -44,33 +71,25 @@ def _class_weights(task: Task, counts: np.ndarray) -> np.ndarray:
     return np.array([task.class_weights.get(label, 1.0) for label in task.labels])
 
 
-def regression_terms(task: Task, class_counts: np.ndarray) -> LossTerms:
+class RegressionLoss(TaskLoss):
     """Squared error of scores `[rows]` with targets float32 `[rows]`, NaN where there is none."""
 
-    def terms(targets, scores):
-        present = tf.math.is_finite(targets)
-        return _sum(tf.square(scores - tf.where(present, targets, 0.0)), present)
+    def present(self, targets):
+        return tf.math.is_finite(targets)
 
-    return terms
-
-
-def summarization_terms(task: Task, class_counts: np.ndarray) -> LossTerms:
-    """Negative log-likelihood `[rows, length - 1]` of summaries int32 `[rows, length]`; the count is pieces."""
-
-    def terms(summary, likelihood):
-        return _sum(-likelihood, summary[:, 1:] != PAD_ID)
-
-    return terms
+    def each(self, targets, outputs):
+        return tf.square(outputs - tf.where(self.present(targets), targets, 0.0))
 
 
-def _sum(losses: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    total = tf.reduce_sum(tf.where(present, losses, 0.0))
-    return total, tf.reduce_sum(tf.cast(present, tf.float32))
+class SummarizationLoss(TaskLoss):
+    """Negative log-likelihood `[rows, length - 1]` of summaries int32 `[rows, length]`; what counts is pieces."""
+
+    def present(self, targets):
+        return targets[:, 1:] != PAD_ID
+
+    def each(self, targets, outputs):
+        return -outputs
 
 
-TERMS = {
-    "classification": classification_terms,
-    "regression": regression_terms,
-    "summarization": summarization_terms,
-}
-"""What makes the loss of a task, by its kind."""
+LOSSES = {"classification": ClassificationLoss, "regression": RegressionLoss, "summarization": SummarizationLoss}
+"""The loss of a task, by its kind."""

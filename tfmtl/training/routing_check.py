@@ -1,6 +1,6 @@
 """The check at start-up that each head learns from its own target, and from no other."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task],
         RuntimeError: where a loss moves with another task's target or head, or does not move with its own.
     """
     names = update.tasks
-    losses = _on_first_replica(lambda batch: update.task_losses(model, batch))
+    losses = _on_first_replica(lambda batch: update.measure(model, batch))
     gradients = _on_first_replica(lambda batch: _reached(model, update, tasks, batch))
     before = losses(_batch(tasks, slices, []))
     for index, name in enumerate(names):
@@ -59,7 +59,7 @@ def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batc
     """Returns bool `[tasks, tasks]`: whether the first task's loss has a gradient in the second one's own layers."""
     heads = [_own_variables(model, tasks[name]) for name in update.tasks]
     with tf.GradientTape(persistent=True) as tape:
-        losses = tf.unstack(update.task_losses(model, batch), num=len(heads))
+        losses = tf.unstack(update.measure(model, batch), num=len(heads))
     gradients = [tape.gradient(loss, heads, unconnected_gradients="zero") for loss in losses]
     return tf.stack([tf.stack([_any_non_zero(of_head) for of_head in of_loss]) for of_loss in gradients])
 
@@ -67,12 +67,6 @@ def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batc
 def _own_variables(model: keras.Model, task: Task) -> list[tf.Variable]:
     layers = [task.name, decoder_name(task.name)] if task.kind == "summarization" else [task.name]
     return [variable.value for name in layers for variable in model.get_layer(name).trainable_variables]
-
-
-def shared_positions(model: keras.Model, tasks: Iterable[Task]) -> list[int]:
-    """Returns which of the model's trainable variables belong to no task alone."""
-    own = {id(variable) for task in tasks for variable in _own_variables(model, task)}
-    return [index for index, variable in enumerate(model.trainable_variables) if id(variable.value) not in own]
 
 
 def _any_non_zero(gradients: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -1,7 +1,6 @@
 """From an experiment to a trained run: what `tfmtl train` does."""
 
 import logging
-import math
 import random
 import sys
 from collections.abc import Callable, Mapping
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from tfmtl.balancing.method import LossWeighting
 from tfmtl.config import Experiment, GenerationOptions
 from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import task_shares, tokens_read
@@ -18,7 +16,6 @@ from tfmtl.errors import RunError
 from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.registry import BALANCING
 from tfmtl.tasks.task import Task
 from tfmtl.training.averaging import WeightAverage
 from tfmtl.training.callbacks.averaged_weights import AveragedWeights, TrainedWeights
@@ -30,11 +27,10 @@ from tfmtl.training.callbacks.tensorboard import TensorBoard
 from tfmtl.training.checkpoints import Checkpoints
 from tfmtl.training.checks import check_learnable
 from tfmtl.training.data import CheckTasks, TrainingData, claim, prepare
-from tfmtl.training.gradient_update import GradientUpdate
 from tfmtl.training.learning_rate import WarmupThenDecay
-from tfmtl.training.losses import TERMS
+from tfmtl.training.make_update import make_update
 from tfmtl.training.progress import Progress
-from tfmtl.training.routing_check import check_routing, shared_positions
+from tfmtl.training.routing_check import check_routing
 from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.strategy import is_chief, is_same_everywhere, make_strategy, scope
 from tfmtl.training.update import Update
@@ -96,8 +92,7 @@ def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTask
     """Builds and compiles the model of an experiment with its losses, weights and optimizer."""
     options = experiment.training
     model = build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, options.precision)
-    terms = {name: TERMS[task.kind](task, data.class_counts(task)) for name, task in data.tasks.items()}
-    update = _update(experiment, data, model, terms)
+    update = make_update(experiment, data, model)
     rate = WarmupThenDecay(options.learning_rate, data.plan.updates, options.warmup, options.decay)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=[NOT_DECAYED])
@@ -106,23 +101,10 @@ def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTask
     optimizer.build(model.trainable_variables)
     if options.ema_momentum:
         update.average = WeightAverage(model.trainable_variables, options.ema_momentum)
-    # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster.
-    model.compile(optimizer, update, jit_compile=bool(tf.config.list_physical_devices("GPU")))
+    # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster, where it can compile the step.
+    jit_compile = update.has_static_shapes and bool(tf.config.list_physical_devices("GPU"))
+    model.compile(optimizer, update, jit_compile=jit_compile)
     return model, update
-
-
-def _update(experiment: Experiment, data: TrainingData, model: MultiTaskModel, terms: Mapping) -> Update:
-    """Returns the update of the experiment's balancing method, which weighs losses or combines gradients."""
-    balancing = BALANCING.get(experiment.balancing.name).build(experiment.balancing.options)
-    balancing.tasks = list(data.tasks.values())
-    if isinstance(balancing, LossWeighting):
-        balancing.build(len(terms), updates_per_epoch=data.plan.updates_per_epoch)
-        return Update(terms, balancing, experiment.training.clip_norm)
-    shared = shared_positions(model, data.tasks.values())
-    size = sum(math.prod(model.trainable_variables[position].shape) for position in shared)
-    balancing.build(len(terms), size, data.plan.updates_per_epoch)
-    _logger.info("%s combines the gradients of %d shared parameters", experiment.balancing.name, size)
-    return GradientUpdate(terms, balancing, experiment.training.clip_norm, shared)
 
 
 def _fit(training: Training, make_scorer: Callable) -> None:

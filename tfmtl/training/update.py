@@ -1,13 +1,14 @@
 """One update: losses of all tasks with global denominators, their weighted sum, clipping after the reduction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
 from tfmtl.balancing.method import Method
+from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.averaging import WeightAverage
-from tfmtl.training.losses import LossTerms
+from tfmtl.training.losses import TaskLoss
 
 
 class Update:
@@ -19,9 +20,10 @@ class Update:
     global batch.
 
     Args:
-        terms: each task's loss, by name.
+        task_losses: each task's, by name.
         balancing: what weighs the losses; built for these tasks, in their order.
         clip_norm: the largest global norm of the gradient; 0 turns it off.
+        accumulation: in which parts a batch is read; whole, where it is `None`.
 
     Attributes:
         active: float32 variable `[tasks]`: 0 where a task has been stopped, else 1.
@@ -29,19 +31,32 @@ class Update:
         average: of the weights, where one is kept.
         losses, counts: of the last update, float32 variables `[tasks]`, over all replicas.
         gradient_norm: of the last update before clipping, float32 variable.
+        gram: inner products of the tasks' gradients in the last update, float32 variable `[tasks, tasks]`, where each
+            task's gradient is known.
     """
 
-    def __init__(self, terms: Mapping[str, LossTerms], balancing: Method, clip_norm: float):
-        self.tasks = list(terms)
+    gram: keras.Variable | None = None
+    has_static_shapes = True
+    """Whether the step's shapes follow from those of the batch, as XLA needs them to."""
+
+    def __init__(
+        self,
+        task_losses: Mapping[str, TaskLoss],
+        balancing: Method,
+        clip_norm: float,
+        accumulation: Accumulation | None = None,
+    ):
+        self.tasks = list(task_losses)
         self.balancing = balancing
-        self._terms = dict(terms)
+        self._task_losses = dict(task_losses)
         self._clip_norm = clip_norm
+        self._accumulation = accumulation or Accumulation()
         self.average: WeightAverage | None = None
-        self.active = _state([1.0] * len(terms), "active_tasks")
-        self.weights = _state([1.0] * len(terms), "task_weights")
-        self.losses = _state([0.0] * len(terms), "task_losses")
-        self.counts = _state([0.0] * len(terms), "task_counts")
-        self.gradient_norm = _state(0.0, "gradient_norm")
+        self.active = self._state([1.0] * len(self.tasks), "active_tasks")
+        self.weights = self._state([1.0] * len(self.tasks), "task_weights")
+        self.losses = self._state([0.0] * len(self.tasks), "task_losses")
+        self.counts = self._state([0.0] * len(self.tasks), "task_counts")
+        self.gradient_norm = self._state(0.0, "gradient_norm")
         self.trackers = [keras.metrics.Mean(name="loss")]
         self.trackers += [keras.metrics.Mean(name=f"{task}_loss") for task in self.tasks]
 
@@ -50,52 +65,86 @@ class Update:
         """What a checkpoint keeps beside the model's and the optimizer's variables."""
         return [self.active, self.weights, *self.balancing.variables, *(self.average.variables if self.average else ())]
 
-    def train(self, model: keras.Model, data) -> dict[str, tf.Tensor]:
+    def train(self, model: keras.Model, batch) -> dict[str, tf.Tensor]:
         """Trains on one replica's part of a batch; returns the running means of the losses."""
-        before = self.task_losses(model, data) if self.balancing.reads_losses_after else None
-        gradients = self._clip(self._gradients(model, data), model.optimizer)
+        counts = self._count(batch)
+        self.counts.assign(counts)
+        before = self._measured(model, batch, counts, False) if self.balancing.reads_losses_after else None
+        gradients = self._clip(self._gradients(model, batch, counts), model.optimizer)
         # The optimizer sums over replicas as well, what is here the same on all of them.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         model.optimizer.apply([gradient / replicas for gradient in gradients], model.trainable_variables)
         if self.average is not None:
             self.average.update(model.optimizer.iterations.value)
         if before is not None:
-            self.balancing.observe(before, self.task_losses(model, data), self.counts.value > 0)
-        return self._track(self.losses.value, self.counts.value)
+            self.balancing.observe(before, self._measured(model, batch, counts, False), counts > 0)
+        return self._track(self.losses.value, counts)
 
-    def _gradients(self, model: keras.Model, data) -> list[tf.Tensor]:
-        """Returns the gradient of the weighted loss by each variable, over all replicas; notes losses and weights."""
-        inputs, targets = data
-        with tf.GradientTape() as tape:
-            shares, counts = self._shares(targets, model(inputs, training=True))
-            losses = all_sum(tf.stop_gradient(tf.stack(shares)))
-            weights = self.balancing.weights(losses, (counts > 0) & (self.active.value > 0)) * self.active.value
-            scaled = model.optimizer.scale_loss(tf.reduce_sum(tf.stack(shares) * weights))
-        self._note(losses, counts, weights)
-        variables = model.trainable_variables
-        return all_sum([dense(g, v) for g, v in zip(tape.gradient(scaled, variables), variables, strict=True)])
-
-    def _note(self, losses: tf.Tensor, counts: tf.Tensor, weights: tf.Tensor) -> None:
-        self.losses.assign(losses)
-        self.counts.assign(counts)
-        self.weights.assign(weights)
-
-    def test(self, model: keras.Model, data) -> dict[str, tf.Tensor]:
+    def test(self, model: keras.Model, batch) -> dict[str, tf.Tensor]:
         """Measures the losses of one replica's part of a batch; returns their running means."""
-        inputs, targets = data
-        shares, counts = self._shares(targets, model(inputs, training=False))
-        return self._track(all_sum(tf.stack(shares)), counts)
+        counts = self._count(batch)
+        return self._track(all_sum(tf.stack(self._shares(model, batch, counts, False))), counts)
 
-    def task_losses(self, model: keras.Model, data, training: bool = False) -> tf.Tensor:
-        """Returns each task's loss on a batch, float32 `[tasks]`."""
-        inputs, targets = data
-        return all_sum(tf.stack(self._shares(targets, model(inputs, training=training))[0]))
+    def measure(self, model: keras.Model, batch) -> tf.Tensor:
+        """Returns each task's loss on a batch, without dropout, float32 `[tasks]`; gradients flow through it."""
+        return all_sum(tf.stack(self._shares(model, batch, self._count(batch), False)))
 
-    def _shares(self, targets, outputs) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Returns this replica's share of each task's loss, and the global counts, float32 `[tasks]`."""
-        sums, counts = zip(*(self._terms[task](targets[task], outputs[task]) for task in self.tasks), strict=True)
-        counts = all_sum(tf.stack(counts))
-        return [part / tf.maximum(counts[index], 1.0) for index, part in enumerate(sums)], counts
+    def _gradients(self, model: keras.Model, batch, counts: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the gradient of the weighted loss by each variable, over all replicas; notes losses and weights."""
+        variables = model.trainable_variables
+        weigh = self._weigh(model, batch, counts)
+
+        def compute(part) -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                shares = tf.stack(self._shares(model, part, counts, True))
+                losses = tf.stop_gradient(shares)
+                loss = model.optimizer.scale_loss(tf.reduce_sum(shares * weigh(losses)))
+            return [losses, *(dense(g, v) for g, v in zip(tape.gradient(loss, variables), variables, strict=True))]
+
+        losses, *gradients = self._accumulation.total(batch, compute, [self._of_tasks(), *specs(variables)])
+        self.losses.assign(all_sum(losses))
+        return all_sum(gradients)
+
+    def _weigh(self, model: keras.Model, batch, counts: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Returns what gives a replica's share of the losses their weights.
+
+        Weights follow from the losses of the whole batch. Where it is read in parts, those are measured before, in a
+        pass of its own, by methods that read them.
+        """
+        if self._accumulation.parts == 1:
+            return lambda losses: self._weights(all_sum(losses), counts)
+        losses = tf.zeros(len(self.tasks))
+        if self.balancing.reads_losses:
+            losses = self._measured(model, batch, counts, True)
+        weights = self._weights(losses, counts)
+        return lambda _: weights
+
+    def _weights(self, losses: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        weights = self.balancing.weights(losses, (counts > 0) & (self.active.value > 0)) * self.active.value
+        self.weights.assign(weights)
+        return weights
+
+    def _measured(self, model: keras.Model, batch, counts: tf.Tensor, training: bool) -> tf.Tensor:
+        """Returns each task's loss, read in the parts of the accumulation, over all replicas."""
+
+        def compute(part) -> list[tf.Tensor]:
+            return [tf.stack(self._shares(model, part, counts, training))]
+
+        return all_sum(self._accumulation.total(batch, compute, [self._of_tasks()])[0])
+
+    def _shares(self, model: keras.Model, batch, counts: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        """Returns this replica's share of each task's loss."""
+        inputs, targets = batch
+        return self._shares_of(self.tasks, targets, model(inputs, training=training), counts)
+
+    def _shares_of(self, tasks: Sequence[str], targets, outputs, counts: tf.Tensor) -> list[tf.Tensor]:
+        totals = [self._task_losses[task].total(targets[task], outputs[task]) for task in tasks]
+        places = [self.tasks.index(task) for task in tasks]
+        return [total / tf.maximum(counts[k], 1.0) for k, total in zip(places, totals, strict=True)]
+
+    def _count(self, batch) -> tf.Tensor:
+        """Returns each task's rows or pieces that have a target, over all replicas, float32 `[tasks]`."""
+        return all_sum(tf.stack([self._task_losses[task].count(batch[1][task]) for task in self.tasks]))
 
     def _clip(self, gradients: list[tf.Tensor], optimizer) -> list[tf.Tensor]:
         scale = optimizer.scale_loss(1.0)
@@ -113,14 +162,22 @@ class Update:
             tracker.update_state(losses[index], sample_weight=counts[index])
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
+    def _of_tasks(self) -> tf.TensorSpec:
+        return tf.TensorSpec([len(self.tasks)], tf.float32)
 
-def _state(value, name: str) -> keras.Variable:
-    return keras.Variable(value, trainable=False, dtype="float32", name=name, aggregation="only_first_replica")
+    @staticmethod
+    def _state(value, name: str) -> keras.Variable:
+        return keras.Variable(value, trainable=False, dtype="float32", name=name, aggregation="only_first_replica")
 
 
 def all_sum(value):
     """Sums tensors over all replicas."""
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def specs(variables: Sequence[keras.Variable]) -> list[tf.TensorSpec]:
+    """The shapes and dtypes of dense gradients."""
+    return [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
 
 
 def dense(gradient, variable) -> tf.Tensor:

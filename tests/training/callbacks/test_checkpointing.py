@@ -8,7 +8,7 @@ from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.callbacks.checkpointing import Checkpointing
 from tfmtl.training.checkpoints import Checkpoints
-from tfmtl.training.losses import TERMS
+from tfmtl.training.losses import LOSSES
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
 
@@ -26,7 +26,7 @@ class Training:
         embedded = keras.layers.Embedding(3, 1, embeddings_initializer="zeros", name="pieces")(tokens)
         score = keras.layers.Lambda(lambda values: keras.ops.sum(values, axis=(1, 2)), name="stars")(embedded)
         self.model = MultiTaskModel(inputs={"tokens": tokens}, outputs={"stars": score})
-        terms = {"stars": TERMS["regression"](Regression(name="stars", source="s"), None)}
+        terms = {"stars": LOSSES["regression"](Regression(name="stars", source="s"), None)}
         self.update = Update(terms, get("rlw"), 0.0)
         self.update.balancing.build(len(terms))
         optimizer = keras.optimizers.Adam(learning_rate)

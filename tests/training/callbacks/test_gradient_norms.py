@@ -7,7 +7,7 @@ from tfmtl.balancing import get
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.callbacks.gradient_norms import GradientNorms, trunk_variables
-from tfmtl.training.losses import TERMS
+from tfmtl.training.losses import LOSSES
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
 
@@ -39,7 +39,7 @@ def trunk_of_two():
 
 
 def update_of(weights):
-    terms = {name: TERMS["regression"](Regression(name=name, source="s"), None) for name in HEADS}
+    terms = {name: LOSSES["regression"](Regression(name=name, source="s"), None) for name in HEADS}
     update = Update(terms, get("fixed"), 0.1)
     update.weights.assign(weights)
     return update

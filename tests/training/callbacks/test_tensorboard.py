@@ -65,6 +65,16 @@ def test_each_few_updates_are_recorded_under_their_own_number(board, tmp_path, r
     assert events.values("share_of_rows/stars") == [(2, 0.75), (4, 0.0), (6, 0.25)]
 
 
+def test_conflicts_of_gradients_are_recorded_where_they_are_known(board, tmp_path, recorded):
+    _, _, update = board
+    update.gram = tf.Variable([[1.0, -1.0], [-1.0, 4.0]])
+    train(board, range(2))
+    events = recorded(tmp_path)
+    assert events.values("gradients/cosine/topic/stars") == [(step, -0.5) for step in (2, 4, 6)]
+    assert events.values("gradients/magnitude_similarity") == [(step, pytest.approx(0.8)) for step in (2, 4, 6)]
+    assert events.values("gradients/conflicting_pairs") == [(step, 1.0) for step in (2, 4, 6)]
+
+
 def test_tokens_are_counted_from_the_record_before_or_the_epoch_s_begin(board, tmp_path, recorded):
     train(board, range(2))
     # Four seconds pass between two looks; validation stands between the third update and the fourth.

@@ -43,7 +43,7 @@ class GradientNorms(keras.callbacks.Callback):
 
     def _compute(self, batch, chosen):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(chosen * self._update.task_losses(self.model, batch))
+            loss = tf.reduce_sum(chosen * self._update.measure(self.model, batch))
         gradients = tape.gradient(loss, trunk_variables(self.model))
         return tf.linalg.global_norm([tf.convert_to_tensor(gradient) for gradient in gradients if gradient is not None])
 

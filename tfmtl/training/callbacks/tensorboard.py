@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmtl.balancing.conflict import conflict
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
 
@@ -74,6 +75,9 @@ class TensorBoard(keras.callbacks.Callback):
                 tf.summary.scalar(f"loss/{task}", losses[index])
                 tf.summary.scalar(f"weight/{task}", weights[index])
                 tf.summary.scalar(f"share_of_rows/{task}", self._shares[task][update - 1])
+            if self._update.gram is not None:
+                for name, value in conflict(self._update.gram.numpy(), self._update.tasks).items():
+                    tf.summary.scalar(f"gradients/{name}", value)
             tf.summary.scalar("loss/total", float(losses @ weights))
             tf.summary.scalar("gradient_norm/total", self._update.gradient_norm.numpy())
             tf.summary.scalar("learning_rate", float(self.model.optimizer.learning_rate))

@@ -1,0 +1,112 @@
+"""Three steps of a tiny model by every balancing method; as a program, those of one worker out of several.
+
+python every_method.py OUTPUT.npz
+"""
+
+import random
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.balancing import get
+from tfmtl.balancing.method import LossWeighting
+from tfmtl.data.tables import Slice
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.registry import BALANCING
+from tfmtl.tasks.kinds.classification import Classification
+from tfmtl.tasks.kinds.regression import Regression
+from tfmtl.training.batch_rows import BatchRows
+from tfmtl.training.gradient_update import GradientUpdate
+from tfmtl.training.losses import LOSSES
+from tfmtl.training.reach import reach_of
+from tfmtl.training.representation_update import RepresentationUpdate
+from tfmtl.training.update import Update
+
+CASES = {entry.name: (entry.name, {}) for entry in BALANCING}
+CASES["mgda by the representation"] = ("mgda", {"gradients_of": "representation"})
+TASKS = (
+    Classification(name="topic", source="s", labels=("x", "y")),
+    Regression(name="stars", source="s"),
+    Regression(name="price", source="t"),
+)
+GROUPS = [["topic", "stars"], ["price"]]
+SLICES = [Slice("tokens", ("topic", "stars", "price"), ())]
+
+
+def step_batch(step: int):
+    """Eight rows: five of the first source, in one of which a score is absent, and three of the second."""
+    generator = np.random.default_rng(step)
+    first = np.arange(8) < 5
+    return (
+        {"tokens": generator.integers(0, 6, size=[8, 3]).astype(np.int32)},
+        {
+            "topic": np.where(first, generator.integers(0, 2, size=8), -1).astype(np.int32),
+            "stars": np.where(first & (np.arange(8) != 2), generator.normal(size=8), np.nan).astype(np.float32),
+            "price": np.where(first, np.nan, generator.normal(size=8)).astype(np.float32),
+        },
+    )
+
+
+def make_model() -> MultiTaskModel:
+    random.seed(0)
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    embedded = keras.layers.Embedding(6, 4, embeddings_initializer="glorot_normal", name="embedding")(tokens)
+    states = keras.layers.Dense(4, activation="tanh", name="encoder")(keras.ops.mean(embedded, axis=1))
+    outputs = {"topic": keras.layers.Dense(2, name="topic")(states)}
+    for name in ("stars", "price"):
+        outputs[name] = keras.ops.squeeze(keras.layers.Dense(1, name=name)(states), axis=-1)
+    return MultiTaskModel(inputs={"tokens": tokens}, outputs=outputs)
+
+
+def make_update(model, method: str, options: dict, groups=GROUPS) -> Update:
+    balancing = get(method, **options)
+    balancing.tasks = list(TASKS)
+    losses = {task.name: LOSSES[task.kind](task, None) for task in TASKS}
+    if isinstance(balancing, LossWeighting):
+        balancing.build(len(TASKS))
+        return Update(losses, balancing, 1.0)
+    reach = reach_of(model)
+    balancing.build(len(TASKS), sum(int(np.prod(model.trainable_variables[k].shape)) for k in reach.shared))
+    if options:
+        return RepresentationUpdate(losses, balancing, 1.0, None, reach, ["encoder"])
+    update = GradientUpdate(losses, balancing, 1.0, None, reach)
+    if len(groups) > 1:
+        update.group(groups, BatchRows(SLICES, losses))
+    return update
+
+
+def trained(strategy, method: str, options: dict, groups=GROUPS) -> list[np.ndarray]:
+    """Returns the weights and the state of the method after three steps."""
+    with strategy.scope():
+        model = make_model()
+        update = make_update(model, method, options, groups)
+        model.compile(keras.optimizers.SGD(0.1), update, jit_compile=False)
+        model.optimizer.build(model.trainable_variables)
+
+    @tf.function(autograph=False)
+    def step(batch):
+        strategy.run(lambda part: update.train(model, part) and None, args=(batch,))
+
+    replicas = strategy.num_replicas_in_sync
+    for number in range(3):
+        batch = step_batch(number)
+
+        def part(context, batch=batch):
+            mine = slice(context.replica_id_in_sync_group, None, replicas)
+            return tf.nest.map_structure(lambda values: tf.constant(values[mine]), batch)
+
+        step(strategy.experimental_distribute_values_from_function(part))
+    return [variable.numpy() for variable in (*model.trainable_variables, *update.variables)]
+
+
+def main(output: str) -> None:
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    found = {case: trained(strategy, *CASES[case]) for case in CASES}
+    if strategy.cluster_resolver.task_id == 0:
+        np.savez(output, **{f"{case}:{k}": value for case, values in found.items() for k, value in enumerate(values)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,74 @@
+"""One replica and two, one process and two, one pass over all rows and one a group: the same update by every method."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training import every_method
+from tests.training.every_method import CASES, trained
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The weights and states after three steps on one device, by method."""
+    strategy = tf.distribute.get_strategy()
+    return {case: trained(strategy, *CASES[case]) for case in CASES}
+
+
+def assert_same(found, expected):
+    assert len(found) == len(expected)
+    for first, second in zip(found, expected, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_two_replicas_make_the_update_of_one(alone, mirrored, case):
+    assert_same(trained(mirrored, *CASES[case]), alone[case])
+
+
+def test_the_methods_move_the_weights_and_not_all_alike(alone):
+    initial = [variable.numpy() for variable in every_method.make_model().trainable_variables]
+    trunks = {case: np.concatenate([values[k].ravel() for k in range(3)]) for case, values in alone.items()}
+    start = np.concatenate([values.ravel() for values in initial[:3]])
+    assert all(np.abs(trunk - start).max() > 1e-3 for trunk in trunks.values())
+    distinct = {tuple(np.round(trunk, 5)) for trunk in trunks.values()}
+    assert len(distinct) >= len(CASES) - 6
+
+
+@pytest.mark.parametrize("method", ["pcgrad", "moco", "aligned_mtl"])
+def test_a_pass_for_each_group_of_rows_gives_the_gradients_of_one_over_all(alone, method):
+    whole = trained(tf.distribute.get_strategy(), method, {}, groups=[[task.name for task in every_method.TASKS]])
+    assert_same(alone[method], whole)
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("localhost", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_update_of_one(alone, tmp_path):
+    workers = [f"localhost:{port}" for port in free_ports(2)]
+    output = tmp_path / "found.npz"
+    processes = []
+    for index in range(2):
+        cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(cluster)}
+        command = [sys.executable, every_method.__file__, str(output)]
+        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+    logs = [process.communicate(timeout=500)[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], logs[0][-3000:] + logs[1][-3000:]
+    found = np.load(output)
+    for case, expected in alone.items():
+        assert_same([found[f"{case}:{k}"] for k in range(len(expected))], expected)

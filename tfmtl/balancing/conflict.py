@@ -1,0 +1,51 @@
+"""How much the tasks' gradients are at odds, from their inner products alone."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+_LARGEST_CONDITION = 1e7
+"""Beyond this a float32 Gram matrix cannot be told from a singular one."""
+
+
+def conflict(gram: np.ndarray, tasks: Sequence[str]) -> dict[str, float]:
+    """Returns what TensorBoard shows of the gradients of one update.
+
+    - `cosine/<a>/<b>` of each pair of tasks;
+    - `conflicting_pairs`: the share of pairs whose cosine is negative (Yu et al. 2020, definition 1);
+    - `magnitude_similarity`: the mean over pairs of :math:`2 |g_i| |g_j| / (|g_i|^2 + |g_j|^2)` (definition 2), 1 where
+      all are of one length;
+    - `condition_number`: the largest by the smallest eigenvalue of the Gram matrix (Senushkin et al. 2023 have that of
+      the gradients, its root), at most 1e7.
+
+    Tasks without a gradient take no part; nothing is said of fewer than two.
+
+    Args:
+        gram: inner products `[tasks, tasks]`.
+        tasks: their names.
+
+    >>> import numpy as np
+    >>> found = conflict(np.array([[1.0, -1.0], [-1.0, 4.0]]), ["topic", "stars"])
+    >>> found["cosine/topic/stars"], found["conflicting_pairs"], found["magnitude_similarity"]
+    (-0.5, 1.0, 0.8)
+    """
+    gram = np.asarray(gram, np.float64)
+    present = np.flatnonzero(np.diag(gram) > 0)
+    if len(present) < 2:
+        return {}
+    norms = np.sqrt(np.diag(gram))
+    pairs = list(combinations(present, 2))
+    cosines = {(i, j): float(gram[i, j] / (norms[i] * norms[j])) for i, j in pairs}
+    similarities = [2 * norms[i] * norms[j] / (norms[i] ** 2 + norms[j] ** 2) for i, j in pairs]
+    return {
+        **{f"cosine/{tasks[i]}/{tasks[j]}": cosine for (i, j), cosine in cosines.items()},
+        "conflicting_pairs": float(np.mean([cosine < 0 for cosine in cosines.values()])),
+        "magnitude_similarity": float(np.mean(similarities)),
+        "condition_number": _condition(gram[np.ix_(present, present)]),
+    }
+
+
+def _condition(gram: np.ndarray) -> float:
+    values = np.linalg.eigvalsh(gram / np.trace(gram))
+    return float(min(values[-1] / max(values[0], values[-1] / _LARGEST_CONDITION), _LARGEST_CONDITION))

@@ -1,0 +1,74 @@
+"""A part of a batch's rows, out of all its slices: those of some tasks, or one of several equal parts."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import tensorflow as tf
+
+from tfmtl.data.tables import Slice
+from tfmtl.training.losses import TaskLoss
+
+Take = Callable[[tf.Tensor], tf.Tensor]
+"""From what all rows of a slice have, `[rows, ...]`, to what some of them have."""
+
+
+class BatchRows:
+    """Takes rows out of a batch `(inputs, targets)` of the form that `tfmtl.data.batches` makes.
+
+    Args:
+        slices: of the model, in order.
+        losses: each task's, by name.
+    """
+
+    def __init__(self, slices: Sequence[Slice], losses: Mapping[str, TaskLoss]):
+        self._slices = list(slices)
+        self._losses = dict(losses)
+
+    def of_tasks(self, batch, tasks: Sequence[str]):
+        """Returns the batch of the rows that have a target of one of `tasks`.
+
+        A slice in which none of them has a place stays as it is: nothing that these tasks need is computed from it.
+        Which rows these are is known when the graph runs: shapes are dynamic.
+        """
+
+        def take(part: Slice, targets: Mapping[str, tf.Tensor]) -> Take:
+            present = [self._losses[task].has_target(targets[task]) for task in tasks if task in targets]
+            if not present:
+                return tf.identity
+            rows = tf.where(tf.reduce_any(tf.stack(present), axis=0))[:, 0]
+            return lambda values: tf.gather(values, rows)
+
+        return self._taken(batch, take)
+
+    def part(self, batch, index: tf.Tensor, parts: int):
+        """Returns the batch of each `parts`-th row of every slice, the first of them `index`.
+
+        The number of rows of each slice must be a multiple of `parts`; the parts have the same static shape.
+        """
+
+        def every(values: tf.Tensor) -> tf.Tensor:
+            rows, shape = values.shape[0] // parts, tf.shape(values)
+            folded = tf.reshape(values, tf.concat([[rows, parts], shape[1:]], axis=0))
+            return tf.ensure_shape(tf.gather(folded, index, axis=1), [rows, *values.shape[1:]])
+
+        return self._taken(batch, lambda part, targets: every)
+
+    def _taken(self, batch, take_of: Callable[[Slice, Mapping[str, tf.Tensor]], Take]):
+        inputs, targets = dict(batch[0]), {}
+        for part, own in zip(self._slices, self._targets_by_slice(*batch), strict=True):
+            take = take_of(part, own)
+            for name in (part.tokens, *(f"summary_{task}" for task in part.summaries)):
+                inputs[name] = take(inputs[name])
+            for task, values in own.items():
+                targets.setdefault(task, []).append(take(values))
+        return inputs, {task: tf.concat(targets[task], axis=0) for task in batch[1]}
+
+    def _targets_by_slice(self, inputs, targets) -> list[dict[str, tf.Tensor]]:
+        """Returns each slice's part of the targets, which stand one after the other in the slices' order."""
+        sizes = [inputs[part.tokens].shape[0] for part in self._slices]
+        parts: list[dict[str, tf.Tensor]] = [{} for _ in self._slices]
+        for task, values in targets.items():
+            places = [k for k, part in enumerate(self._slices) if task in (*part.heads, *part.summaries)]
+            split = tf.split(values, [sizes[k] for k in places]) if len(places) > 1 else [values]
+            for k, piece in zip(places, split, strict=True):
+                parts[k][task] = piece
+        return parts

@@ -1,0 +1,62 @@
+"""From the balancing method of an experiment to the update that it needs."""
+
+import logging
+import math
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from tfmtl.balancing.method import GradientCombination, LossWeighting
+from tfmtl.config import Experiment
+from tfmtl.models.builder import representation_name
+from tfmtl.registry import BALANCING
+from tfmtl.training.accumulation import Accumulation
+from tfmtl.training.batch_rows import BatchRows
+from tfmtl.training.data import TrainingData
+from tfmtl.training.gradient_update import GradientUpdate
+from tfmtl.training.losses import LOSSES, TaskLoss
+from tfmtl.training.reach import Reach, reach_of
+from tfmtl.training.representation_update import RepresentationUpdate
+from tfmtl.training.update import Update
+
+_logger = logging.getLogger("tfmtl")
+
+
+def make_update(experiment: Experiment, data: TrainingData, model: keras.Model) -> Update:
+    """Returns what makes the steps of an experiment, and says which parameters its tasks share."""
+    options = experiment.training
+    losses: Mapping[str, TaskLoss] = {n: LOSSES[t.kind](t, data.class_counts(t)) for n, t in data.tasks.items()}
+    rows = BatchRows(data.slices, losses)
+    accumulation = Accumulation(rows, options.accumulation)
+    balancing = BALANCING.get(experiment.balancing.name).build(experiment.balancing.options)
+    balancing.tasks = list(data.tasks.values())
+    if isinstance(balancing, LossWeighting):
+        balancing.build(len(losses), updates_per_epoch=data.plan.updates_per_epoch)
+        return Update(losses, balancing, options.clip_norm, accumulation)
+    reach = reach_of(model)
+    size = _log_shared(reach, model, balancing, experiment.balancing.name)
+    balancing.build(len(losses), size, data.plan.updates_per_epoch)
+    if getattr(balancing.options, "gradients_of", "parameters") == "representation":
+        names = [representation_name(part.tokens) for part in data.slices]
+        return RepresentationUpdate(losses, balancing, options.clip_norm, accumulation, reach, names)
+    update = GradientUpdate(losses, balancing, options.clip_norm, accumulation, reach)
+    groups = [[task.name for task in stream.tasks] for stream in data.streams]
+    if len(groups) > 1 and not _needs_static_shapes():
+        update.group(groups, rows)
+    return update
+
+
+def _log_shared(reach: Reach, model: keras.Model, balancing: GradientCombination, name: str) -> int:
+    variables = [model.trainable_variables[position] for position in reach.shared]
+    size = sum(math.prod(variable.shape) for variable in variables)
+    layers = dict.fromkeys(variable.path.split("/")[0] for variable in variables)
+    _logger.info(
+        "%s combines the gradients of %d parameters that two tasks or more share, in: %s", name, size, ", ".join(layers)
+    )
+    return size
+
+
+def _needs_static_shapes() -> bool:
+    """Whether the step is compiled by XLA, which can take no number of rows that only the batch tells."""
+    return bool(tf.config.list_logical_devices("TPU"))

@@ -1,0 +1,120 @@
+"""One update whose weights follow from the tasks' gradients by what the trunk gives to all of them."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from tfmtl.balancing.method import GramCombination
+from tfmtl.training.accumulation import Accumulation
+from tfmtl.training.losses import TaskLoss
+from tfmtl.training.reach import Reach
+from tfmtl.training.update import Update, all_sum, dense, specs
+
+
+class RepresentationUpdate(Update):
+    """An update by a method whose weights are found from gradients by the shared representation (Sener & Koltun 2018).
+
+    A task's gradient by the representation `[rows, length, hidden]` costs a backward pass through its head alone; the
+    trunk has one backward pass, of the weighted sum of the losses. With MGDA these are the weights of MGDA-UB, the
+    minimum of an upper bound. Inner products are summed over all replicas, each of which has other rows.
+
+    Gradients of tasks without a common row are orthogonal here, whatever their gradients by the parameters are. What
+    only one task reaches, such as its head, follows that task's loss.
+
+    Args:
+        task_losses, balancing, clip_norm, accumulation: as `Update`.
+        reach: which variables the tasks read.
+        representations: the names of the model's layers whose outputs all tasks read.
+    """
+
+    def __init__(
+        self,
+        task_losses: Mapping[str, TaskLoss],
+        balancing: GramCombination,
+        clip_norm: float,
+        accumulation: Accumulation | None,
+        reach: Reach,
+        representations: Sequence[str],
+    ):
+        super().__init__(task_losses, balancing, clip_norm, accumulation)
+        self._reach = reach
+        self._own = [(k, position) for k, task in enumerate(self.tasks) for position in reach.own(task)]
+        self._representations = list(representations)
+        self.gram = self._state([[0.0] * len(self.tasks)] * len(self.tasks), "gram")
+
+    def _gradients(self, model, batch, counts):
+        variables, scale = model.trainable_variables, model.optimizer.scale_loss(1.0)
+        shared = [variables[position] for position in self._reach.shared]
+        own = [variables[position] for _, position in self._own]
+        opened = self._opened(model)
+        weigh = self._weigh_by_gram(opened, batch, counts, scale)
+
+        def compute(part) -> list[tf.Tensor]:
+            with tf.GradientTape(persistent=True) as tape:
+                shares, states = self._forward(opened, part, counts)
+                parts = [scale * share for share in shares]
+                losses = tf.stop_gradient(tf.stack(shares))
+                with tape.stop_recording():
+                    weights = weigh(losses, lambda: self._inner_products(tape, parts, states) / scale**2)
+                loss = tf.reduce_sum(tf.stack(parts) * weights)
+            of_shared = tape.gradient(loss, shared)
+            of_own = [tape.gradient(parts[k], variables[position]) for k, position in self._own]
+            found = zip([*of_shared, *of_own], [*shared, *own], strict=True)
+            return [losses, *(dense(gradient, variable) for gradient, variable in found)]
+
+        losses, *gradients = self._accumulation.total(batch, compute, [self._of_tasks(), *specs([*shared, *own])])
+        self.losses.assign(all_sum(losses))
+        gradients = dict(zip([*self._reach.shared, *(p for _, p in self._own)], all_sum(gradients), strict=True))
+        scales = self.active.value * (self.weights.value if self.balancing.scales_heads else 1.0)
+        for task, position in self._own:
+            gradients[position] *= tf.cast(scales[task], gradients[position].dtype)
+        return [dense(gradients.get(position), variable) for position, variable in enumerate(variables)]
+
+    def _opened(self, model: keras.Model) -> keras.Model:
+        """Returns the model with its representations among the outputs."""
+        states = {name: model.get_layer(name).output for name in self._representations}
+        return keras.Model(model.input, [model.output, states])
+
+    def _forward(self, opened: keras.Model, batch, counts: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        inputs, targets = batch
+        outputs, states = opened(inputs, training=True)
+        return self._shares_of(self.tasks, targets, outputs, counts), list(states.values())
+
+    def _weigh_by_gram(self, opened, batch, counts, scale):
+        """Returns what gives the losses their weights; see `Update._weigh`."""
+
+        def weights_of(losses, gram):
+            present = (counts > 0) & (self.active.value > 0)
+            losses, gram = all_sum(losses), all_sum(gram)
+            gram = tf.where(present[:, None] & present[None, :], gram, 0.0)
+            weights = self.balancing.weights_of(gram, losses, present) * self.active.value
+            self.gram.assign(gram)
+            self.weights.assign(weights)
+            return weights
+
+        if self._accumulation.parts == 1:
+            return lambda losses, inner_products: weights_of(losses, inner_products())
+
+        def compute(part) -> list[tf.Tensor]:
+            with tf.GradientTape(persistent=True) as tape:
+                shares, states = self._forward(opened, part, counts)
+                parts = [scale * share for share in shares]
+            return [tf.stack(shares), self._inner_products(tape, parts, states) / scale**2]
+
+        tasks = len(self.tasks)
+        gram = tf.TensorSpec([tasks, tasks], tf.float32)
+        weights = weights_of(*self._accumulation.total(batch, compute, [self._of_tasks(), gram]))
+        return lambda losses, inner_products: weights
+
+    def _inner_products(self, tape, losses: Sequence[tf.Tensor], states: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Returns the inner products of the tasks' gradients by this replica's representations, `[tasks, tasks]`."""
+        rows = []
+        for loss in losses:
+            found = tape.gradient(loss, states)
+            parts = [
+                tf.zeros_like(z) if gradient is None else gradient for gradient, z in zip(found, states, strict=True)
+            ]
+            rows.append(tf.concat([tf.reshape(tf.cast(part, tf.float32), [-1]) for part in parts], axis=0))
+        matrix = tf.stack(rows)
+        return tf.matmul(matrix, matrix, transpose_b=True)
