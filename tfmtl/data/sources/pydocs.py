@@ -4,7 +4,6 @@ A docstring's first sentence is its summary, the rest its text, and its top-leve
 standard library have the label `python`. Files are parsed, never imported.
 """
 
-import ast
 import gzip
 import hashlib
 import importlib.metadata
@@ -15,7 +14,6 @@ import os
 import re
 import sys
 import sysconfig
-import warnings
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +22,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from tfmtl.data.docstrings import read_docstrings
 from tfmtl.data.rows import Rows
 from tfmtl.data.source import SourceOptions, require_fields
 from tfmtl.errors import DataError
@@ -75,6 +74,10 @@ class PythonFile:
     package: str
     name: str
     path: Path
+
+    @property
+    def module(self) -> str:
+        return self.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 @SOURCES.register("pydocs", options=PydocsOptions)
@@ -132,11 +135,12 @@ def cached_records() -> list[dict[str, str]]:
     return records
 
 
-def usable_records(files: Iterable[PythonFile]) -> Iterator[dict[str, str]]:
+def usable_records(files: Sequence[PythonFile]) -> Iterator[dict[str, str]]:
     """Yields a record for each docstring that has a summary and a text, none of them twice."""
     texts, summaries = set(), set()
-    for file in files:
-        for name, docstring in docstrings(file):
+    docstrings = read_docstrings([(file.module, str(file.path)) for file in files])
+    for file, of_file in zip(files, docstrings, strict=True):
+        for name, docstring in of_file:
             summary, text = split_docstring(docstring)
             if not is_usable(summary, text) or text in texts or (file.package, summary) in summaries:
                 continue
@@ -166,27 +170,6 @@ def is_usable(summary: str, text: str) -> bool:
         and len(text) >= MINIMUM_TEXT
         and summary not in text
     )
-
-
-def docstrings(file: PythonFile) -> Iterator[tuple[str, str]]:
-    """Yields the qualified name and the docstring of a file's module, classes, methods and functions."""
-    module = file.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(file.path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return  # Packages ship templates and files of other Python versions; they have no docstrings to read.
-    yield from _documented(tree, module)
-
-
-def _documented(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
-    docstring = ast.get_docstring(node, clean=False)
-    if docstring:
-        yield name, docstring
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _documented(child, f"{name}.{child.name}")
 
 
 def installed_files() -> list[PythonFile]:

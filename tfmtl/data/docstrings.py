@@ -1,0 +1,68 @@
+"""The docstrings of Python files, parsed by several interpreters at once; files are never imported.
+
+This file is also a program, for those interpreters, and needs nothing but the standard library.
+"""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+_FILES_OF_A_PROCESS = 200
+"""Fewer files are parsed before another interpreter has started."""
+
+Docstrings = list[tuple[str, str]]
+"""Qualified names and docstrings."""
+
+
+def read_docstrings(files: Sequence[tuple[str, str]]) -> list[Docstrings]:
+    """Returns the docstrings of each file's module, classes, methods and functions, unchanged.
+
+    Files of other versions of Python, templates and what cannot be read have none.
+
+    Args:
+        files: the name of each module and the path of its file.
+    """
+    workers = max(1, min(os.cpu_count() or 1, len(files) // _FILES_OF_A_PROCESS))
+    if workers == 1:
+        return [list(_docstrings(name, path)) for name, path in files]
+    found: list[Docstrings] = [[] for _ in files]
+    with ThreadPoolExecutor(workers) as pool:
+        # Dealt out one by one: neighbours are of one package, and of like size.
+        parts = pool.map(_read_apart, [files[first::workers] for first in range(workers)])
+        for first, part in enumerate(parts):
+            found[first::workers] = part
+    return found
+
+
+def _read_apart(files: Sequence[tuple[str, str]]) -> list[Docstrings]:
+    command = [sys.executable, "-I", __file__]
+    process = subprocess.run(command, input=json.dumps(files), stdout=subprocess.PIPE, text=True, check=True)
+    return [[(name, docstring) for name, docstring in part] for part in json.loads(process.stdout)]
+
+
+def _docstrings(module: str, path: str) -> Iterator[tuple[str, str]]:
+    try:
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return
+    yield from _documented(tree, module)
+
+
+def _documented(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
+    docstring = ast.get_docstring(node, clean=False)
+    if docstring:
+        yield name, docstring
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _documented(child, f"{name}.{child.name}")
+
+
+if __name__ == "__main__":
+    json.dump([list(_docstrings(name, path)) for name, path in json.load(sys.stdin)], sys.stdout)
