@@ -1,0 +1,79 @@
+"""Seconds of an update by each balancing method, beside fixed weights.
+
+    python benchmarks/balancing_step.py CONFIG [--methods fixed pcgrad mgda:representation] [--tasks 8]
+
+A method's name may be followed by what its gradients are by. Compiles the experiment once for each method, then makes the
+same updates with all of them in turn, round after round; prints the medians as JSON.
+"""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+import yaml
+from throughput import train_seconds
+
+from tfmtl.config import Experiment, parse
+from tfmtl.data.batches import batches
+from tfmtl.registry import BALANCING
+from tfmtl.training.data import prepare
+from tfmtl.training.run_folder import RunFolder
+from tfmtl.training.train import compile_model
+
+
+def experiment_of(values: dict, method: str, tasks: int | None) -> Experiment:
+    """Returns the experiment with another method, of its first tasks alone where `tasks` says so."""
+    name, _, gradients_of = method.partition(":")
+    chosen = dict(list(values["tasks"].items())[:tasks])
+    sources = {task["source"] for task in chosen.values() if "source" in task}
+    return parse(
+        {
+            **values,
+            "tasks": chosen,
+            "sources": {key: value for key, value in values.get("sources", {}).items() if key in sources},
+            "balancing": {"method": name, **({"gradients_of": gradients_of} if gradients_of else {})},
+        }
+    )
+
+
+def main() -> None:
+    """Prints the medians as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--methods", nargs="+", default=[entry.name for entry in BALANCING])
+    parser.add_argument("--tasks", type=int, help="take the first so many tasks")
+    parser.add_argument("--updates", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    values = {"name": "step", **yaml.safe_load(arguments.config.read_text(encoding="utf-8"))}
+    methods = list(dict.fromkeys(["fixed", *arguments.methods]))
+    data = prepare(experiment_of(values, "fixed", arguments.tasks), RunFolder("runs/none"), replicas=1)
+    models: dict[str, keras.Model] = {}
+    for method in methods:
+        model, _ = compile_model(experiment_of(values, method, arguments.tasks), data)
+        model.make_train_function()
+        train_seconds(model, _batches(data, arguments.updates))
+        models[method] = model
+    seconds: dict[str, list[float]] = {method: [] for method in methods}
+    for _ in range(arguments.rounds):
+        for method, model in models.items():
+            seconds[method].append(train_seconds(model, _batches(data, arguments.updates)) / arguments.updates)
+    medians = {method: statistics.median(values) for method, values in seconds.items()}
+    report = {
+        "config": str(arguments.config),
+        "tasks": len(data.tasks),
+        "seconds_per_update": {method: round(median, 4) for method, median in medians.items()},
+        "times_fixed": {method: round(median / medians["fixed"], 2) for method, median in medians.items()},
+    }
+    print(json.dumps(report, indent=2))
+
+
+def _batches(data, updates: int) -> tf.data.Dataset:
+    return batches(data.tables, data.plan, 0, updates)
+
+
+if __name__ == "__main__":
+    main()
