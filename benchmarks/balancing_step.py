@@ -2,8 +2,8 @@
 
     python benchmarks/balancing_step.py CONFIG [--methods fixed pcgrad mgda:representation] [--tasks 8]
 
-A method's name may be followed by what its gradients are by. Compiles the experiment once for each method, then makes the
-same updates with all of them in turn, round after round; prints the medians as JSON.
+A method's name may be followed by what its gradients are by. Compiles the experiment once for each method, then makes
+the same updates with all of them in turn, round after round; prints the medians as JSON.
 """
 
 import argparse

@@ -17,6 +17,7 @@ from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.registry import BALANCING
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
+from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.gradient_update import GradientUpdate
 from tfmtl.training.losses import LOSSES
@@ -49,39 +50,42 @@ def step_batch(step: int):
     )
 
 
-def make_model() -> MultiTaskModel:
+def make_model(precision: str = "float32") -> MultiTaskModel:
     random.seed(0)
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    embedded = keras.layers.Embedding(6, 4, embeddings_initializer="glorot_normal", name="embedding")(tokens)
-    states = keras.layers.Dense(4, activation="tanh", name="encoder")(keras.ops.mean(embedded, axis=1))
+    embedding = keras.layers.Embedding(6, 4, embeddings_initializer="glorot_normal", name="embedding", dtype=precision)
+    encoder = keras.layers.Dense(4, activation="tanh", name="encoder", dtype=precision)
+    states = encoder(keras.ops.mean(embedding(tokens), axis=1))
     outputs = {"topic": keras.layers.Dense(2, name="topic")(states)}
     for name in ("stars", "price"):
         outputs[name] = keras.ops.squeeze(keras.layers.Dense(1, name=name)(states), axis=-1)
     return MultiTaskModel(inputs={"tokens": tokens}, outputs=outputs)
 
 
-def make_update(model, method: str, options: dict, groups=GROUPS) -> Update:
+def make_update(model, method: str, options: dict, groups=GROUPS, parts: int = 1) -> Update:
     balancing = get(method, **options)
     balancing.tasks = list(TASKS)
     losses = {task.name: LOSSES[task.kind](task, None) for task in TASKS}
+    rows = BatchRows(SLICES, losses)
+    accumulation = Accumulation(rows, parts)
     if isinstance(balancing, LossWeighting):
         balancing.build(len(TASKS))
-        return Update(losses, balancing, 1.0)
+        return Update(losses, balancing, 1.0, accumulation)
     reach = reach_of(model)
     balancing.build(len(TASKS), sum(int(np.prod(model.trainable_variables[k].shape)) for k in reach.shared))
     if options:
-        return RepresentationUpdate(losses, balancing, 1.0, None, reach, ["encoder"])
-    update = GradientUpdate(losses, balancing, 1.0, None, reach)
+        return RepresentationUpdate(losses, balancing, 1.0, accumulation, reach, ["encoder"])
+    update = GradientUpdate(losses, balancing, 1.0, accumulation, reach)
     if len(groups) > 1:
-        update.group(groups, BatchRows(SLICES, losses))
+        update.group(groups, rows)
     return update
 
 
-def trained(strategy, method: str, options: dict, groups=GROUPS) -> list[np.ndarray]:
+def trained(strategy, method: str, options: dict, precision: str = "float32", **of_update) -> list[np.ndarray]:
     """Returns the weights and the state of the method after three steps."""
     with strategy.scope():
-        model = make_model()
-        update = make_update(model, method, options, groups)
+        model = make_model(precision)
+        update = make_update(model, method, options, **of_update)
         model.compile(keras.optimizers.SGD(0.1), update, jit_compile=False)
         model.optimizer.build(model.trainable_variables)
 

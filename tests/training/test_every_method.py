@@ -47,6 +47,23 @@ def test_a_pass_for_each_group_of_rows_gives_the_gradients_of_one_over_all(alone
     assert_same(alone[method], whole)
 
 
+@pytest.mark.parametrize("case", ["famo", "uncertainty", "gls", "pcgrad", "graddrop", "mgda by the representation"])
+def test_batches_in_parts_on_two_replicas_make_the_update_of_the_whole(alone, mirrored, case):
+    assert_same(trained(mirrored, *CASES[case], parts=2), alone[case])
+
+
+@pytest.mark.parametrize("case", ["uncertainty", "cagrad", "mgda by the representation"])
+def test_in_bfloat16_the_update_is_about_the_same(alone, case):
+    found = trained(tf.distribute.get_strategy(), *CASES[case], precision="mixed_bfloat16")
+    initial = [variable.numpy() for variable in every_method.make_model().trainable_variables]
+    for value, expected, start in zip(found, alone[case], initial, strict=False):
+        assert value.dtype == np.float32
+        # Eight bits of mantissa: each of three steps is right to some hundredths.
+        np.testing.assert_allclose(
+            value - start, expected - start, atol=0.05 * max(np.abs(expected - start).max(), 0.02)
+        )
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
