@@ -101,3 +101,26 @@ def test_a_mu_of_zero_is_refused_in_one_line():
 def test_a_list_of_another_length_than_the_tasks_is_refused(option):
     with pytest.raises(ConfigurationError, match=r"balancing\.(preference|ideal): "):
         get("stch", **{option: [0.0, 1.0]}).check(["a", "b", "c"])
+
+
+def test_after_a_warm_up_losses_are_compared_by_logarithms_of_their_decrease():
+    method = get("stch", warmup_epochs=2, mu=0.5)
+    method.build(2, updates_per_epoch=1, dtype="float64")
+    first, second, third = ([2.0, 30.0], [4.0, 10.0], [1.5, 20.0])
+    for losses in (first, second):
+        # The derivative of the sum of logarithms.
+        np.testing.assert_allclose(method.weights(tf.constant(losses, tf.float64)), 1 / np.array(losses))
+    losses = tf.Variable(third, dtype=tf.float64)
+    with tf.GradientTape() as tape:
+        value = 2 * 0.5 * tf.reduce_logsumexp(0.5 * tf.math.log(losses / [3.0, 20.0]) / 0.5)
+    np.testing.assert_allclose(method.weights(losses), tape.gradient(value, losses), rtol=1e-12)
+
+
+def test_the_unit_of_a_loss_does_not_matter_with_a_warm_up():
+    found = []
+    for unit in (1.0, 1000.0):
+        method = get("stch", warmup_epochs=1)
+        for losses in ([2.0, 3.0], [1.0, 2.5]):
+            weights = method.weights(tf.constant([losses[0], losses[1] * unit], tf.float64)).numpy()
+        found.append(weights * [1.0, unit])
+    np.testing.assert_allclose(found[0], found[1])

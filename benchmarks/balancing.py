@@ -1,0 +1,175 @@
+"""Trains an experiment by many balancing methods with equal budgets, and writes what each of them reaches on test.
+
+    python benchmarks/balancing.py CONFIG --output FOLDER [--methods fixed ...] [--seeds 0 1 2] [--set KEY=VALUE]...
+
+Every training and evaluation is a process of its own, one after the other; its run stays in `runs/`, and the same
+command goes on where it was interrupted. Beside all methods stand the baselines: equal weights (`fixed`), random ones
+(`rlw`), and with `--tune` those with the best validation score among a few, each of which is a training too.
+`FOLDER/<name>.json` holds each run's test metrics, seconds of training and peak memory, `FOLDER/<name>.md` their table.
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from tfmtl.registry import BALANCING
+from tfmtl.written_aside import written_aside
+
+TUNING_RUNS = 6
+"""Trainings with weights drawn from 1/4 to 4, on a logarithmic scale, among which those of `tuned` are chosen."""
+
+PRIMARY = {"classification": "accuracy", "regression": "pearson", "summarization": "rougeL"}
+
+
+class Runs:
+    """The trainings of one experiment, each made once.
+
+    Args:
+        config: the file.
+        folder: where the results are kept.
+        settings: `KEY=VALUE` of every training.
+    """
+
+    def __init__(self, config: Path, folder: Path, settings: list[str]):
+        self._config = config
+        self._settings = settings
+        self.name = config.stem
+        self._path = folder / f"{self.name}.json"
+        self.results = json.loads(self._path.read_text(encoding="utf-8")) if self._path.is_file() else {}
+
+    def result(self, label: str, balancing: dict, seed: int) -> dict:
+        """Returns what a training reached, which is made if it has not been made before."""
+        key = f"{label}/{seed}"
+        if key not in self.results:
+            self.results[key] = {
+                "balancing": balancing,
+                "settings": self._settings,
+                **self._trained(label, balancing, seed),
+            }
+            with written_aside(self._path) as aside:
+                aside.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
+        return self.results[key]
+
+    def _trained(self, label: str, balancing: dict, seed: int) -> dict:
+        run = Path("runs") / f"balancing-{self.name}" / f"{label}-{seed}"
+        settings = [*self._settings, f"balancing={json.dumps(balancing)}", f"training.seed={seed}"]
+        start = time.perf_counter()
+        train = ["train", str(self._config), "--run", str(run), *(part for s in settings for part in ("--set", s))]
+        memory = _command(train)
+        seconds = time.perf_counter() - start
+        _command(["evaluate", str(run)])
+        with (run / "history.csv").open(newline="", encoding="utf-8") as file:
+            scores = [float(row["val_score"]) for row in csv.DictReader(file)]
+        test = json.loads((run / "evaluation_test.json").read_text(encoding="utf-8"))["tasks"]
+        return {
+            "validation_score": max(scores),
+            "test": {task: test[task][PRIMARY[kind]] for task, kind in self._kinds().items()},
+            "seconds": round(seconds, 1),
+            "memory_mib": memory,
+        }
+
+    def _kinds(self) -> dict[str, str]:
+        tasks = yaml.safe_load(self._config.read_text(encoding="utf-8"))["tasks"]
+        return {name: task["kind"] for name, task in tasks.items()}
+
+    @property
+    def tasks(self) -> list[str]:
+        return list(self._kinds())
+
+
+def _command(arguments: list[str]) -> int:
+    """Runs a command of tfmtl; returns the most memory that it had, in MiB."""
+    process = subprocess.Popen([sys.executable, "-m", "tfmtl.cli", *arguments])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"tfmtl {' '.join(arguments)} failed")
+    return usage.ru_maxrss // 1024
+
+
+def tuned(runs: Runs, seed: int) -> dict:
+    """Returns the weights with the best validation score, equal ones among them."""
+    drawn = 4.0 ** np.random.default_rng(0).uniform(-1, 1, size=[TUNING_RUNS, len(runs.tasks)])
+    candidates = [{"method": "fixed"}]
+    for weights in drawn.round(3).tolist():
+        candidates.append({"method": "fixed", "weights": dict(zip(runs.tasks, weights, strict=True))})
+    scored = []
+    for number, candidate in enumerate(candidates):
+        label = f"tuning{number}" if number else "fixed"
+        scored.append(runs.result(label, candidate, seed)["validation_score"])
+    return candidates[int(np.argmax(scored))]
+
+
+def rows(runs: Runs, seeds: list[int]) -> Iterator[dict]:
+    """Yields a row of the table for each method that has a result of every seed."""
+    labels = list(dict.fromkeys(key.rpartition("/")[0] for key in runs.results))
+    equal = _mean_of_tasks(runs, "fixed", seeds)
+    for label in labels:
+        found = [runs.results.get(f"{label}/{seed}") for seed in seeds]
+        if label.startswith("tuning") or not all(found):
+            continue
+        scores = [np.mean(list(result["test"].values())) for result in found]
+        yield {
+            "method": label,
+            "mean": float(np.mean(scores)),
+            "deviation": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
+            "delta": {t: v - equal[t] for t, v in _mean_of_tasks(runs, label, seeds).items()},
+            "seconds": float(np.mean([result["seconds"] for result in found])),
+            "memory_mib": max(result["memory_mib"] for result in found),
+        }
+
+
+def _mean_of_tasks(runs: Runs, label: str, seeds: list[int]) -> dict[str, float]:
+    return {task: np.mean([runs.results[f"{label}/{s}"]["test"][task] for s in seeds]) for task in runs.tasks}
+
+
+def table(runs: Runs, seeds: list[int]) -> str:
+    """Returns the methods as a Markdown table, the best mean of the tasks' test metrics first."""
+    lines = [
+        "| method | mean of tasks | tasks better than equal weights | worst task | seconds | MiB |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in sorted(rows(runs, seeds), key=lambda row: -row["mean"]):
+        spread = "" if row["deviation"] is None else f" ± {100 * row['deviation']:.1f}"
+        delta = row["delta"]
+        better, worst = sum(value > 0 for value in delta.values()), min(delta, key=delta.get)
+        lines.append(
+            f"| `{row['method']}` | {100 * row['mean']:.1f}{spread} | {better} of {len(delta)} "
+            f"| {worst} {100 * delta[worst]:+.1f} | {row['seconds']:.0f} | {row['memory_mib']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Makes what is missing, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--methods", nargs="+", default=[entry.name for entry in BALANCING])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--tune", action="store_true", help="train the candidates of tuned weights too")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    runs = Runs(arguments.config, arguments.output, arguments.settings)
+    for method in dict.fromkeys(["fixed", *arguments.methods]):
+        for seed in arguments.seeds:
+            runs.result(method, {"method": method}, seed)
+    if arguments.tune:
+        best = tuned(runs, arguments.seeds[0])
+        for seed in arguments.seeds:
+            runs.result("tuned", best, seed)
+    with written_aside(arguments.output / f"{runs.name}.md") as aside:
+        aside.write_text(table(runs, arguments.seeds), encoding="utf-8")
+    print(table(runs, arguments.seeds), end="")
+
+
+if __name__ == "__main__":
+    main()
