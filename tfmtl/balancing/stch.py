@@ -41,8 +41,8 @@ class STCH(LossWeighting):
     Scales shared parameters and heads. No further backward pass. Its state, with a warm-up, are the sums and counts of
     its losses, `[tasks]`, and the count of steps.
 
-    Differs from the official code in that the plain objective is the default, and a loss below 1e-8 counts as 1e-8 under
-    a logarithm.
+    Differs from the official code in that the plain objective is the default, and a loss below 1e-8 counts as 1e-8
+    under a logarithm.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

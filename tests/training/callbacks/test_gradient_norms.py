@@ -45,15 +45,19 @@ def update_of(weights):
     return update
 
 
-def norm_by_hand(task):
-    """The norm of the derivatives of the mean squared error by each piece's embedding and by the encoder's kernel."""
+def gradient_by_hand(task):
+    """The derivatives of the mean squared error by each piece's embedding and by the encoder's kernel."""
     rows = np.flatnonzero(np.isfinite(TARGETS[task]))
     if not len(rows):
-        return 0.0
+        return np.zeros(5)
     counts = np.stack([np.bincount(TOKENS[row], minlength=4) for row in rows])
     errors = HEADS[task] * KERNEL * counts @ PIECES - TARGETS[task][rows]
     by_score = 2 * errors / len(rows) * HEADS[task]
-    return np.linalg.norm([*(by_score @ counts * KERNEL), by_score @ counts @ PIECES])
+    return np.array([*(by_score @ counts * KERNEL), by_score @ counts @ PIECES])
+
+
+def norm_by_hand(task):
+    return np.linalg.norm(gradient_by_hand(task))
 
 
 def measure(model, update, folder):
@@ -69,12 +73,22 @@ def test_the_norms_are_those_of_the_trunk_s_unweighted_gradients(tmp_path, recor
     before = model.get_weights()
     measure(model, update_of([0.0, 5.0, 1.0]), tmp_path)
     events = recorded(tmp_path)
-    assert events.tags == {f"gradient_norm/{task}" for task in HEADS}
+    cosine = gradient_by_hand("stars") @ gradient_by_hand("price") / (norm_by_hand("stars") * norm_by_hand("price"))
+    assert events.values("gradients/cosine/stars/price") == [(7, pytest.approx(cosine, rel=1e-5))]
+    assert events.values("gradients/conflicting_pairs") == [(7, float(cosine < 0))]
+    assert not any("length" in tag for tag in events.tags if tag.startswith("gradients/"))
     for task in HEADS:
         assert events.values(f"gradient_norm/{task}") == [(7, pytest.approx(norm_by_hand(task), rel=1e-5))]
     assert norm_by_hand("stars") != norm_by_hand("price") != norm_by_hand("length") == 0.0
     for value, expected in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(value, expected)
+
+
+def test_what_the_update_knows_is_not_measured_again(tmp_path, recorded):
+    update = update_of([1.0, 1.0, 1.0])
+    update.gram = tf.Variable(tf.eye(3))
+    measure(trunk_of_two(), update, tmp_path)
+    assert recorded(tmp_path).tags == {f"gradient_norm/{task}" for task in HEADS}
 
 
 def test_two_replicas_measure_the_norms_of_one(mirrored, tmp_path, recorded):

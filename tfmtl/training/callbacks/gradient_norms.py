@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from tfmtl.balancing.conflict import conflict
 from tfmtl.training.progress import Progress
-from tfmtl.training.update import Update
+from tfmtl.training.update import Update, dense
 
 
 class GradientNorms(keras.callbacks.Callback):
-    """Writes, after each epoch, the norm of each task's unweighted gradient of the shared trunk, on one batch of train.
+    """Writes, after each epoch, how the tasks' unweighted gradients of the shared trunk are on one batch of train.
 
+    Their norms; and how far they are at odds (`tfmtl.balancing.conflict`), where the update itself does not know it.
     One traced function serves all tasks: which of them counts is a tensor.
 
     Args:
@@ -27,16 +29,23 @@ class GradientNorms(keras.callbacks.Callback):
         self._update = update
         self._progress = progress
         self._batch = batch
-        self._norms = tf.function(self._on_replicas, reduce_retracing=True, autograph=False)
+        self._gradient = tf.function(self._on_replicas, reduce_retracing=True, autograph=False)
 
     def on_epoch_end(self, epoch, logs=None):
         strategy = tf.distribute.get_strategy()
         batch = self._batch()
+        # Every replica computes, whether its process writes or not: the losses are reduced over all of them.
+        rows = []
+        for index in range(len(self._update.tasks)):
+            gradient = self._gradient(batch, tf.one_hot(index, len(self._update.tasks)))
+            rows.append(strategy.experimental_local_results(gradient)[0])
+        gram = tf.matmul(rows, rows, transpose_b=True).numpy()
         with self._writer.as_default(step=self._progress.update):
-            # Every replica computes, whether its process writes or not: the losses are reduced over all of them.
             for index, task in enumerate(self._update.tasks):
-                norm = self._norms(batch, tf.one_hot(index, len(self._update.tasks)))
-                tf.summary.scalar(f"gradient_norm/{task}", strategy.experimental_local_results(norm)[0])
+                tf.summary.scalar(f"gradient_norm/{task}", gram[index, index] ** 0.5)
+            if self._update.gram is None:
+                for name, value in conflict(gram, self._update.tasks).items():
+                    tf.summary.scalar(f"gradients/{name}", value)
 
     def _on_replicas(self, batch, chosen):
         return tf.distribute.get_strategy().run(self._compute, args=(batch, chosen))
@@ -45,7 +54,9 @@ class GradientNorms(keras.callbacks.Callback):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(chosen * self._update.measure(self.model, batch))
         gradients = tape.gradient(loss, trunk_variables(self.model))
-        return tf.linalg.global_norm([tf.convert_to_tensor(gradient) for gradient in gradients if gradient is not None])
+        # By each variable of the trunk, in one row; zeros where a task does not reach it.
+        found = zip(gradients, trunk_variables(self.model), strict=True)
+        return tf.concat([tf.reshape(dense(gradient, variable), [-1]) for gradient, variable in found], axis=0)
 
 
 def trunk_variables(model: keras.Model) -> Sequence[keras.Variable]:
