@@ -100,12 +100,19 @@ def predict(
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     to: Annotated[Path | None, typer.Option(help="The export's folder; saved_models/<name> by default.")] = None,
+    serving_config: Annotated[
+        Path | None, typer.Option(help="Where to write what TensorFlow Serving, Docker and Kubernetes start with.")
+    ] = None,
 ) -> None:
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
     from tfmtl.serving.export import export_run
+    from tfmtl.serving.server_config import write_server_config
     from tfmtl.training.run_folder import RunFolder
 
-    print(f"exported: {export_run(RunFolder.open(run), to)}")
+    version = export_run(RunFolder.open(run), to)
+    print(f"exported: {version}")
+    if serving_config:
+        print(f"configured: {write_server_config(version.parent, serving_config)}")
 
 
 @command("list")

@@ -18,7 +18,7 @@ def test_a_description_is_read_as_it_was_written(tmp_path):
     description = Description.of("tiny", TASKS)
     description.write(tmp_path)
     assert Description.read(tmp_path) == description
-    written = json.loads((tmp_path / "assets.extra" / "tfmtl.json").read_text(encoding="utf-8"))
+    written = json.loads((tmp_path / "metadata.json").read_text(encoding="utf-8"))
     assert list(written["tasks"]) == ["topic", "same"]
     assert written["tasks"]["topic"] == {"kind": "classification", "pair": False, "labels": ["b", "a", "Zürich"]}
     assert written["versions"]["tfmtl"] == tfmtl.__version__
@@ -27,12 +27,12 @@ def test_a_description_is_read_as_it_was_written(tmp_path):
 
 
 def test_a_description_that_is_not_there_or_damaged_is_told(tmp_path):
-    with pytest.raises(RunError, match=r"not an export of tfmtl: there is no assets.extra/tfmtl.json"):
+    with pytest.raises(RunError, match=r"not an export of tfmtl: there is no metadata.json"):
         Description.read(tmp_path)
     Description.of("tiny", TASKS).write(tmp_path)
-    path = tmp_path / "assets.extra" / "tfmtl.json"
+    path = tmp_path / "metadata.json"
     path.write_text(path.read_text(encoding="utf-8")[:-20], encoding="utf-8")
-    with pytest.raises(RunError, match=r"tfmtl.json: damaged: [^\n]*$"):
+    with pytest.raises(RunError, match=r"metadata.json: damaged: [^\n]*$"):
         Description.read(tmp_path)
 
 

@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from tfmtl.errors import RunError
+from tfmtl.errors import DataError, RunError
 from tfmtl.serving import export as export_module
 from tfmtl.serving.description import Description
 from tfmtl.serving.export import export_run
+from tfmtl.serving.parity import probe_texts
 from tfmtl.training.run_folder import RunFolder
 
 FRESH_PROCESS = """
@@ -79,6 +81,33 @@ def test_an_export_says_what_it_is(export, run):
     assert stat.S_IMODE(os.stat(export).st_mode) == plain
 
 
+def test_a_server_is_warmed_up_by_texts_of_validation_from_every_stream(export, data):
+    records = tf.data.TFRecordDataset(str(export / "assets.extra" / "tf_serving_warmup_requests"))
+    requests = [PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
+    largest = max(requests, key=lambda request: len(request.inputs["text"].string_val))
+    texts = {value.decode() for value in largest.inputs["text"].string_val}
+    for stream in data.streams:
+        assert texts & {*stream.splits["validation"].text}
+    assert any(largest.inputs["text_pair"].string_val)
+    # What a request asks for is what the export has.
+    loaded = tf.saved_model.load(str(export))
+    assert {request.model_spec.signature_name for request in requests} == {*loaded.signatures}
+    smallest = next(request for request in requests if request.model_spec.signature_name == "topic")
+    inputs = {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in smallest.inputs.items()}
+    assert loaded.signatures["topic"](**inputs)["topic_label"].shape == [1]
+
+
+def test_without_validation_it_is_made_up_texts_and_said(run, monkeypatch, caplog):
+    def gone(*_):
+        raise DataError("tickets.jsonl: there is no such file")
+
+    monkeypatch.setattr(export_module, "load_streams", gone)
+    with caplog.at_level("WARNING", "tfmtl"):
+        rows = export_module._validation_rows(run.experiment(), run.reader())
+    assert "made-up texts, for want of validation: tickets.jsonl: there is no such file" in caplog.text
+    assert len(rows) == len(probe_texts(run.reader().tokenizer))
+
+
 @pytest.fixture
 def unloaded(run, monkeypatch):
     """The run, exported in no time: a file takes the place of the graph, and nothing is compared."""
@@ -130,14 +159,14 @@ def test_a_foreign_saved_model_and_a_file_are_left_alone(unloaded, tmp_path):
 @pytest.mark.parametrize("change", ["name", "task", "kind", "pair"])
 def test_an_export_of_another_experiment_is_left_alone(unloaded, tmp_path, change):
     version = export_run(unloaded, tmp_path / "tiny")
-    found = json.loads((version / "assets.extra" / "tfmtl.json").read_text())
+    found = json.loads((version / "metadata.json").read_text())
     if change == "name":
         found["name"] = "other"
     elif change == "task":
         del found["tasks"]["topic"]
     else:
         found["tasks"]["topic"] |= {"kind": "regression"} if change == "kind" else {"pair": True}
-    (version / "assets.extra" / "tfmtl.json").write_text(json.dumps(found))
+    (version / "metadata.json").write_text(json.dumps(found))
     with pytest.raises(RunError, match="of 'other'" if change == "name" else "an export of other tasks"):
         export_run(unloaded, tmp_path / "tiny")
     assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["1"]

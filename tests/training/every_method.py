@@ -81,13 +81,27 @@ def make_update(model, method: str, options: dict, groups=GROUPS, parts: int = 1
     return update
 
 
-def trained(strategy, method: str, options: dict, precision: str = "float32", **of_update) -> list[np.ndarray]:
-    """Returns the weights and the state of the method after three steps."""
+def trained(strategy, method: str, options: dict, precision="float32", active=None, scale=None, **of_update):
+    """Returns the weights and the state of the method after three steps.
+
+    Args:
+        strategy: how replicas are run.
+        method: of balancing.
+        options: of the method.
+        precision: of the model.
+        active: 0 for a stopped task.
+        scale: of the loss, where it is scaled.
+        **of_update: see `make_update`.
+    """
     with strategy.scope():
         model = make_model(precision)
         update = make_update(model, method, options, **of_update)
-        model.compile(keras.optimizers.SGD(0.1), update, jit_compile=False)
+        optimizer = keras.optimizers.SGD(0.1)
+        if scale:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=scale)
+        model.compile(optimizer, update, jit_compile=False)
         model.optimizer.build(model.trainable_variables)
+        update.active.assign(active or [1.0] * len(TASKS))
 
     @tf.function(autograph=False)
     def step(batch):

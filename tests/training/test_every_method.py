@@ -64,6 +64,28 @@ def test_in_bfloat16_the_update_is_about_the_same(alone, case):
         )
 
 
+@pytest.mark.parametrize("case", ["gls", "mgda", "gradnorm", "mgda by the representation"])
+def test_a_stopped_task_moves_neither_the_trunk_nor_its_head(case):
+    strategy, model = tf.distribute.get_strategy(), every_method.make_model()
+    paths = [variable.path for variable in model.trainable_variables]
+    moved, alone = (trained(strategy, *CASES[case], active=active) for active in ([1, 1, 0], [1, 0, 0]))
+    for path, value, start in zip(paths, moved, model.trainable_variables, strict=False):
+        assert np.array_equal(value, start.numpy()) == path.startswith("price"), path
+    # With one task left, its own gradient is the update, but for the convention of its weight.
+    assert not np.allclose(moved[1], alone[1])
+
+
+@pytest.mark.parametrize("case", ["moco", "gradvac", "gradnorm", "mgda by the representation"])
+def test_an_update_that_overflows_is_skipped_and_nothing_is_learned_from_it(alone, case):
+    strategy, model = tf.distribute.get_strategy(), every_method.make_model()
+    found = trained(strategy, *CASES[case], scale=2.0**127)
+    for value, start in zip(found, model.trainable_variables, strict=False):
+        np.testing.assert_array_equal(value, start.numpy())
+    assert all(np.isfinite(value).all() for value in found)
+    # A scale that nothing overflows with changes nothing.
+    assert_same(trained(strategy, *CASES[case], scale=2.0**10), alone[case])
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:

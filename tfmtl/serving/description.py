@@ -9,12 +9,11 @@ import tfmtl
 from tfmtl.errors import RunError
 from tfmtl.serving.signatures import ServedTask
 
-_FILE = Path("assets.extra") / "tfmtl.json"
-"""TensorFlow keeps `assets.extra` for files that belong to a SavedModel but are not read by its graph."""
+METADATA_FILE = "metadata.json"
 
 
 class Description(BaseModel):
-    """An export, as its `assets.extra/tfmtl.json` describes it.
+    """An export, as its `metadata.json` describes it.
 
     Attributes:
         name: of the experiment.
@@ -44,19 +43,17 @@ class Description(BaseModel):
         Raises:
             RunError: where there is none, or it is damaged.
         """
-        path = export / _FILE
+        path = export / METADATA_FILE
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
-            raise RunError(f"{export}: not an export of tfmtl: there is no {_FILE} in it") from None
+            raise RunError(f"{export}: not an export of tfmtl: there is no {METADATA_FILE} in it") from None
         except (OSError, ValidationError) as error:
             raise RunError(f"{path}: damaged: {' '.join(str(error).split())[:200]}") from None
 
     def write(self, export: Path) -> None:
         """Writes the description into the directory of one version."""
-        path = export / _FILE
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (export / METADATA_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def versions_in(folder: Path) -> list[int]:

@@ -2,15 +2,21 @@
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat, zip_longest
 from pathlib import Path
 
 import keras
 
-from tfmtl.errors import RunError
+from tfmtl.config import Experiment
+from tfmtl.data.streams import Examples, load_streams
+from tfmtl.errors import RunError, UserError
+from tfmtl.generation.reader import Reader
 from tfmtl.serving.description import Description, is_version, versions_in
+from tfmtl.serving.model_card import write_model_card
 from tfmtl.serving.parity import check_parity, probe_texts
 from tfmtl.serving.signatures import ALL_TASKS, GraphFunction, ServedTask, signatures, trace
+from tfmtl.serving.warmup import ALLOWED_BATCH_SIZES, write_warmup
 from tfmtl.training.run_folder import RunFolder
 
 _logger = logging.getLogger("tfmtl")
@@ -49,6 +55,8 @@ def export_run(run: RunFolder, to: Path | None = None) -> Path:
             functions = {name: trace(reader, tasks, answered) for name, answered in signatures(tasks).items()}
             _write_saved_model(functions, reader.tokenizer, unfinished)
             description.write(unfinished)
+            write_model_card(unfinished, run, description)
+            write_warmup(unfinished, experiment.name, tasks, _validation_rows(experiment, reader))
             check_parity(unfinished, functions[ALL_TASKS], probe_texts(reader.tokenizer))
             return unfinished.rename(folder / str(max(versions_in(folder), default=0) + 1))
     except OSError as error:
@@ -65,6 +73,23 @@ def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: 
     for name, function in functions.items():
         archive.add_endpoint(name, function)
     archive.write_out(str(path), verbose=False)
+
+
+def _validation_rows(experiment: Experiment, reader: Reader) -> list[tuple[str, str]]:
+    """Returns texts and pairs such as the export will be asked about."""
+    most = max(ALLOWED_BATCH_SIZES)
+    try:
+        streams, _ = load_streams(experiment, ("validation",))
+    except UserError as error:
+        _logger.warning("the requests that warm a server up are made-up texts, for want of validation: %s", error)
+        return [(text.decode("utf-8", "replace"), "") for text in probe_texts(reader.tokenizer)]
+    # From each stream in turn, so that few rows are of all of them.
+    pairs = [zip(*_columns(stream.splits["validation"]), strict=False) for stream in streams]
+    return [row for rows in zip_longest(*pairs) for row in rows if row is not None][:most]
+
+
+def _columns(examples: Examples) -> tuple[Iterable[str], Iterable[str]]:
+    return examples.text, repeat("") if examples.text_pair is None else examples.text_pair
 
 
 def _check_folder(folder: Path, description: Description) -> None:

@@ -63,15 +63,24 @@ class GradientUpdate(Update):
             batch, lambda part: self._of_groups(model, part, counts), [self._of_tasks(), matrix, *specs(own)]
         )
         losses, matrix = all_sum(losses), all_sum(matrix)
-        present = (counts > 0) & (self.active.value > 0)
-        matrix = tf.where(present[:, None], matrix / scale, 0.0)
-        combined, weights = self.balancing.combine(matrix, losses, present)
+        matrix, combined, weights = self._combined(matrix, losses, counts, scale)
         self.losses.assign(losses)
         self.weights.assign(weights * self.active.value)
         self.gram.assign(tf.matmul(matrix, matrix, transpose_b=True))
         gradients = dict(zip(self._shared, _like(shared, combined * scale), strict=True))
         gradients |= self._scaled(all_sum(of_own), weights)
         return [dense(gradients.get(position), variable) for position, variable in enumerate(variables)]
+
+    def _combined(self, matrix, losses, counts, scale) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the unscaled gradients, what the method makes of them, and its weights."""
+        present = (counts > 0) & (self.active.value > 0)
+        if not tf.is_tensor(scale):
+            return matrix, *self.balancing.combine(matrix, losses, present)
+        # The optimizer skips an update whose scaled gradient overflows; the method must learn nothing from it.
+        is_finite = tf.reduce_all(tf.math.is_finite(matrix))
+        matrix = tf.where(is_finite, matrix / scale, 0.0)
+        combined, weights = self.balancing.combine(matrix, losses, present & is_finite)
+        return matrix, tf.where(is_finite, combined, float("nan")), weights
 
     def _of_groups(self, model: keras.Model, batch, counts: tf.Tensor) -> list[tf.Tensor]:
         """Returns shares of the losses `[tasks]`, shared gradients `[tasks, size]` and those of each own variable."""
@@ -80,8 +89,10 @@ class GradientUpdate(Update):
             inputs, targets = batch if self._rows is None else self._rows.of_tasks(batch, tasks)
             with tf.GradientTape(persistent=True) as tape:
                 shares = self._shares_of(tasks, targets, model(inputs, training=True), counts)
-                # Not out of a stack, by which each task's gradient would flow through all heads, as zeros.
-                scaled = [model.optimizer.scale_loss(share) for share in shares]
+                # Not out of a stack, by which each task's gradient would flow through all heads, as zeros. A stopped
+                # task's gradient is zero from here on.
+                kept = [self.active.value[self.tasks.index(task)] for task in tasks]
+                scaled = [model.optimizer.scale_loss(s * k) for s, k in zip(shares, kept, strict=True)]
             for task, share, loss in zip(tasks, shares, scaled, strict=True):
                 found = self._gradients_of(tape, loss, task, model.trainable_variables)
                 losses[task] = share
@@ -98,8 +109,8 @@ class GradientUpdate(Update):
         return {k: dense(found.get(k), variables[k]) for k in {*self._shared, *reached}}
 
     def _scaled(self, gradients: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[int, tf.Tensor]:
-        """Returns the gradients of the tasks' own variables, by position, as the method and the stopped tasks say."""
-        scales = self.active.value * (weights if self.balancing.scales_heads else tf.ones_like(weights))
+        """Returns the gradients of the tasks' own variables, by position, as the method weighs them."""
+        scales = weights if self.balancing.scales_heads else tf.ones_like(weights)
         return {
             position: tf.cast(scales[task], gradient.dtype) * gradient
             for (task, position), gradient in zip(self._own, gradients, strict=True)

@@ -87,6 +87,8 @@ class RepresentationUpdate(Update):
         def weights_of(losses, gram):
             present = (counts > 0) & (self.active.value > 0)
             losses, gram = all_sum(losses), all_sum(gram)
+            # From a gradient that overflows, for which the optimizer skips the update, the method must learn nothing.
+            present &= tf.reduce_all(tf.math.is_finite(gram))
             gram = tf.where(present[:, None] & present[None, :], gram, 0.0)
             weights = self.balancing.weights_of(gram, losses, present) * self.active.value
             self.gram.assign(gram)

@@ -1,0 +1,82 @@
+import re
+
+import pytest
+import yaml
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from tfmtl.errors import RunError
+from tfmtl.serving.description import Description
+from tfmtl.serving.server_config import batching_config, models_config, monitoring_config, write_server_config
+from tfmtl.serving.signatures import ServedTask
+from tfmtl.serving.warmup import ALLOWED_BATCH_SIZES
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The folder of an export with two versions, of which only what describes them is there."""
+    folder = tmp_path / "saved_models" / "Ticket_Router"
+    for version in ("3", "12"):
+        (folder / version).mkdir(parents=True)
+        (folder / version / "saved_model.pb").touch()
+        Description.of("Ticket_Router", {"queue": ServedTask(kind="regression")}).write(folder / version)
+    return folder
+
+
+def parsed(text):
+    return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+
+
+def test_the_newest_version_is_the_canary_and_the_one_before_it_stable():
+    (config,) = parsed(models_config('tick"ets', [1, 3, 12])).model_config_list.config
+    assert (config.name, config.base_path, config.model_platform) == ('tick"ets', '/models/tick"ets', "tensorflow")
+    assert [*config.model_version_policy.specific.versions] == [3, 12]
+    assert dict(config.version_labels) == {"stable": 3, "canary": 12}
+
+
+def test_a_single_version_is_both():
+    (config,) = parsed(models_config("tickets", [2])).model_config_list.config
+    assert [*config.model_version_policy.specific.versions] == [2]
+    assert dict(config.version_labels) == {"stable": 2, "canary": 2}
+
+
+def test_batches_have_the_sizes_that_are_warm():
+    text = batching_config(threads=3)
+    sizes = [int(size) for size in re.findall(r"^allowed_batch_sizes: (\d+)$", text, re.MULTILINE)]
+    assert sizes == [*ALLOWED_BATCH_SIZES]
+    # The server asks for the largest of them to be the most that it gathers.
+    assert f"max_batch_size {{ value: {sizes[-1]} }}" in text
+    assert "num_batch_threads { value: 3 }" in text
+    assert re.fullmatch(r'prometheus_config \{\n  enable: true\n  path: "/[a-z/]+"\n\}\n', monitoring_config())
+
+
+def test_all_files_are_written_and_name_each_other(served, tmp_path):
+    folder = write_server_config(served, tmp_path / "config")
+    names = {"models.config", "batching.config", "monitoring.config", "docker-compose.yml", "kubernetes.yaml"}
+    assert {path.name for path in folder.iterdir()} == names
+    (service,) = yaml.safe_load((folder / "docker-compose.yml").read_text())["services"].values()
+    for name in ("models", "batching", "monitoring"):
+        assert any(argument.endswith(f"=/config/{name}.config") for argument in service["command"])
+    volumes = {volume["target"]: volume["source"] for volume in service["volumes"]}
+    assert volumes == {"/models/Ticket_Router": str(served.resolve()), "/config": "."}
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+def test_kubernetes_objects_belong_together(served, tmp_path):
+    folder = write_server_config(served, tmp_path / "config")
+    objects = {part["kind"]: part for part in yaml.safe_load_all((folder / "kubernetes.yaml").read_text())}
+    assert set(objects) == {"Deployment", "Service", "HorizontalPodAutoscaler"}
+    template = objects["Deployment"]["spec"]["template"]
+    assert objects["Service"]["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+    assert objects["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] == "ticket-router"
+    (container,) = template["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/v1/models/Ticket_Router", "port": "rest"}
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"grpc": 8500, "rest": 8501}
+    assert {mount["name"] for mount in container["volumeMounts"]} == {v["name"] for v in template["spec"]["volumes"]}
+
+
+def test_where_nothing_is_exported_nothing_is_written(tmp_path):
+    with pytest.raises(RunError, match="there is no version of an export in it"):
+        write_server_config(tmp_path / "none", tmp_path / "config")
+    assert not (tmp_path / "config").exists()
