@@ -16,9 +16,12 @@ from tfmtl.errors import ConfigurationError, nearest
 
 
 class Options(BaseModel):
-    """Base of every typed group of options: unknown keys are refused, values do not change after validation."""
+    """Base of every typed group of options: unknown keys and numbers that are not finite are refused.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Values do not change after validation.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def test_validation_comes_in_one_pass(data):
 
 
 def test_all_batches_run_through_one_trace(data, experiment):
-    plan = plan_training(data.tables, experiment.mixing, epochs=6, batch_size=5, replicas=1, seed=1)
+    plan = plan_training(data.tables, experiment.mixing, epochs=6, batch_size=5, multiple=1, seed=1)
     dataset = batches(data.tables, plan)
     traces = []
 
@@ -76,7 +76,7 @@ def test_all_batches_run_through_one_trace(data, experiment):
 
 
 def test_replicas_share_a_batch_row_by_row(data, experiment, mirrored):
-    plan = plan_training(data.tables, experiment.mixing, epochs=1, batch_size=12, replicas=2, seed=0)
+    plan = plan_training(data.tables, experiment.mixing, epochs=1, batch_size=12, multiple=2, seed=0)
     found = list(distributed_batches(mirrored, data.tables, plan, start=1, stop=3))
     assert len(found) == 2
     for update, batch in enumerate(found, start=1):

@@ -45,7 +45,7 @@ TWO_SLICES = [
 
 
 def test_proportional_mixing_reads_each_row_once_an_epoch():
-    plan = plan_training(TWO_SLICES, mixing(), epochs=3, batch_size=16, replicas=1, seed=7)
+    plan = plan_training(TWO_SLICES, mixing(), epochs=3, batch_size=16, multiple=1, seed=7)
     assert plan.updates_per_epoch == -(-91 // 16)
     assert plan.updates == 3 * plan.updates_per_epoch
     for part, count in zip(plan.slices, (61, 30), strict=True):

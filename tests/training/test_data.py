@@ -192,3 +192,9 @@ def test_the_order_of_rows_is_random_but_the_same_for_the_same_seed():
     # A fourth of any part: 25 of 100 rows, with a deviation of 3.8.
     assert 10 <= sum(text.startswith("b") for text in first[:100]) <= 40
     assert sorted(first) == sorted([f"a{row}" for row in range(300)] + [f"b{row}" for row in range(100)])
+
+
+def test_a_batch_has_a_row_for_each_of_its_parts(make_experiment, tmp_path):
+    experiment = make_experiment(training={"accumulation": 7})
+    with pytest.raises(ConfigurationError, match=r"a batch of 12 rows for 2 replicas .* give at most 6$"):
+        prepare(experiment, RunFolder(tmp_path / "run"), replicas=2)

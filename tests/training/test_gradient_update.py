@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.config import parse
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import plan_training
+from tfmtl.training.data import prepare
 from tfmtl.training.reach import reach_of
+from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.train import compile_model
 
 
@@ -91,3 +94,16 @@ def test_a_batch_in_parts_gives_the_update_of_the_whole(make_experiment, data, m
     for first, second, expected in zip(before, values(model), whole, strict=True):
         np.testing.assert_allclose(first - second, expected, rtol=1e-4, atol=1e-5 * max(np.abs(expected).max(), 1e-2))
     assert (update.counts.numpy() > 0).all()
+
+
+@pytest.mark.parametrize("method", ["pcgrad", "moco", "gradnorm"])
+def test_a_task_alone_shares_nothing_and_follows_its_own_loss(make_experiment, tmp_path, method):
+    tasks = {"topic": None, "title": None, "same": None}
+    experiment = make_experiment(balancing={"method": method}, training={"clip_norm": 0.0})
+    values_of = experiment.as_mapping()
+    values_of["tasks"] = {name: task for name, task in values_of["tasks"].items() if name not in tasks}
+    alone = parse(values_of)
+    data = prepare(alone, RunFolder(tmp_path / "alone"), replicas=1)
+    fixed = parse({**values_of, "balancing": {"method": "fixed"}})
+    for found, expected in zip(step(compiled(alone, data)[0], data), step(compiled(fixed, data)[0], data), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)

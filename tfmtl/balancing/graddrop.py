@@ -16,7 +16,7 @@ class GradDropOptions(Options):
     """
 
     leak: float = Field(0.0, ge=0.0, le=1.0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
 
 
 @BALANCING.register("graddrop", options=GradDropOptions)

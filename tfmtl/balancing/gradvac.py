@@ -17,7 +17,7 @@ class GradVacOptions(GramOptions):
     """
 
     beta: float = Field(0.01, ge=0.0, le=1.0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
 
 
 @BALANCING.register("gradvac", options=GradVacOptions)

@@ -34,8 +34,8 @@ class MoCo(GradientCombination):
     memory. Its state are the tracked gradients `[tasks, size]` and the weights `[tasks]`.
 
     Differs from the official code because Y Y' is divided by its trace, so that one gamma serves gradients of any
-    length; tracking does not begin with zero; and beta does not fall with the steps. The tracked gradient and the
-    weight of a task that is absent stay as they are, and it takes part by what was tracked.
+    length; tracking does not begin with zero; and beta does not fall with the steps. The tracked gradient of an absent
+    task stays as it is, and it takes no part in the step, where the rest share its weight.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -58,8 +58,11 @@ class MoCo(GradientCombination):
             gram.shape[0], dtype=gram.dtype
         )
         weights = self._weights.value
-        weights = projected_onto_simplex(weights - options.gamma * tf.linalg.matvec(gram, weights))
+        moved = projected_onto_simplex(weights - options.gamma * tf.linalg.matvec(gram, weights))
+        weights = tf.where(tf.reduce_any(present), moved, weights)
         self._tracked.assign(tracked)
         self._seen.assign(self._seen.value | present)
         self._weights.assign(weights)
-        return tf.linalg.matvec(tracked, weights, transpose_a=True), tf.convert_to_tensor(weights)
+        shares = tf.where(present, weights, tf.zeros_like(weights))
+        shares = tf.math.divide_no_nan(shares, tf.reduce_sum(shares))
+        return tf.linalg.matvec(tracked, shares, transpose_a=True), shares

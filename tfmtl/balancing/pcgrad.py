@@ -15,7 +15,7 @@ class PCGradOptions(GramOptions):
         seed: of the orders in which a gradient meets the others.
     """
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
 
 
 @BALANCING.register("pcgrad", options=PCGradOptions)

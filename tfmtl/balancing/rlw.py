@@ -14,7 +14,7 @@ class RLWOptions(Options):
         seed: of the draws.
     """
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
 
 
 @BALANCING.register("rlw", options=RLWOptions)

@@ -34,12 +34,12 @@ class Accumulation:
             found = compute(self._rows.part(batch, index, self.parts))
             return index + 1, *(total + value for total, value in zip(sums, found, strict=True))
 
-        zeros = [tf.zeros(spec.shape, spec.dtype) for spec in specs]
+        zeros = (tf.zeros(spec.shape, spec.dtype) for spec in specs)
         return list(
             tf.while_loop(
                 lambda index, *_: index < self.parts,
                 add,
-                [tf.constant(0), *zeros],
+                (tf.constant(0), *zeros),
                 parallel_iterations=1,
                 maximum_iterations=self.parts,
             )[1:]

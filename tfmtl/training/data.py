@@ -10,7 +10,7 @@ from tfmtl.config import Experiment
 from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training
 from tfmtl.data.streams import Stream, load_streams
 from tfmtl.data.tables import Slice, Table, build_tables
-from tfmtl.errors import RunError
+from tfmtl.errors import ConfigurationError, RunError
 from tfmtl.registry import TOKENIZERS
 from tfmtl.tasks.task import Task
 from tfmtl.training.run_folder import RunFolder
@@ -78,6 +78,11 @@ def prepare(
     tables = build_tables(streams, "train", tokenizer, max_length)
     options = experiment.training
     multiple = replicas * options.accumulation
+    if multiple > options.batch_size:
+        raise ConfigurationError(
+            f"training.accumulation: a batch of {options.batch_size} rows for {replicas} replicas cannot be read in "
+            f"{options.accumulation} parts; give at most {max(options.batch_size // replicas, 1)}"
+        )
     plan = plan_training(tables, experiment.mixing, options.epochs, options.batch_size, multiple, options.seed)
     slices = [table.slice for table in tables]
     validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)

@@ -128,5 +128,7 @@ def _flat(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
 
 def _like(variables: Sequence[keras.Variable], values: tf.Tensor) -> list[tf.Tensor]:
     """Returns the parts of `values` in the shapes of the variables."""
+    if not variables:
+        return []
     parts = tf.split(values, [_size(variable) for variable in variables])
     return [tf.cast(tf.reshape(p, v.shape), v.dtype) for p, v in zip(parts, variables, strict=True)]

@@ -77,7 +77,8 @@ class Update:
         if self.average is not None:
             self.average.update(model.optimizer.iterations.value)
         if before is not None:
-            self.balancing.observe(before, self._measured(model, batch, counts, False), counts > 0)
+            present = (counts > 0) & (self.active.value > 0)
+            self.balancing.observe(before, self._measured(model, batch, counts, False), present)
         return self._track(self.losses.value, counts)
 
     def test(self, model: keras.Model, batch) -> dict[str, tf.Tensor]:

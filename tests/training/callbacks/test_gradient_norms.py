@@ -77,7 +77,7 @@ def test_the_norms_are_those_of_the_trunk_s_unweighted_gradients(tmp_path, recor
     assert events.values("gradients/cosine/stars/price") == [(7, pytest.approx(cosine, rel=1e-5))]
     assert events.values("gradients/conflicting_pairs") == [(7, float(cosine < 0))]
     assert not any("length" in tag for tag in events.tags if tag.startswith("gradients/"))
-    for task in HEADS:
+    for task in ("stars", "price"):
         assert events.values(f"gradient_norm/{task}") == [(7, pytest.approx(norm_by_hand(task), rel=1e-5))]
     assert norm_by_hand("stars") != norm_by_hand("price") != norm_by_hand("length") == 0.0
     for value, expected in zip(model.get_weights(), before, strict=True):
@@ -88,13 +88,14 @@ def test_what_the_update_knows_is_not_measured_again(tmp_path, recorded):
     update = update_of([1.0, 1.0, 1.0])
     update.gram = tf.Variable(tf.eye(3))
     measure(trunk_of_two(), update, tmp_path)
-    assert recorded(tmp_path).tags == {f"gradient_norm/{task}" for task in HEADS}
+    # A task without a row in the batch has no gradient.
+    assert recorded(tmp_path).tags == {"gradient_norm/stars", "gradient_norm/price"}
 
 
 def test_two_replicas_measure_the_norms_of_one(mirrored, tmp_path, recorded):
     with mirrored.scope():
         measure(trunk_of_two(), update_of([1.0, 1.0, 1.0]), tmp_path)
-    for task in HEADS:
+    for task in ("stars", "price"):
         assert recorded(tmp_path).values(f"gradient_norm/{task}") == [(7, pytest.approx(norm_by_hand(task), rel=1e-5))]
 
 

@@ -42,7 +42,9 @@ class GradientNorms(keras.callbacks.Callback):
         gram = tf.matmul(rows, rows, transpose_b=True).numpy()
         with self._writer.as_default(step=self._progress.update):
             for index, task in enumerate(self._update.tasks):
-                tf.summary.scalar(f"gradient_norm/{task}", gram[index, index] ** 0.5)
+                # A task without a row in the batch has no gradient, which is not one of zero.
+                if gram[index, index] > 0:
+                    tf.summary.scalar(f"gradient_norm/{task}", gram[index, index] ** 0.5)
             if self._update.gram is None:
                 for name, value in conflict(gram, self._update.tasks).items():
                     tf.summary.scalar(f"gradients/{name}", value)
