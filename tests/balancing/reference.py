@@ -55,6 +55,12 @@ def random_gradients(seed, tasks=4, size=6, decades=0.0):
     return generator.normal(size=[tasks, size]) * scales
 
 
+def assert_hurts_no_task(name, gradients):
+    """No inner product with a gradient is negative, but for rounding."""
+    norms = np.linalg.norm(gradients, axis=1)
+    assert (gradients @ aggregate(name, gradients) >= -1e-7 * norms * norms.max()).all()
+
+
 def orders_of(table):
     """The others of each task in the order of `table`, without the task itself, int32 `[tasks, tasks - 1]`."""
     return np.array([[j for j in row if j != i] for i, row in enumerate(table)], np.int32)

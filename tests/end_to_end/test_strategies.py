@@ -1,11 +1,9 @@
 """Replicas on devices and in processes train exactly like one device with the same global batch."""
 
-import json
-import socket
-
 import numpy as np
 import pytest
 
+from tests.workers import worker_configurations
 from tfmtl.cli import main
 from tfmtl.training.checkpoints import Checkpoints
 
@@ -60,14 +58,13 @@ def test_devices_and_processes_train_like_one_device(config, tmp_path, start):
     assert_like(tmp_path / "mirrored", tmp_path / "single")
     dumps = [tmp_path / "weights_0.npz", tmp_path / "weights_1.npz"]
     folders = [tmp_path / "chief", tmp_path / "worker"]
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     processes = [
         start(
             *("-c", WRITES_ITS_WEIGHTS, dumps[index], "train", config, "--run", folders[index]),
             *("--set", "training.strategy=multi_worker"),
-            TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+            TF_CONFIG=configuration,
         )
-        for index in range(2)
+        for index, configuration in enumerate(worker_configurations(2))
     ]
     for process in processes:
         _, errors = process.communicate(timeout=900)
@@ -80,13 +77,3 @@ def test_devices_and_processes_train_like_one_device(config, tmp_path, start):
     assert first.files == second.files and len(first.files) > 10
     for name in first.files:
         np.testing.assert_array_equal(first[name], second[name])
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

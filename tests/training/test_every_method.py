@@ -1,8 +1,6 @@
 """One replica and two, one process and two, one pass over all rows and one a group: the same update by every method."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -12,6 +10,7 @@ import tensorflow as tf
 
 from tests.training import every_method
 from tests.training.every_method import CASES, trained
+from tests.workers import worker_configurations
 
 
 @pytest.fixture(scope="module")
@@ -86,26 +85,19 @@ def test_an_update_that_overflows_is_skipped_and_nothing_is_learned_from_it(alon
     assert_same(trained(strategy, *CASES[case], scale=2.0**10), alone[case])
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 @pytest.mark.slow
 def test_two_processes_make_the_update_of_one(alone, tmp_path):
-    workers = [f"localhost:{port}" for port in free_ports(2)]
     output = tmp_path / "found.npz"
-    processes = []
-    for index in range(2):
-        cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(cluster)}
-        command = [sys.executable, every_method.__file__, str(output)]
-        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+    command = [sys.executable, every_method.__file__, str(output)]
+    processes = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, "TF_CONFIG": configuration},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for configuration in worker_configurations(2)
+    ]
     logs = [process.communicate(timeout=500)[0].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], logs[0][-3000:] + logs[1][-3000:]
     found = np.load(output)

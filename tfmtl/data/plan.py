@@ -79,7 +79,7 @@ def plan_training(
         tables: of train.
         mixing: a schedule of `SCHEDULES` and its options.
         epochs: of the training.
-        batch_size: rows of a batch, over all slices and multiple.
+        batch_size: rows of a batch, over all slices and replicas.
         multiple: each slice has a multiple of so many rows in a batch, rows of padding included, so that a batch can be
             cut into parts for replicas and for accumulation.
         seed: of all random orders.

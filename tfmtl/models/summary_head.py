@@ -38,6 +38,7 @@ class SummaryHead(keras.layers.Layer):
             return
         width = hidden_shape[-1]
         self.copy_query = keras.layers.Dense(width, name="copy_query", dtype=self.dtype_policy)
+        # Without a bias, of which the softmax over the source would see nothing.
         self.copy_key = keras.layers.Dense(width, use_bias=False, name="copy_key", dtype=self.dtype_policy)
         self.gate = keras.layers.Dense(1, name="gate", dtype=self.dtype_policy)
         self.copy_query.build(hidden_shape)
