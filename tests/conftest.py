@@ -18,6 +18,14 @@ from tfmtl.training.train import compile_model
 _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
+
+def pytest_collection_modifyitems(items):
+    """Gives tests to the workers file by file, so that fixtures are made once; those of serving share one export."""
+    for item in items:
+        file = item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group("serving" if file.startswith("tests/serving/") else file))
+
+
 ANIMALS = {"cats": ["the cat", "a kitten", "her tomcat"], "dogs": ["the dog", "a puppy", "his hound"]}
 VERBS = ["sleeps", "eats the fish", "runs away", "waits for the rain", "plays with an old ball"]
 PLACES = ["in the garden", "under a chair", "near the river", "behind our house", "on the warm roof of the barn"]

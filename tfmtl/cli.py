@@ -74,8 +74,16 @@ def evaluate(
 
 @command()
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="RUN_OR_EXPORT", help="The folder of a run or of an export.")],
+    model: Annotated[
+        Path | None, typer.Argument(metavar="RUN_OR_EXPORT", help="The folder of a run or of an export.")
+    ] = None,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; else they are read.")] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Ask a server's gRPC port; TensorFlow Serving needs the export named too."
+        ),
+    ] = None,
     source: Annotated[
         Path | None, typer.Option("--input", help="JSON lines with 'text'; the standard input by default.")
     ] = None,
@@ -85,15 +93,31 @@ def predict(
     ] = "strict",
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
+    from tfmtl.serving.answerers import open_answerer
     from tfmtl.serving.predict import arrived_windows, full_windows, predict
     from tfmtl.serving.rows import Row, read_jsonl
 
+    if server and model and not model.is_dir():
+        texts, model = [str(model), *(texts or [])], None
+    if not server and not model:
+        raise UserError("predict: name a run or an export, or a server by --server HOST:PORT")
     if texts and source:
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
     rows = map(Row, texts) if texts else read_jsonl(source or "-", encoding_errors)
-    predict(model, rows, output, full_windows if texts or source else arrived_windows)
+    answerer = _remote_answerer(server, model) if server else open_answerer(model)
+    predict(answerer, rows, output, full_windows if texts or source else arrived_windows)
+
+
+def _remote_answerer(server: str, export: Path | None):
+    try:
+        from tfmtl.serving.remote import remote_answerer
+    except ModuleNotFoundError as error:
+        raise UserError(f"predict: the package '{error.name}' is missing; install 'tfmtl[serve]'") from None
+    from tfmtl.serving.description import Description, newest_version
+
+    return remote_answerer(server, Description.read(newest_version(export)) if export else None)
 
 
 @command()
@@ -113,6 +137,39 @@ def export(
     print(f"exported: {version}")
     if serving_config:
         print(f"configured: {write_server_config(version.parent, serving_config)}")
+
+
+@command()
+def serve(
+    model: Annotated[Path, typer.Argument(metavar="EXPORT", help="The folder of an export, or of one version of it.")],
+    rest_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of REST and the page; 0 is any that is free.")
+    ] = 8501,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="Of gRPC; 0 is any that is free.")] = 8500,
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows of several requests answered together; 1: none.")] = 64,
+    batch_delay: Annotated[float, typer.Option(min=0, help="Seconds for which a request waits for others.")] = 0.005,
+    max_enqueued_rows: Annotated[int, typer.Option(min=1, help="Rows that wait; more are refused with 503.")] = 4096,
+    max_request_bytes: Annotated[int, typer.Option(min=1024, help="Of one request's body.")] = 4 * 1024**2,
+    request_seconds: Annotated[float, typer.Option(min=0.001, help="For a request to be answered.")] = 60.0,
+    versions: Annotated[int, typer.Option(min=1, help="Newest versions that are served at the same time.")] = 1,
+) -> None:
+    """Serve an export over TensorFlow Serving's REST and gRPC interfaces, and a page to try it."""
+    try:
+        from tfmtl.serving.server.options import ServerOptions
+        from tfmtl.serving.server.serve import Address, serve
+    except ModuleNotFoundError as error:
+        raise UserError(f"serve: the package '{error.name}' is missing; install 'tfmtl[serve]'") from None
+
+    options = ServerOptions(
+        batch_size=batch_size,
+        batch_delay=batch_delay,
+        max_enqueued_rows=max_enqueued_rows,
+        max_request_bytes=max_request_bytes,
+        request_seconds=request_seconds,
+        versions=versions,
+    )
+    serve(model, Address(host, rest_port, grpc_port), options)
 
 
 @command("list")

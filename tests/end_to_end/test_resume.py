@@ -36,6 +36,19 @@ def config(configure):
     )
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs") / "undisturbed"
+
+
+@pytest.fixture
+def undisturbed(folder, config):
+    """The folder of a run from its beginning to its end, which is trained at the first use."""
+    if not folder.exists():
+        train(config, folder)
+    return folder
+
+
 def train(config, folder) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["train", str(config), "--run", str(folder)])
@@ -56,9 +69,8 @@ def assert_same_run(found, expected) -> None:
 
 
 @pytest.mark.slow
-def test_killed_twice_it_ends_with_the_same_weights(config, tmp_path, start):
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    train(config, undisturbed)
+def test_killed_twice_it_ends_with_the_same_weights(undisturbed, config, tmp_path, start):
+    killed = tmp_path / "killed"
     process = start("train.py", config, "--run", killed)
     while not list(killed.glob("checkpoints/update-*.npz")):
         assert process.poll() is None, process.communicate()[1]
@@ -76,10 +88,9 @@ def test_killed_twice_it_ends_with_the_same_weights(config, tmp_path, start):
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_said_and_the_one_before_it_goes_on(config, tmp_path, caplog):
-    whole, damaged = tmp_path / "whole", tmp_path / "damaged"
-    train(config, whole)
-    shutil.copytree(whole, damaged)
+def test_a_damaged_checkpoint_is_said_and_the_one_before_it_goes_on(undisturbed, config, tmp_path, caplog):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(undisturbed, damaged)
     newest = max(damaged.glob("checkpoints/update-*.npz"))
     with open(newest, "r+b") as file:
         file.seek(os.path.getsize(newest) // 2)
@@ -89,4 +100,4 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_goes_on(config, tmp_
     with caplog.at_level(logging.INFO, "tfmtl"):
         train(config, damaged)
     assert f"{newest.name}: damaged" in caplog.text
-    assert_same_run(damaged, whole)
+    assert_same_run(damaged, undisturbed)

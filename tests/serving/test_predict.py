@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmtl.errors import DataError
-from tfmtl.serving.answerers import Answerer
+from tfmtl.serving.answerers import Answerer, open_answerer
 from tfmtl.serving.predict import arrived_windows, full_windows, predict, predict_rows
 from tfmtl.serving.rows import Row
 from tfmtl.serving.signatures import ServedTask
@@ -107,7 +107,7 @@ def test_a_row_that_no_task_can_answer_is_told_with_its_place():
 
 def test_an_export_predicts_into_a_file(export, export_answerer, tmp_path):
     rows = [Row("the cat sleeps", "a puppy"), Row("the dog")]
-    predict(export, rows, tmp_path / "out.jsonl")
+    predict(open_answerer(export), rows, tmp_path / "out.jsonl")
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
     answers = [json.loads(line) for line in lines]
     assert [list(answer) for answer in answers] == [["topic", "title", "same", "stars"], ["topic", "title", "stars"]]

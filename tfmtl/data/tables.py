@@ -1,5 +1,6 @@
 """Tokenized rows, held as flat arrays: read and tokenized once, whatever the number of tasks and epochs."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from tfmtl.data.targets import has_target
 from tfmtl.tasks.task import Task
 
 _TOKENIZED_AT_ONCE = 512
+_STRINGS = tf.TensorSpec([None], tf.string)
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,27 @@ def absent(kind: str, rows: int) -> np.ndarray:
 def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, max_length: int) -> Pieces:
     """Returns the packed rows of texts, or of pairs of texts, as the model reads them."""
     if pairs is None:
-        return _tokenize(lambda text: pack_text(tokenizer.tokenize(text), max_length), texts)
-    return _tokenize(
-        lambda text, pair: pack_pair(tokenizer.tokenize(text), tokenizer.tokenize(pair), max_length), texts, pairs
-    )
+        return _tokenize(_text_packer(tokenizer, max_length), texts)
+    return _tokenize(_pair_packer(tokenizer, max_length), texts, pairs)
+
+
+# Traced once for all splits: on small data that takes longer than the rows do.
+@functools.lru_cache(maxsize=4)
+def _text_packer(tokenizer, max_length: int):
+    return tf.function(lambda text: pack_text(tokenizer.tokenize(text), max_length), [_STRINGS], autograph=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _pair_packer(tokenizer, max_length: int):
+    def pack(text, pair):
+        return pack_pair(tokenizer.tokenize(text), tokenizer.tokenize(pair), max_length)
+
+    return tf.function(pack, [_STRINGS, _STRINGS], autograph=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _summary_packer(tokenizer, max_length: int):
+    return tf.function(lambda text: pack_summary(tokenizer.tokenize(text), max_length), [_STRINGS], autograph=False)
 
 
 def _tokenize(pack, *columns: np.ndarray) -> Pieces:
@@ -182,5 +201,5 @@ def _tokenize_summaries(tokenizer, references: np.ndarray, task: Task) -> Pieces
     """Packs the first reference of each row; a row without one is empty."""
     present = has_target(references)
     texts = np.array([row[0] for row in references[present]], object)
-    packed = _tokenize(lambda text: pack_summary(tokenizer.tokenize(text), task.max_length), texts)
+    packed = _tokenize(_summary_packer(tokenizer, task.max_length), texts)
     return packed.take(np.where(present, np.cumsum(present) - 1, -1))

@@ -65,3 +65,17 @@ def is_version(path: Path) -> bool:
     """Whether a path is the directory of one version of an export."""
     name = path.name
     return name.isascii() and name.isdigit() and name == str(int(name)) and (path / "saved_model.pb").is_file()
+
+
+def newest_version(path: Path) -> Path:
+    """Returns the directory of an export's newest version; `path` itself where it is that of a version.
+
+    Raises:
+        RunError: where there is none.
+    """
+    if (path / "saved_model.pb").is_file():
+        return path
+    versions = versions_in(path) if path.is_dir() else []
+    if not versions:
+        raise RunError(f"{path}: there is no version of an export in it")
+    return path / str(versions[-1])

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tfmtl.serving.answerers import Answerer, open_answerer
+from tfmtl.serving.answerers import Answerer
 from tfmtl.serving.rows import Row, write_jsonl
 
 _WINDOW_BATCHES = 16
@@ -53,19 +53,21 @@ def arrived_windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
         raise end[0]
 
 
-def predict(path: str | Path, rows: Iterable[Row], output: Path | None = None, windows: Windows = full_windows) -> None:
-    """Answers rows with a run or an export and writes the answers as JSON lines.
+def predict(
+    answerer: Answerer, rows: Iterable[Row], output: Path | None = None, windows: Windows = full_windows
+) -> None:
+    """Answers rows and writes the answers as JSON lines.
 
     Args:
-        path: of a run's folder, or of an export's, or of one of its versions.
+        answerer: of a run, an export or a server.
         rows: such as `tfmtl.serving.rows.read_jsonl` yields.
         output: the file; the standard output where it is `None` or `-`.
         windows: which rows are answered together.
 
     Raises:
-        UserError: where the run or export, a row or the output cannot be used.
+        UserError: where a row or the output cannot be used.
     """
-    answers = predict_rows(open_answerer(path), rows, windows)
+    answers = predict_rows(answerer, rows, windows)
     write_jsonl(tqdm(answers, unit=" texts", disable=None), output)
 
 
@@ -78,7 +80,7 @@ def predict_rows(
     length are answered together.
 
     Args:
-        answerer: of a run or an export.
+        answerer: of a run, an export or a server.
         rows: texts, or pairs.
         windows: which rows are sorted and batched together.
         batch_size: rows in a batch.

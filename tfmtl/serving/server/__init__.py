@@ -1,0 +1,1 @@
+"""A local server of an export, with the interfaces of TensorFlow Serving."""

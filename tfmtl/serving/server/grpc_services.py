@@ -1,0 +1,142 @@
+"""TensorFlow Serving's gRPC services: `PredictionService` and `ModelService`."""
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    model_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from tfmtl.errors import nearest
+from tfmtl.serving.remote import DESCRIPTION
+from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.server.monitoring import Monitoring
+from tfmtl.serving.server.servable import Arrays
+from tfmtl.serving.server.status import SIGNATURES, model_metadata, model_status
+from tfmtl.serving.server.versions import Version, Versions
+from tfmtl.serving.signatures import ALL_TASKS
+
+_MOST_REPEATED = 1024
+
+_logger = logging.getLogger("tfmtl")
+
+
+class _Service:
+    """What both services have in common.
+
+    Args:
+        name: of the model.
+        versions: that answer.
+        monitoring: of the server.
+    """
+
+    def __init__(self, name: str, versions: Versions, monitoring: Monitoring):
+        self._name = name
+        self._versions = versions
+        self._monitoring = monitoring
+
+    @contextmanager
+    def _using(self, spec: model_pb2.ModelSpec) -> Iterator[Version]:
+        if spec.name != self._name:
+            raise RequestError(Fault.NOT_FOUND, f"there is no model '{spec.name}'; {nearest(spec.name, [self._name])}")
+        with self._versions.using(*_version(spec)) as version:
+            yield version
+
+    async def _answer(self, context: grpc.aio.ServicerContext, api: str, answer):
+        try:
+            with self._monitoring.request(api, "GRPC"):
+                return await answer
+        except RequestError as error:
+            await context.abort(error.fault.grpc_code, str(error))
+        except Exception as error:
+            _logger.exception("a request failed")
+            await context.abort(Fault.INTERNAL.grpc_code, f"{type(error).__name__}: {error}")
+
+
+class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Answers `Predict` and `GetModelMetadata`."""
+
+    async def Predict(self, request, context):  # noqa: N802 - the protocol's name
+        """Returns the outputs of a signature."""
+        return await self._answer(context, "predict", self._predict(request))
+
+    async def GetModelMetadata(self, request, context):  # noqa: N802
+        """Returns the signatures of a version."""
+        return await self._answer(context, "metadata", self._metadata(request))
+
+    async def _predict(self, request):
+        signature = request.model_spec.signature_name or ALL_TASKS
+        inputs = {name: _array(name, tensor) for name, tensor in request.inputs.items()}
+        with self._using(request.model_spec) as version:
+            outputs = await version.predict(signature, inputs)
+            response = predict_pb2.PredictResponse()
+            response.model_spec.name = self._name
+            response.model_spec.signature_name = signature
+            response.model_spec.version.value = version.number
+        for name, values in _filtered(outputs, request.output_filter).items():
+            response.outputs[name].CopyFrom(tf.make_tensor_proto(values))
+        return response
+
+    async def _metadata(self, request):
+        known = [SIGNATURES, DESCRIPTION]
+        if not request.metadata_field:
+            raise RequestError(Fault.INVALID, f"'metadata_field' names nothing; known: {', '.join(known)}")
+        for field in request.metadata_field:
+            if field not in known:
+                raise RequestError(Fault.INVALID, f"there is no metadata '{field}'; {nearest(field, known)}")
+        if DESCRIPTION in request.metadata_field and not request.model_spec.name:
+            # Who does not know what is served here asks just that.
+            request.model_spec.name = self._name
+        with self._using(request.model_spec) as version:
+            return model_metadata(self._name, version, request.metadata_field)
+
+
+class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
+    """Answers `GetModelStatus`."""
+
+    async def GetModelStatus(self, request, context):  # noqa: N802
+        """Returns the state of versions."""
+        return await self._answer(context, "status", self._status(request.model_spec))
+
+    async def _status(self, spec):
+        if spec.name != self._name:
+            raise RequestError(Fault.NOT_FOUND, f"there is no model '{spec.name}'; {nearest(spec.name, [self._name])}")
+        return model_status(self._versions, *_version(spec))
+
+
+def _version(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
+    choice = spec.WhichOneof("version_choice")
+    return (
+        spec.version.value if choice == "version" else None,
+        spec.version_label if choice == "version_label" else None,
+    )
+
+
+def _array(name: str, tensor) -> np.ndarray:
+    # The protocol lets one value stand for any number of them: a few bytes could ask for all of the memory.
+    elements = math.prod(max(dimension.size, 0) for dimension in tensor.tensor_shape.dim)
+    if elements > max(len(tensor.string_val), _MOST_REPEATED):
+        raise RequestError(
+            Fault.INVALID, f"input '{name}' has {elements} elements and {len(tensor.string_val)} strings"
+        )
+    try:
+        return tf.make_ndarray(tensor)
+    except (TypeError, ValueError) as error:
+        raise RequestError(
+            Fault.INVALID, f"input '{name}' is no tensor: {' '.join(str(error).split())[:200]}"
+        ) from None
+
+
+def _filtered(outputs: Arrays, wanted: list[str]) -> Arrays:
+    for name in wanted:
+        if name not in outputs:
+            raise RequestError(Fault.INVALID, f"there is no output '{name}'; {nearest(name, outputs)}")
+    return {name: outputs[name] for name in wanted or outputs}

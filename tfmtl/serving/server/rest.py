@@ -1,0 +1,193 @@
+"""TensorFlow Serving's REST interface, and a page for people."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from google.protobuf.json_format import MessageToDict
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from tfmtl.errors import nearest
+from tfmtl.serving.server import json_form
+from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.server.monitoring import Monitoring
+from tfmtl.serving.server.options import ServerOptions
+from tfmtl.serving.server.page import page
+from tfmtl.serving.server.status import SIGNATURES, model_status, signature_definitions
+from tfmtl.serving.server.versions import Version, Versions
+from tfmtl.serving.server_config import MONITORING_PATH
+
+_logger = logging.getLogger("tfmtl")
+_VERSIONS = ("", "/versions/{version}", "/labels/{label}")
+_NO_BODY = 499  # The status that servers log, by custom, for a client that has gone.
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class RestApi:
+    """The routes of one model.
+
+    Args:
+        name: of the model.
+        versions: that answer.
+        monitoring: of the server.
+        options: of the server.
+    """
+
+    def __init__(self, name: str, versions: Versions, monitoring: Monitoring, options: ServerOptions):
+        self._name = name
+        self._versions = versions
+        self._monitoring = monitoring
+        self._options = options
+
+    def application(self, lifespan: Callable) -> Starlette:
+        """Returns the ASGI application.
+
+        Args:
+            lifespan: of Starlette: what runs as long as the application does.
+        """
+        actions = {"predict": self._predict, "classify": self._classify, "regress": self._regress}
+        routes = [
+            Route("/", self._page),
+            Route(MONITORING_PATH, self._metrics),
+            *(
+                Route(f"/v1/models/{{name}}{path}/metadata", self._handler("metadata", self._metadata))
+                for path in _VERSIONS
+            ),
+            *(
+                Route(f"/v1/models/{{name}}{path}:{action}", self._handler(action, answer), methods=["POST"])
+                for path in _VERSIONS
+                for action, answer in actions.items()
+            ),
+            *(Route(f"/v1/models/{{name}}{path}", self._handler("status", self._status)) for path in _VERSIONS),
+        ]
+        handlers = {HTTPException: _http_error}
+        return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+
+    def _handler(self, api: str, answer: Callable[[Request], Awaitable[object]]) -> Handler:
+        """Returns an endpoint that answers in JSON, its errors included."""
+
+        async def handle(request: Request) -> Response:
+            try:
+                with self._monitoring.request(api, "REST"):
+                    return JSONResponse(await answer(request))
+            except RequestError as error:
+                return _error(str(error), error.fault.http_status)
+            except ClientDisconnect:
+                return Response(status_code=_NO_BODY)
+            except Exception as error:
+                _logger.exception("a request failed")
+                return _error(f"{type(error).__name__}: {error}", Fault.INTERNAL.http_status)
+
+        return handle
+
+    async def _predict(self, request: Request):
+        body = json_form.Body.parse(await self._content(request), ["instances", "inputs"])
+        is_row_form = body.is_row_form()
+        with self._using(request) as version:
+            names = version.servable.input_names(body.signature)
+            if is_row_form:
+                inputs = json_form.of_rows(body.fields["instances"], names)
+                return {"predictions": json_form.as_rows(await version.predict(body.signature, inputs))}
+            inputs = json_form.of_columns(body.fields["inputs"], names)
+            return {"outputs": json_form.as_columns(await version.predict(body.signature, inputs))}
+
+    async def _classify(self, request: Request):
+        with self._using(request) as version:
+            task, outputs = await self._of_examples(request, version, "classification")
+            labels = version.servable.description.tasks[task].labels
+            rows = json_form.as_json(outputs[f"{task}_probabilities"])
+        return {"result": [[list(pair) for pair in zip(labels, row, strict=True)] for row in rows]}
+
+    async def _regress(self, request: Request):
+        with self._using(request) as version:
+            task, outputs = await self._of_examples(request, version, "regression")
+        return {"result": json_form.as_json(outputs[f"{task}_score"])}
+
+    async def _of_examples(self, request: Request, version: Version, kind: str):
+        """Returns the one task of a kind that a request asks, and its outputs."""
+        body = json_form.Body.parse(await self._content(request), ["examples", "context"])
+        version.servable.signature_def(body.signature)
+        tasks = {name for name, task in version.servable.description.tasks.items() if task.kind == kind}
+        if body.signature not in tasks:
+            known = nearest(body.signature, tasks)
+            raise RequestError(Fault.INVALID, f"signature '{body.signature}' is not that of one {kind} task; {known}")
+        context, examples = body.fields.get("context", {}), body.fields.get("examples")
+        if not isinstance(context, dict):
+            raise RequestError(Fault.INVALID, "'context' is no object")
+        if isinstance(examples, list):
+            examples = [{**context, **example} if isinstance(example, dict) else example for example in examples]
+        inputs = json_form.of_rows(examples, version.servable.input_names(body.signature), "examples")
+        return body.signature, await version.predict(body.signature, inputs)
+
+    async def _status(self, request: Request):
+        self._check_name(request)
+        return _as_dict(model_status(self._versions, *_version(request)))
+
+    async def _metadata(self, request: Request):
+        with self._using(request) as version:
+            spec = {"name": self._name, "signature_name": "", "version": str(version.number)}
+            return {"model_spec": spec, "metadata": {SIGNATURES: _as_dict(signature_definitions(version))}}
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(self._monitoring.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _page(self, request: Request) -> Response:
+        try:
+            with self._versions.using() as version:
+                return HTMLResponse(page(self._name, version.servable.description))
+        except RequestError as error:
+            return _error(str(error), error.fault.http_status)
+
+    async def _content(self, request: Request) -> bytes:
+        """Returns a request's body, if it is small enough and comes in time."""
+        most, seconds = self._options.max_request_bytes, self._options.request_seconds
+
+        async def read() -> bytes:
+            content = bytearray()
+            async for chunk in request.stream():
+                content += chunk
+                if len(content) > most:
+                    raise RequestError(Fault.TOO_LARGE, f"the body is larger than {most} bytes")
+            return bytes(content)
+
+        try:
+            return await asyncio.wait_for(read(), seconds)
+        except asyncio.TimeoutError:
+            raise RequestError(Fault.SLOW_CLIENT, f"the body did not arrive within {seconds:g} seconds") from None
+
+    @contextmanager
+    def _using(self, request: Request) -> Iterator[Version]:
+        self._check_name(request)
+        with self._versions.using(*_version(request)) as version:
+            yield version
+
+    def _check_name(self, request: Request) -> None:
+        name = request.path_params["name"]
+        if name != self._name:
+            raise RequestError(Fault.NOT_FOUND, f"there is no model '{name}'; {nearest(name, [self._name])}")
+
+
+def _version(request: Request) -> tuple[int | None, str | None]:
+    version = request.path_params.get("version")
+    if version is not None and not (version.isascii() and version.isdigit()):
+        raise RequestError(Fault.INVALID, f"version '{version}' is no whole number")
+    return (None if version is None else int(version)), request.path_params.get("label")
+
+
+def _as_dict(message) -> dict:
+    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+def _error(message: str, status: int) -> Response:
+    return JSONResponse({"error": message}, status)
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    return _error(f"{request.method} {request.url.path}: {error.detail}", error.status_code)

@@ -1,0 +1,112 @@
+"""One version of an export, loaded: its signatures, and what they take."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenizer
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from tfmtl.errors import RunError, nearest
+from tfmtl.serving.description import Description
+from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.warmup import WARMUP_FILE
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Servable:
+    """Answers the signatures of one version.
+
+    Args:
+        path: the version's directory.
+
+    Attributes:
+        description: what the export says about itself.
+        signature_defs: the signatures with their inputs and outputs, by name.
+
+    Raises:
+        RunError: where the version is damaged.
+    """
+
+    def __init__(self, path: Path):
+        self.description = Description.read(path)
+        try:
+            self._loaded = tf.saved_model.load(str(path))
+            self.signature_defs = _signature_defs(path)
+            self._warm_up(path)
+        except Exception as error:  # Whatever bytes a damaged file holds, TensorFlow has an exception for them.
+            raise RunError(f"{path}: damaged: {' '.join(str(error).split())[:200]}") from None
+
+    def input_names(self, signature: str) -> tuple[str, ...]:
+        """Returns the inputs of a signature.
+
+        Raises:
+            RequestError: where there is no such signature.
+        """
+        return tuple(self.signature_def(signature).inputs)
+
+    def signature_def(self, signature: str) -> meta_graph_pb2.SignatureDef:
+        """Returns what goes into a signature and what comes out of it.
+
+        Raises:
+            RequestError: where there is no such signature.
+        """
+        if signature not in self.signature_defs:
+            known = nearest(signature, self.signature_defs)
+            raise RequestError(Fault.INVALID, f"there is no signature '{signature}'; {known}")
+        return self.signature_defs[signature]
+
+    def check(self, signature: str, inputs: Arrays) -> int:
+        """Returns the number of rows that a request asks about.
+
+        Raises:
+            RequestError: where an input is missing, unknown, no string, of another rank, or as long as no other.
+        """
+        names = self.input_names(signature)
+        for name in inputs:
+            if name not in names:
+                raise RequestError(
+                    Fault.INVALID, f"signature '{signature}' has no input '{name}'; {nearest(name, names)}"
+                )
+        for name in names:
+            if name not in inputs:
+                raise RequestError(Fault.INVALID, f"signature '{signature}' needs the input '{name}'")
+            if inputs[name].dtype != object:
+                raise RequestError(Fault.INVALID, f"input '{name}' is {inputs[name].dtype}; expected strings")
+            if inputs[name].ndim != 1:
+                shape = list(inputs[name].shape)
+                raise RequestError(
+                    Fault.INVALID, f"input '{name}' has the shape {shape}; expected one string a row: [rows]"
+                )
+        lengths = {name: len(values) for name, values in inputs.items()}
+        if len(set(lengths.values())) > 1:
+            raise RequestError(Fault.INVALID, f"the inputs differ in their number of rows: {lengths}")
+        rows = next(iter(lengths.values()))
+        if not rows:
+            raise RequestError(Fault.INVALID, "the request has no rows")
+        return rows
+
+    def run(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Returns the outputs of a signature, with a first axis of rows, for inputs that `check` lets pass."""
+        tensors = {name: tf.constant(values, tf.string) for name, values in inputs.items()}
+        return {name: value.numpy() for name, value in self._loaded.signatures[signature](**tensors).items()}
+
+    def _warm_up(self, path: Path) -> None:
+        """Makes the export's own first requests; those of one row are enough where shapes are not compiled."""
+        if not (path / WARMUP_FILE).is_file():
+            return
+        for record in tf.data.TFRecordDataset(str(path / WARMUP_FILE)).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+            if self.check(request.model_spec.signature_name, inputs) == 1:
+                self.run(request.model_spec.signature_name, inputs)
+
+
+def _signature_defs(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    return {
+        name: definition for name, definition in saved.meta_graphs[0].signature_def.items() if definition.method_name
+    }

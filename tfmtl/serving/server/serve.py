@@ -1,0 +1,151 @@
+"""A server on this machine: one process, one event loop for REST and gRPC, threads for TensorFlow."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import uvicorn
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from tfmtl.errors import RunError, UserError
+from tfmtl.serving.description import Description, versions_in
+from tfmtl.serving.server.grpc_services import ModelService, PredictionService
+from tfmtl.serving.server.monitoring import Monitoring
+from tfmtl.serving.server.options import ServerOptions
+from tfmtl.serving.server.rest import RestApi
+from tfmtl.serving.server.versions import Versions
+
+_logger = logging.getLogger("tfmtl")
+_IDLE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens.
+
+    Attributes:
+        host: loopback unless others are meant to reach it.
+        rest_port: 0 is any that is free.
+        grpc_port: likewise.
+    """
+
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    grpc_port: int = 8500
+
+
+def serve(export: Path, address: Address, options: ServerOptions) -> None:
+    """Serves an export until the process is told to stop by SIGTERM or SIGINT; then answers what is under way.
+
+    Args:
+        export: the folder of an export, or one version of it.
+        address: where to listen.
+        options: limits, and how requests are gathered.
+
+    Raises:
+        RunError: where there is no version that can be loaded.
+        UserError: where the address cannot be used.
+    """
+    name = _model_name(export)
+    with _listening(address.host, address.rest_port) as rest_socket:
+        asyncio.run(_Server(name, export, address, options).run(rest_socket))
+
+
+def _model_name(export: Path) -> str:
+    """Returns the name that the newest readable version has."""
+    if not export.is_dir():
+        raise RunError(f"{export}: there is no such export folder")
+    if (export / "saved_model.pb").is_file():
+        return Description.read(export).name
+    error = RunError(f"{export}: there is no version of an export in it")
+    for number in reversed(versions_in(export)):
+        try:
+            return Description.read(export / str(number)).name
+        except RunError as found:
+            error = found
+    raise error
+
+
+class _Server:
+    def __init__(self, name: str, export: Path, address: Address, options: ServerOptions):
+        self._name = name
+        self._address = address
+        self._options = options
+        self._monitoring = Monitoring(name)
+        self._versions = Versions(export, options, self._monitoring)
+
+    async def run(self, rest_socket: socket.socket) -> None:
+        grpc_server, grpc_address = self._grpc_server()
+        addresses = f"REST http://{_shown(rest_socket.getsockname())}, gRPC {grpc_address}"
+        await self._versions.start()
+        api = RestApi(self._name, self._versions, self._monitoring, self._options)
+        application = api.application(lambda _: self._lifespan(grpc_server, addresses))
+        config = uvicorn.Config(
+            application,
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=_IDLE_SECONDS,
+            timeout_graceful_shutdown=int(self._options.grace_seconds),
+        )
+        # The server raises the signal that ended it once more when it has stopped; that end is a good one.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        await uvicorn.Server(config).serve([rest_socket])
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, grpc_server: grpc.aio.Server, addresses: str) -> AsyncIterator[None]:
+        """Runs what lives as long as REST does: gRPC, and the look-out for new versions."""
+        await grpc_server.start()
+        watching = asyncio.create_task(self._versions.watch())
+        numbers = ", ".join(str(version.number) for version in self._versions.served())
+        _logger.info("serving %s, version %s: %s", self._name, numbers, addresses)
+        try:
+            yield
+        finally:
+            _logger.info("stopping: what is under way is answered first")
+            watching.cancel()
+            await grpc_server.stop(self._options.grace_seconds)
+            await self._versions.drain()
+
+    def _grpc_server(self) -> tuple[grpc.aio.Server, str]:
+        limit = self._options.max_request_bytes
+        # Else a second server could take the port too, and each would get some of the requests.
+        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", limit)]
+        server = grpc.aio.server(options=options)
+        parts = (self._name, self._versions, self._monitoring)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(*parts), server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(*parts), server)
+        host, wanted = self._address.host, self._address.grpc_port
+        try:
+            port = server.add_insecure_port(_shown((host, wanted)))
+        except RuntimeError:
+            raise UserError(f"{_shown((host, wanted))}: gRPC cannot listen there; choose --grpc-port") from None
+        return server, _shown((host, port))
+
+
+def _shown(address: tuple) -> str:
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int):
+    """Yields a socket that is bound before anything is loaded, so that a taken port is told at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UserError(f"{host}: no such address: {error.strerror}") from None
+    with bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind(address)
+        except OSError as error:
+            raise UserError(f"{host}:{port}: REST cannot listen there ({error.strerror}); choose --rest-port") from None
+        yield bound

@@ -1,0 +1,65 @@
+"""What a server says about its versions and their signatures, in TensorFlow Serving's messages."""
+
+from collections.abc import Sequence
+
+from google.protobuf import wrappers_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+
+from tfmtl.serving.remote import DESCRIPTION
+from tfmtl.serving.server.versions import Version, Versions
+
+SIGNATURES = "signature_def"
+"""The field of metadata that holds the signatures."""
+
+_OK, _UNKNOWN = 0, 2
+
+
+def model_status(
+    versions: Versions, number: int | None = None, label: str | None = None
+) -> get_model_status_pb2.GetModelStatusResponse:
+    """Returns the state of every version, or of the one asked for; one that cannot be served says why.
+
+    Raises:
+        RequestError: where the version that is asked for is neither served nor known.
+    """
+    if number in versions.all:
+        shown = [versions.all[number]]
+    elif number is None and label is None:
+        shown = [version for _, version in sorted(versions.all.items(), reverse=True)]
+    else:
+        shown = [versions.find(number, label)]
+    response = get_model_status_pb2.GetModelStatusResponse()
+    for version in shown:
+        status = response.model_version_status.add(version=version.number, state=int(version.state))
+        status.status.error_code = _UNKNOWN if version.error else _OK
+        status.status.error_message = version.error
+    return response
+
+
+def model_metadata(
+    name: str, version: Version, fields: Sequence[str]
+) -> get_model_metadata_pb2.GetModelMetadataResponse:
+    """Returns what is known of a version.
+
+    Args:
+        name: of the model.
+        version: of it.
+        fields: `SIGNATURES` for its signatures with their inputs and outputs, `DESCRIPTION` for its `metadata.json`.
+    """
+    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    response.model_spec.name = name
+    response.model_spec.version.value = version.number
+    if SIGNATURES in fields:
+        response.metadata[SIGNATURES].Pack(signature_definitions(version))
+    if DESCRIPTION in fields:
+        text = version.servable.description.model_dump_json()
+        response.metadata[DESCRIPTION].Pack(wrappers_pb2.StringValue(value=text))
+    return response
+
+
+def signature_definitions(version: Version) -> get_model_metadata_pb2.SignatureDefMap:
+    """Returns the signatures of a version with their inputs and outputs."""
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    for signature, definition in version.servable.signature_defs.items():
+        signatures.signature_def[signature].CopyFrom(definition)
+    return signatures

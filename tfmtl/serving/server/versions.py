@@ -1,0 +1,240 @@
+"""The versions of an export that a server has loaded: found in its folder, taken into service, drained and let go."""
+
+import asyncio
+import enum
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from tfmtl.errors import RunError, nearest
+from tfmtl.serving.description import versions_in
+from tfmtl.serving.server.batching import Batcher, Threads
+from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.server.monitoring import Monitoring
+from tfmtl.serving.server.options import ServerOptions
+from tfmtl.serving.server.servable import Arrays, Servable
+
+_logger = logging.getLogger("tfmtl")
+_DRAIN_SECONDS = 0.02
+
+
+class State(enum.IntEnum):
+    """Of a version; the numbers are those of TensorFlow Serving's `ModelVersionStatus.State`."""
+
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
+
+
+class Version:
+    """A version that is served, or was, or could not be.
+
+    Args:
+        number: of the version.
+        path: its directory.
+
+    Attributes:
+        state: where it stands.
+        error: why it is not served; empty where nothing is wrong.
+        servable: what answers; None where it is not loaded.
+        in_flight: requests under way.
+    """
+
+    def __init__(self, number: int, path: Path):
+        self.number = number
+        self.path = path
+        self.stamp = _stamp(path)
+        self.state = State.LOADING
+        self.error = ""
+        self.servable: Servable | None = None
+        self.in_flight = 0
+        self._batchers: dict[str, Batcher] = {}
+
+    def start(
+        self, servable: Servable, options: ServerOptions, threads: Threads, observe: Callable[[int], None]
+    ) -> None:
+        """Takes the version into service."""
+        self.servable, self._options = servable, options
+
+        def batcher(signature: str) -> Batcher:
+            return Batcher(lambda inputs: servable.run(signature, inputs), options, threads, observe)
+
+        self._batchers = {signature: batcher(signature) for signature in servable.signature_defs}
+        self.state = State.AVAILABLE
+
+    async def drain(self) -> None:
+        """Takes the version out of service once the requests under way are answered."""
+        self.state = State.UNLOADING
+        while self.in_flight:
+            await asyncio.sleep(_DRAIN_SECONDS)
+        for batcher in self._batchers.values():
+            batcher.close()
+        self._batchers, self.servable, self.state = {}, None, State.END
+
+    def fail(self, error: str) -> None:
+        """Notes why the version cannot be served."""
+        self.error, self.state = error, State.END
+
+    async def predict(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Returns the outputs of a signature for a request's rows.
+
+        Raises:
+            RequestError: where the inputs are not those of the signature, too many rows are asked about or wait, or the
+                answer takes too long.
+        """
+        rows = self.servable.check(signature, inputs)
+        if rows > self._options.max_rows:
+            raise RequestError(
+                Fault.INVALID, f"the request has {rows} rows; at most {self._options.max_rows} are allowed"
+            )
+        seconds = self._options.request_seconds
+        try:
+            return await asyncio.wait_for(self._batchers[signature].submit(inputs, rows), seconds)
+        except asyncio.TimeoutError:
+            raise RequestError(Fault.TOO_SLOW, f"there was no answer within {seconds:g} seconds") from None
+
+
+class Versions:
+    """The versions of one export.
+
+    Args:
+        folder: of the export, with its versions in it, or of one version, which is then the only one that is served.
+        options: of the server.
+        monitoring: is told the batches.
+
+    Attributes:
+        name: of the model.
+
+    Raises:
+        RunError: where there is no version in the folder.
+    """
+
+    def __init__(self, folder: Path, options: ServerOptions, monitoring: Monitoring):
+        self.all: dict[int, Version] = {}
+        self._folder = folder
+        self._options = options
+        self._monitoring = monitoring
+        self._threads = Threads(ThreadPoolExecutor(options.threads, "batch"), options.threads)
+        self._loader = ThreadPoolExecutor(1, "load")
+        self._draining: set[asyncio.Task] = set()
+
+    def find(self, number: int | None = None, label: str | None = None) -> Version:
+        """Returns the version that a request asks for: the newest one where it names none.
+
+        Labels are `canary`, the newest version, and `stable`, the one before it where two are served.
+
+        Raises:
+            RequestError: where it is not served.
+        """
+        served = self.served()
+        if not served:
+            raise RequestError(Fault.UNAVAILABLE, "no version is loaded")
+        if label is not None:
+            labels = {"stable": served[-2:][0], "canary": served[-1]}
+            if label not in labels:
+                raise RequestError(Fault.NOT_FOUND, f"there is no label '{label}'; {nearest(label, labels)}")
+            return labels[label]
+        if number is None:
+            return served[-1]
+        for version in served:
+            if version.number == number:
+                return version
+        numbers = ", ".join(str(version.number) for version in served)
+        raise RequestError(Fault.NOT_FOUND, f"version {number} is not served; served: {numbers}")
+
+    @contextmanager
+    def using(self, number: int | None = None, label: str | None = None) -> Iterator[Version]:
+        """Yields what `find` returns, and keeps it in service meanwhile."""
+        version = self.find(number, label)
+        version.in_flight += 1
+        try:
+            yield version
+        finally:
+            version.in_flight -= 1
+
+    def served(self) -> list[Version]:
+        """Returns the versions that answer, ascending."""
+        available = (version for version in self.all.values() if version.state is State.AVAILABLE)
+        return sorted(available, key=lambda version: version.number)
+
+    async def start(self) -> None:
+        """Takes the newest versions into service that can be loaded.
+
+        Raises:
+            RunError: where none of them can.
+        """
+        await self.refresh()
+        if not self.served():
+            errors = [version.error for version in self.all.values()]
+            raise RunError(errors[-1] if errors else f"{self._folder}: there is no version of an export in it")
+
+    async def watch(self) -> None:
+        """Looks at the folder for ever, and takes new versions into service."""
+        while True:
+            await asyncio.sleep(self._options.poll_seconds)
+            try:
+                await self.refresh()
+            except OSError as error:
+                _logger.warning("%s: cannot be read: %s", self._folder, error.strerror)
+
+    async def refresh(self) -> None:
+        """Serves the newest versions of the folder; what is served goes on until its successor answers.
+
+        A version that cannot be loaded is passed over until one of its files changes.
+        """
+        paths = self._found()
+        loaded = 0
+        for number in sorted(paths, reverse=True):
+            if loaded == self._options.versions:
+                break
+            loaded += await self._is_loaded(number, paths[number])
+        newest = self.served()[-self._options.versions :]
+        for version in self.served():
+            if version not in newest:
+                self._drain(version)
+
+    async def drain(self) -> None:
+        """Takes every version out of service once its requests are answered."""
+        for version in self.served():
+            self._drain(version)
+        await asyncio.gather(*self._draining)
+
+    def _found(self) -> dict[int, Path]:
+        if (self._folder / "saved_model.pb").is_file():
+            return {int(self._folder.name) if self._folder.name.isdigit() else 1: self._folder}
+        return {number: self._folder / str(number) for number in versions_in(self._folder)}
+
+    async def _is_loaded(self, number: int, path: Path) -> bool:
+        known = self.all.get(number)
+        if known is not None and known.state is not State.END:
+            return known.state is State.AVAILABLE
+        if known is not None and known.error and known.stamp == _stamp(path):
+            return False
+        version = self.all[number] = Version(number, path)
+        try:
+            servable = await asyncio.get_running_loop().run_in_executor(self._loader, Servable, path)
+        except RunError as error:
+            version.fail(str(error))
+            _logger.error("version %d is not served: %s", number, error)
+            return False
+        version.start(servable, self._options, self._threads, self._monitoring.batch)
+        _logger.info("version %d is served: %s", number, path)
+        return True
+
+    def _drain(self, version: Version) -> None:
+        # Before anything else runs: no request may find the version any more.
+        version.state = State.UNLOADING
+        draining = asyncio.create_task(version.drain())
+        self._draining.add(draining)
+        draining.add_done_callback(self._draining.discard)
+
+
+def _stamp(path: Path) -> tuple:
+    """What changes when a file of a version does, such as while it is still being copied."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
