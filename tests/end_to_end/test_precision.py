@@ -1,4 +1,4 @@
-"""Training in half precision."""
+"""Training in half precision, whose losses are scaled; `mixed_bfloat16` differs by its dtype alone."""
 
 import math
 
@@ -9,9 +9,8 @@ from tfmtl.training.checkpoints import Checkpoints
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_losses_stay_finite_and_fall(configure, tmp_path, precision):
-    config = configure(training={"precision": precision, "epochs": 2})
+def test_losses_stay_finite_and_fall(configure, tmp_path):
+    config = configure(training={"precision": "mixed_float16", "epochs": 2})
     with pytest.raises(SystemExit) as stopped:
         main(["train", str(config), "--run", str(tmp_path / "run")])
     assert not stopped.value.code

@@ -48,7 +48,9 @@ def assert_like(found, expected) -> None:
 @pytest.fixture
 def config(configure):
     model = {"encoder": {"dropout": 0.0}, "decoder": {"dropout": 0.0}, "head_dropout": 0.0}
-    return configure(model=model, training={"epochs": 1, "batch_size": 64, "learning_rate": 1e-3})
+    # Of one stream: batches of several are told apart in the tests of `Update`.
+    tasks = {"goodness": None}
+    return configure(model=model, tasks=tasks, training={"epochs": 1, "batch_size": 64, "learning_rate": 1e-3})
 
 
 @pytest.mark.slow
