@@ -127,13 +127,16 @@ def export(
     serving_config: Annotated[
         Path | None, typer.Option(help="Where to write what TensorFlow Serving, Docker and Kubernetes start with.")
     ] = None,
+    quantize: Annotated[
+        Literal["int8", "bfloat16"] | None, typer.Option(help="Smaller weights; the model card says what that costs.")
+    ] = None,
+    encoder_only: Annotated[bool, typer.Option("--encoder-only", help="Leave the tasks with a decoder out.")] = False,
 ) -> None:
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
-    from tfmtl.serving.export import export_run
+    from tfmtl.experiment import export
     from tfmtl.serving.server_config import write_server_config
-    from tfmtl.training.run_folder import RunFolder
 
-    version = export_run(RunFolder.open(run), to)
+    version = export(run, to, quantize=quantize, encoder_only=encoder_only)
     print(f"exported: {version}")
     if serving_config:
         print(f"configured: {write_server_config(version.parent, serving_config)}")

@@ -6,15 +6,16 @@ from typing import Any
 
 from tfmtl.config import Experiment, load_experiment
 from tfmtl.data.streams import load_streams, tasks_with_split
-from tfmtl.errors import RunError, UserError
+from tfmtl.errors import RunError, UserError, nearest
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
 from tfmtl.evaluation.metric import metrics_of
 from tfmtl.evaluation.report import write_report
 from tfmtl.evaluation.scoring import ValidationScorer
 from tfmtl.serving.answerers import open_answerer
-from tfmtl.serving.export import export_run
+from tfmtl.serving.export import Quantize, export_run
 from tfmtl.serving.predict import predict_rows
+from tfmtl.serving.quantization import QUANTIZATIONS
 from tfmtl.serving.rows import Row
 from tfmtl.tasks.task import Task
 from tfmtl.training.run_folder import RunFolder
@@ -77,17 +78,29 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     return {"split": split, "tasks": metrics}
 
 
-def export(run: RunFolder | str | Path, to: str | Path | None = None) -> Path:
+def export(
+    run: RunFolder | str | Path,
+    to: str | Path | None = None,
+    *,
+    quantize: str | None = None,
+    encoder_only: bool = False,
+) -> Path:
     """Exports a run's best model as the next version of a SavedModel that takes raw strings.
 
     Args:
         run: the run, or its folder.
         to: the export's folder; `saved_models/<name>` where it is `None`.
+        quantize: `int8` or `bfloat16` for smaller weights; what that costs on validation stands in the model card.
+        encoder_only: whether tasks with a decoder are left out.
 
     Returns:
         The directory of the new version.
     """
-    return export_run(run if isinstance(run, RunFolder) else RunFolder.open(run), None if to is None else Path(to))
+    run = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    if quantize is not None and quantize not in QUANTIZATIONS:
+        raise UserError(f"export: unknown quantization '{quantize}'; {nearest(quantize, QUANTIZATIONS)}")
+    smaller = None if quantize is None else Quantize(quantize, _make_scorer)
+    return export_run(run, None if to is None else Path(to), smaller, encoder_only=encoder_only)
 
 
 def predict(model: RunFolder | str | Path, texts: Iterable[str | tuple[str, str]]) -> list[dict[str, Any]]:

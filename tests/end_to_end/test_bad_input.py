@@ -155,7 +155,9 @@ def test_a_folder_with_something_else_in_it(refused, configure, tmp_path):
     config = configure()
     assert "not empty and holds no run" in refused("train", config, "--run", tmp_path / "foreign")
     assert "this is a file" in refused("train", config, "--run", tmp_path / "foreign" / "thesis.txt")
-    assert "cannot be written" in refused("train", config, "--run", tmp_path / "foreign" / "thesis.txt" / "run")
+    assert "thesis.txt' is a file, not a folder" in refused(
+        "train", config, "--run", tmp_path / "foreign" / "thesis.txt" / "run"
+    )
 
 
 def test_evaluating_what_is_no_run(refused, tmp_path):

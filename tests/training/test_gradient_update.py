@@ -82,7 +82,7 @@ def test_the_shared_step_is_the_shortest_of_the_hull_and_each_head_follows_its_o
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * max(np.abs(expected).max(), 1e-2))
 
 
-@pytest.mark.parametrize("method", ["pcgrad", "fixed", "gls"])
+@pytest.mark.parametrize("method", ["pcgrad", "gls"])
 def test_a_batch_in_parts_gives_the_update_of_the_whole(make_experiment, data, method):
     """Of 12 rows, which stand in two slices, in four parts."""
     whole = step(compiled(without_clipping(make_experiment, method), data)[0], data)

@@ -152,7 +152,8 @@ def test_a_file_in_the_folder_s_place_stays(tmp_path):
     assert str(caught.value) == f"{tmp_path}/run: this is a file, not a folder; choose another with --run"
     with pytest.raises(RunError) as caught:
         RunFolder(tmp_path / "run" / "deep").claim(experiment, labelled(experiment))
-    assert str(caught.value).startswith(f"{tmp_path}/run/deep: cannot be written: ")
+    expected = f"{tmp_path}/run/deep: '{tmp_path}/run' is a file, not a folder; choose another with --run"
+    assert str(caught.value) == expected
     assert (tmp_path / "run").read_text(encoding="utf-8") == "mine"
 
 

@@ -2,19 +2,21 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat, zip_longest
 from pathlib import Path
 
 import keras
 
 from tfmtl.config import Experiment
-from tfmtl.data.streams import Examples, load_streams
+from tfmtl.data.streams import Examples, Stream, load_streams
 from tfmtl.errors import RunError, UserError
 from tfmtl.generation.reader import Reader
 from tfmtl.serving.description import Description, is_version, versions_in
-from tfmtl.serving.model_card import write_model_card
+from tfmtl.serving.model_card import Quantization, write_model_card
 from tfmtl.serving.parity import check_parity, probe_texts
+from tfmtl.serving.quantization import Scores, loss_by_quantization, quantized
 from tfmtl.serving.signatures import ALL_TASKS, GraphFunction, ServedTask, signatures, trace
 from tfmtl.serving.warmup import ALLOWED_BATCH_SIZES, write_warmup
 from tfmtl.training.run_folder import RunFolder
@@ -23,7 +25,27 @@ _logger = logging.getLogger("tfmtl")
 _UNFINISHED = ".unfinished-"
 
 
-def export_run(run: RunFolder, to: Path | None = None) -> Path:
+MakeScorer = Callable[[Reader, Sequence[Stream], Experiment], Callable[[], tuple[float, Scores]]]
+"""`make_scorer(reader, streams, experiment)` returns what measures validation, such as
+`tfmtl.evaluation.scoring.ValidationScorer`."""
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """How the weights of an export are made smaller.
+
+    Attributes:
+        name: one of `tfmtl.serving.quantization.QUANTIZATIONS`.
+        make_scorer: measures what it costs.
+    """
+
+    name: str
+    make_scorer: MakeScorer
+
+
+def export_run(
+    run: RunFolder, to: Path | None = None, quantize: Quantize | None = None, *, encoder_only: bool = False
+) -> Path:
     """Exports a run's best model as the next version of a SavedModel.
 
     It is written aside, compared with the model, and only then given its number: a server that watches the folder
@@ -32,6 +54,8 @@ def export_run(run: RunFolder, to: Path | None = None) -> Path:
     Args:
         run: with a finished epoch.
         to: the export's folder; `saved_models/<name>` where it is `None`.
+        quantize: how the weights are made smaller; None leaves them as they are.
+        encoder_only: whether tasks with a decoder are left out.
 
     Returns:
         The directory of the new version.
@@ -41,11 +65,17 @@ def export_run(run: RunFolder, to: Path | None = None) -> Path:
         RuntimeError: where the export does not answer as the model does; nothing is left behind then.
     """
     experiment = run.experiment()
-    tasks = {name: ServedTask.of(task) for name, task in experiment.tasks.items()}
+    tasks = _exported_tasks(experiment, encoder_only)
     folder = Path(to) if to is not None else Path("saved_models") / experiment.name
     description = Description.of(experiment.name, tasks)
     _check_folder(folder, description)
     reader = run.reader()
+    streams = _validation_streams(experiment)
+    quantization = None
+    if quantize:
+        trained, reader = reader, quantized(reader, quantize.name)
+        losses = _losses(quantize.make_scorer, (trained, reader), streams, experiment)
+        quantization = Quantization(quantize.name, losses)
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,8 +85,8 @@ def export_run(run: RunFolder, to: Path | None = None) -> Path:
             functions = {name: trace(reader, tasks, answered) for name, answered in signatures(tasks).items()}
             _write_saved_model(functions, reader.tokenizer, unfinished)
             description.write(unfinished)
-            write_model_card(unfinished, run, description)
-            write_warmup(unfinished, experiment.name, tasks, _validation_rows(experiment, reader))
+            write_model_card(unfinished, run, description, quantization)
+            write_warmup(unfinished, experiment.name, tasks, _rows(streams, reader))
             check_parity(unfinished, functions[ALL_TASKS], probe_texts(reader.tokenizer))
             return unfinished.rename(folder / str(max(versions_in(folder), default=0) + 1))
     except OSError as error:
@@ -64,6 +94,23 @@ def export_run(run: RunFolder, to: Path | None = None) -> Path:
     finally:
         if is_new and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _exported_tasks(experiment: Experiment, encoder_only: bool) -> dict[str, ServedTask]:
+    tasks = {name: ServedTask.of(task) for name, task in experiment.tasks.items()}
+    if encoder_only:
+        tasks = {name: task for name, task in tasks.items() if task.kind != "summarization"}
+    if not tasks:
+        raise RunError(f"{experiment.name}: every task writes summaries: nothing is left without a decoder")
+    return tasks
+
+
+def _losses(make_scorer: MakeScorer, readers: Sequence[Reader], streams: Sequence[Stream], experiment: Experiment):
+    """Returns what the metrics of validation were before and are after quantization."""
+    if not streams:
+        raise RunError("what quantization costs cannot be measured without the validation split; bring its files back")
+    before, after = (make_scorer(reader, streams, experiment)()[1] for reader in readers)
+    return loss_by_quantization(before, after)
 
 
 def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: Path) -> None:
@@ -75,17 +122,23 @@ def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: 
     archive.write_out(str(path), verbose=False)
 
 
-def _validation_rows(experiment: Experiment, reader: Reader) -> list[tuple[str, str]]:
-    """Returns texts and pairs such as the export will be asked about."""
-    most = max(ALLOWED_BATCH_SIZES)
+def _validation_streams(experiment: Experiment) -> Sequence[Stream]:
+    """Returns the streams with their validation, or none where its files are gone."""
     try:
         streams, _ = load_streams(experiment, ("validation",))
     except UserError as error:
         _logger.warning("the requests that warm a server up are made-up texts, for want of validation: %s", error)
+        return []
+    return streams
+
+
+def _rows(streams: Sequence[Stream], reader: Reader) -> list[tuple[str, str]]:
+    """Returns texts and pairs such as the export will be asked about."""
+    if not streams:
         return [(text.decode("utf-8", "replace"), "") for text in probe_texts(reader.tokenizer)]
     # From each stream in turn, so that few rows are of all of them.
     pairs = [zip(*_columns(stream.splits["validation"]), strict=False) for stream in streams]
-    return [row for rows in zip_longest(*pairs) for row in rows if row is not None][:most]
+    return [row for rows in zip_longest(*pairs) for row in rows if row is not None][: max(ALLOWED_BATCH_SIZES)]
 
 
 def _columns(examples: Examples) -> tuple[Iterable[str], Iterable[str]]:

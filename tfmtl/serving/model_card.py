@@ -1,6 +1,8 @@
 """What people should know of an export: a page beside the graph."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfmtl.serving.description import Description
@@ -11,19 +13,38 @@ CARD_FILE = "model_card.md"
 _LABELS_SHOWN = 20
 
 
-def write_model_card(export: Path, run: RunFolder, description: Description) -> None:
+@dataclass(frozen=True)
+class Quantization:
+    """What was done to the weights, and what it cost.
+
+    Attributes:
+        name: of `tfmtl.serving.quantization.QUANTIZATIONS`.
+        losses: task, metric, its value before and after, on validation.
+    """
+
+    name: str
+    losses: Sequence[tuple[str, str, float, float]]
+
+
+def write_model_card(
+    export: Path, run: RunFolder, description: Description, quantization: Quantization | None = None
+) -> None:
     """Writes `model_card.md`: tasks, how they were measured, what made the model, how it is asked.
 
     Args:
         export: the directory of one version.
         run: that it was made from; its evaluations of validation and test are quoted where it has them.
         description: of the export.
+        quantization: of its weights, if they are not as they were trained.
     """
     lines = [f"# {description.name}", "", "One model that answers every task below about a text.", ""]
     lines += _tasks(description)
     for split in ("test", "validation"):
         if run.evaluation(split).is_file():
-            lines += _metrics(split, json.loads(run.evaluation(split).read_text(encoding="utf-8"))["tasks"])
+            measured = json.loads(run.evaluation(split).read_text(encoding="utf-8"))["tasks"]
+            lines += _metrics(split, {name: measured[name] for name in description.tasks if name in measured})
+    if quantization:
+        lines += _quantized(quantization)
     lines += _signatures(description)
     made = ", ".join(f"{package} {version}" for package, version in description.versions.items())
     lines += ["## Made with", "", f"{made}.", "", *_training(run)]
@@ -51,6 +72,21 @@ def _metrics(split: str, tasks: dict) -> list[str]:
         for metric, (low, high) in metrics["intervals"].items():
             value, interval = f"{metrics[metric]:.4f}", f"{low:.4f} to {high:.4f}"
             lines.append(f"| {name} | {metric} | {value} | {interval} | {metrics['examples']} |")
+    return [*lines, ""]
+
+
+def _quantized(quantization: Quantization) -> list[str]:
+    lines = [
+        f"## Weights in {quantization.name}",
+        "",
+        "The metrics above are those of the model as it was trained. On validation, summaries by greedy search, on as",
+        "many rows as in training:",
+        "",
+        f"| task | metric | as trained | in {quantization.name} | difference |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for task, metric, before, after in quantization.losses:
+        lines.append(f"| {task} | {metric} | {before:.4f} | {after:.4f} | {after - before:+.4f} |")
     return [*lines, ""]
 
 

@@ -10,21 +10,22 @@ from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.losses import TaskLoss
 from tfmtl.training.reach import Reach
-from tfmtl.training.update import Update, all_sum, dense, specs
+from tfmtl.training.split_update import SplitUpdate
+from tfmtl.training.update import all_sum, dense, specs
 
 
-class GradientUpdate(Update):
+class GradientUpdate(SplitUpdate):
     """An update by a method that combines gradients of the shared parameters.
 
     Each task has a gradient of its own, summed over all replicas before they are combined: a combination of the
-    replicas' gradients would be another one. What only one task reaches, such as its head, follows that task's loss.
+    replicas' gradients would be another one.
 
     Tasks of one group share rows: one forward pass of the group's rows, and a backward pass for each of its tasks. So
     tasks of groups of their own cost together what one pass over all rows does.
 
     Args:
-        task_losses, balancing, clip_norm, accumulation: as `Update`; the method is built for the shared parameters.
-        reach: which variables the tasks read.
+        task_losses, balancing, clip_norm, accumulation, reach: as `SplitUpdate`; the method is built for the shared
+            parameters.
     """
 
     def __init__(
@@ -35,13 +36,9 @@ class GradientUpdate(Update):
         accumulation: Accumulation | None,
         reach: Reach,
     ):
-        super().__init__(task_losses, balancing, clip_norm, accumulation)
-        self._reach = reach
-        self._shared = reach.shared
-        self._own = [(k, position) for k, task in enumerate(self.tasks) for position in reach.own(task)]
+        super().__init__(task_losses, balancing, clip_norm, accumulation, reach)
         self._groups: list[Sequence[str]] = [self.tasks]
         self._rows: BatchRows | None = None
-        self.gram = self._state([[0.0] * len(self.tasks)] * len(self.tasks), "gram")
 
     def group(self, groups: Sequence[Sequence[str]], rows: BatchRows) -> None:
         """Reads the rows of each group of tasks by themselves; shapes become dynamic.
@@ -68,7 +65,7 @@ class GradientUpdate(Update):
         self.weights.assign(weights * self.active.value)
         self.gram.assign(tf.matmul(matrix, matrix, transpose_b=True))
         gradients = dict(zip(self._shared, _like(shared, combined * scale), strict=True))
-        gradients |= self._scaled(all_sum(of_own), weights)
+        gradients |= self._weighed(all_sum(of_own), weights)
         return [dense(gradients.get(position), variable) for position, variable in enumerate(variables)]
 
     def _combined(self, matrix, losses, counts, scale) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -107,14 +104,6 @@ class GradientUpdate(Update):
         reached = sorted(self._reach.tasks[task])
         found = dict(zip(reached, tape.gradient(loss, [variables[k] for k in reached]), strict=True))
         return {k: dense(found.get(k), variables[k]) for k in {*self._shared, *reached}}
-
-    def _scaled(self, gradients: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[int, tf.Tensor]:
-        """Returns the gradients of the tasks' own variables, by position, as the method weighs them."""
-        scales = weights if self.balancing.scales_heads else tf.ones_like(weights)
-        return {
-            position: tf.cast(scales[task], gradient.dtype) * gradient
-            for (task, position), gradient in zip(self._own, gradients, strict=True)
-        }
 
 
 def _size(variable: keras.Variable) -> int:

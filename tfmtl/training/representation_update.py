@@ -9,22 +9,21 @@ from tfmtl.balancing.method import GramCombination
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.losses import TaskLoss
 from tfmtl.training.reach import Reach
-from tfmtl.training.update import Update, all_sum, dense, specs
+from tfmtl.training.split_update import SplitUpdate
+from tfmtl.training.update import all_sum, dense, specs
 
 
-class RepresentationUpdate(Update):
+class RepresentationUpdate(SplitUpdate):
     """An update by a method whose weights are found from gradients by the shared representation (Sener & Koltun 2018).
 
     A task's gradient by the representation `[rows, length, hidden]` costs a backward pass through its head alone; the
     trunk has one backward pass, of the weighted sum of the losses. With MGDA these are the weights of MGDA-UB, the
     minimum of an upper bound. Inner products are summed over all replicas, each of which has other rows.
 
-    Gradients of tasks without a common row are orthogonal here, whatever their gradients by the parameters are. What
-    only one task reaches, such as its head, follows that task's loss.
+    Gradients of tasks without a common row are orthogonal here, whatever their gradients by the parameters are.
 
     Args:
-        task_losses, balancing, clip_norm, accumulation: as `Update`.
-        reach: which variables the tasks read.
+        task_losses, balancing, clip_norm, accumulation, reach: as `SplitUpdate`.
         representations: the names of the model's layers whose outputs all tasks read.
     """
 
@@ -37,15 +36,12 @@ class RepresentationUpdate(Update):
         reach: Reach,
         representations: Sequence[str],
     ):
-        super().__init__(task_losses, balancing, clip_norm, accumulation)
-        self._reach = reach
-        self._own = [(k, position) for k, task in enumerate(self.tasks) for position in reach.own(task)]
+        super().__init__(task_losses, balancing, clip_norm, accumulation, reach)
         self._representations = list(representations)
-        self.gram = self._state([[0.0] * len(self.tasks)] * len(self.tasks), "gram")
 
     def _gradients(self, model, batch, counts):
         variables, scale = model.trainable_variables, model.optimizer.scale_loss(1.0)
-        shared = [variables[position] for position in self._reach.shared]
+        shared = [variables[position] for position in self._shared]
         own = [variables[position] for _, position in self._own]
         opened = self._opened(model)
         weigh = self._weigh_by_gram(opened, batch, counts, scale)
@@ -65,10 +61,9 @@ class RepresentationUpdate(Update):
 
         losses, *gradients = self._accumulation.total(batch, compute, [self._of_tasks(), *specs([*shared, *own])])
         self.losses.assign(all_sum(losses))
-        gradients = dict(zip([*self._reach.shared, *(p for _, p in self._own)], all_sum(gradients), strict=True))
-        scales = self.active.value * (self.weights.value if self.balancing.scales_heads else 1.0)
-        for task, position in self._own:
-            gradients[position] *= tf.cast(scales[task], gradients[position].dtype)
+        gradients = all_sum(gradients)
+        of_shared, of_own = gradients[: len(shared)], gradients[len(shared) :]
+        gradients = dict(zip(self._shared, of_shared, strict=True)) | self._weighed(of_own, self.weights.value)
         return [dense(gradients.get(position), variable) for position, variable in enumerate(variables)]
 
     def _opened(self, model: keras.Model) -> keras.Model:

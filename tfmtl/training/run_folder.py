@@ -1,5 +1,6 @@
 """The folder of a run: everything that one training leaves, and all that evaluation and export need."""
 
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,6 +103,16 @@ class RunFolder:
                 raise RunError(f"{self.path}: the folder is not empty and holds no run; choose another with --run")
         elif self.path.exists():
             raise RunError(f"{self.path}: this is a file, not a folder; choose another with --run")
+        else:
+            self._check_parents()
+
+    def _check_parents(self) -> None:
+        """Raises `RunError` where the folder cannot be made: told before hours of work, not after."""
+        there = next(parent for parent in self.path.absolute().parents if parent.exists())
+        if not there.is_dir():
+            raise RunError(f"{self.path}: '{there}' is a file, not a folder; choose another with --run")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise RunError(f"{self.path}: '{there}' may not be written to; choose another with --run")
 
     def claim(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
         """Makes the folder the experiment's own; one that it is already takes on what `FREE_KEYS` say anew.

@@ -39,7 +39,8 @@ def test_invalid_utf8_is_an_error_with_its_place(write):
     with pytest.raises(DataError) as caught:
         lines(path)
     assert str(caught.value) == (
-        f"{path}:2: invalid UTF-8, byte 0xe9 after 2 bytes of the line; 'encoding_errors: replace' reads it"
+        f"{path}:2: invalid UTF-8, byte 0xe9 after 2 bytes of the line; "
+        "'encoding_errors: replace' (predict: '--encoding-errors replace') reads it"
     )
 
 

@@ -119,7 +119,8 @@ def decoded_lines(file: Iterable[bytes], place: str, encoding_errors: str) -> It
             text = line.decode("utf-8", encoding_errors)
         except UnicodeDecodeError as error:
             byte = f"byte 0x{error.object[error.start]:02x} after {error.start} bytes of the line"
-            raise DataError(f"{place}:{number}: invalid UTF-8, {byte}; 'encoding_errors: replace' reads it") from None
+            remedy = "'encoding_errors: replace' (predict: '--encoding-errors replace') reads it"
+            raise DataError(f"{place}:{number}: invalid UTF-8, {byte}; {remedy}") from None
         yield number, text.removesuffix("\n").removesuffix("\r")
 
 

@@ -187,7 +187,8 @@ class Versions:
 
         A version that cannot be loaded is passed over until one of its files changes.
         """
-        paths = self._found()
+        # One that is served stays so when its files are removed: that an operator clears up is no reason to go back.
+        paths = {**self._found(), **{version.number: version.path for version in self.served()}}
         loaded = 0
         for number in sorted(paths, reverse=True):
             if loaded == self._options.versions:
