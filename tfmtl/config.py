@@ -25,10 +25,10 @@ from tfmtl.validation import Choice, choice_of, lookup, validate
 
 
 class DecoderOptions(Options):
-    """The summary writer; width, heads and feed-forward size are the encoder's.
+    """The summary writer; its kind, width and the like are the encoder's.
 
     Attributes:
-        layers: Transformer layers.
+        layers: Transformer or LSTM layers, as the encoder's are.
         copy_source: whether the decoder can copy pieces of the source (See et al. 2017); `copy` in a configuration.
         dropout: of the embedding and each sublayer; the encoder's where absent.
     """

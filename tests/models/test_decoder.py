@@ -27,7 +27,7 @@ def test_a_position_at_a_time_gives_what_the_whole_gives(decoder):
     def step(embedded, position, cache):
         return decoder.step(embedded, position, cache, decoder.keys_and_values(STATES), TOKENS)
 
-    cache = decoder.empty_cache(2)
+    cache = decoder.initial_cache(STATES, TOKENS)
     steps = []
     for position in range(EMBEDDED.shape[1]):
         state, cache = step(EMBEDDED[:, position : position + 1], tf.constant(position), cache)

@@ -38,4 +38,4 @@ def write_summaries(
         logits = embedding(hidden, reverse=True)
         return head.log_probabilities(logits, hidden, context.get("copy_keys"), context["tokens"]), cache
 
-    return generate(step, decoder.empty_cache(tf.shape(tokens)[0]), context, options)
+    return generate(step, decoder.initial_cache(states, tokens), context, options)

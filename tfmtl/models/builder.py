@@ -9,7 +9,6 @@ from keras import KerasTensor
 
 from tfmtl.config import ModelOptions
 from tfmtl.data.tables import Slice, Table
-from tfmtl.models.decoder import TransformerDecoder
 from tfmtl.models.heads import ClassificationHead, RegressionHead
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.models.summary_head import SummaryHead
@@ -82,15 +81,13 @@ class _Builder:
             name: self._decoder(name, task) for name, task in tasks.items() if task.kind == "summarization"
         }
 
-    def _decoder(self, name: str, task: Task) -> TransformerDecoder:
-        encoder, decoder = self._encoder_options, self._options.decoder
-        return TransformerDecoder(
-            layers=decoder.layers,
-            heads=encoder.heads,
-            feedforward=encoder.feedforward,
-            activation=encoder.activation,
-            dropout=encoder.dropout if decoder.dropout is None else decoder.dropout,
-            max_length=task.max_length,
+    def _decoder(self, name: str, task: Task) -> keras.layers.Layer:
+        decoder = self._options.decoder
+        return ENCODERS.get(self._options.encoder.name).build.decoder(
+            self._encoder_options,
+            decoder.layers,
+            decoder.dropout,
+            task.max_length,
             name=decoder_name(name),
             dtype=self._precision,
         )

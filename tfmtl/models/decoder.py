@@ -70,8 +70,9 @@ class TransformerDecoder(keras.layers.Layer):
         """Returns each layer's keys and values of the source: computed once for a generation."""
         return [layer.source_attention.keys_and_values(states) for layer in self.layers]
 
-    def empty_cache(self, batch_size) -> list[tuple[KerasTensor, KerasTensor]]:
-        """Returns each layer's keys and values of a summary that has no piece yet."""
+    def initial_cache(self, states, tokens) -> list[tuple[KerasTensor, KerasTensor]]:
+        """Returns each layer's keys and values of a summary that has no piece yet, for a source as in `call`."""
+        batch_size = ops.shape(tokens)[0]
         size = self.hidden // self.heads
         keys = ops.zeros((batch_size, self.heads, size, self.max_length), self.compute_dtype)
         values = ops.zeros((batch_size, self.heads, self.max_length, size), self.compute_dtype)
@@ -83,7 +84,7 @@ class TransformerDecoder(keras.layers.Layer):
         Args:
             embedded: the embedding of the piece written last, `[batch, 1, hidden]`.
             position: its place, int32 scalar.
-            cache: of `empty_cache` or the step before.
+            cache: of `initial_cache` or the step before.
             source: of `keys_and_values`.
             source_tokens: ids of the source, int32 `[batch, source_length]`.
 

@@ -4,6 +4,7 @@ import keras
 from keras import KerasTensor, ops
 from pydantic import Field, field_validator, model_validator
 
+from tfmtl.models.decoder import TransformerDecoder
 from tfmtl.models.tokens import segment_ids, token_mask
 from tfmtl.models.transformer_layer import EncoderLayer
 from tfmtl.registry import ENCODERS, Options
@@ -64,6 +65,21 @@ class TransformerEncoder(keras.layers.Layer):
     def __init__(self, options: TransformerOptions | dict, **kwargs):
         super().__init__(**kwargs)
         self.options = TransformerOptions.model_validate(options)
+
+    @staticmethod
+    def decoder(
+        options: TransformerOptions, layers: int, dropout: float | None, max_length: int, **kwargs
+    ) -> TransformerDecoder:
+        """Returns what writes a summary from the states of this encoder; its layers are as wide as the encoder's."""
+        return TransformerDecoder(
+            layers=layers,
+            heads=options.heads,
+            feedforward=options.feedforward,
+            activation=options.activation,
+            dropout=options.dropout if dropout is None else dropout,
+            max_length=max_length,
+            **kwargs,
+        )
 
     def build(self, embedded_shape, tokens_shape=None):
         options, policy = self.options, self.dtype_policy

@@ -1,0 +1,107 @@
+"""A trunk of bidirectional LSTMs, as in the baselines of GLUE."""
+
+from typing import Literal
+
+import keras
+from keras import KerasTensor, ops
+from pydantic import Field
+
+from tfmtl.models.lstm_decoder import LSTMDecoder
+from tfmtl.models.tokens import score_bias, segment_ids, token_mask
+from tfmtl.registry import ENCODERS, Options
+
+
+class BiLSTMOptions(Options):
+    """Attributes of the recurrent trunk.
+
+    Attributes:
+        layers: bidirectional LSTM layers.
+        hidden: the width of embeddings and states, half of it for each direction.
+        dropout: of the embeddings and after each layer.
+        token_dropout: the share of pieces whose whole embedding is zeroed in training; the summary head sees them.
+        pair_attention: whether the texts of a pair attend to each other before one more layer; costs that layer for
+            single texts too, so turn it on where tasks compare texts.
+        attention: of the summaries' decoders over the source.
+        max_length: the most pieces of a row, its marks included; what is longer is cut.
+    """
+
+    layers: int = Field(2, ge=1)
+    hidden: int = Field(256, ge=2, multiple_of=2)
+    dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    token_dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    pair_attention: bool = False
+    attention: Literal["luong", "bahdanau"] = "luong"
+    max_length: int = Field(256, ge=4)
+
+
+@ENCODERS.register("bilstm_attention", options=BiLSTMOptions)
+@keras.saving.register_keras_serializable("tfmtl")
+class BiLSTMEncoder(keras.layers.Layer):
+    """Stacked bidirectional LSTM (Graves & Schmidhuber 2005); its heads pool by attention, its decoders attend.
+
+    With `pair_attention`, each place of a pair's text gets the states of the other text, weighted by the softmax of
+    their inner products, and one more layer reads both (Wang et al. 2018: `H_ij = u_i . v_j`).
+
+    Differences from that baseline: one LSTM reads both texts one after the other, not each by itself; heads pool by
+    attention, not by the maximum; the words are learned with the model.
+
+    Args:
+        options: the options, or a mapping of them.
+    """
+
+    def __init__(self, options: BiLSTMOptions | dict, **kwargs):
+        super().__init__(**kwargs)
+        self.options = BiLSTMOptions.model_validate(options)
+
+    @staticmethod
+    def decoder(options: BiLSTMOptions, layers: int, dropout: float | None, max_length: int, **kwargs) -> LSTMDecoder:
+        """Returns what writes a summary from the states of this encoder."""
+        rate = options.dropout if dropout is None else dropout
+        return LSTMDecoder(layers, options.attention, rate, max_length, **kwargs)
+
+    def build(self, embedded_shape, tokens_shape=None):
+        options, policy = self.options, self.dtype_policy
+        self.token_dropout = keras.layers.Dropout(
+            options.token_dropout, (None, None, 1), name="token_dropout", dtype=policy
+        )
+        self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
+        self.layers = [self._layer(f"layer_{i}") for i in range(options.layers)]
+        for layer in self.layers:
+            layer.build((None, None, options.hidden))
+        if options.pair_attention:
+            self.comparison = self._layer("comparison")
+            self.comparison.build((None, None, 2 * options.hidden))
+
+    def _layer(self, name: str) -> keras.layers.Bidirectional:
+        units, policy = self.options.hidden // 2, self.dtype_policy
+        lstm = keras.layers.LSTM(units, return_sequences=True, name="lstm", dtype=policy)
+        return keras.layers.Bidirectional(lstm, name=name, dtype=policy)
+
+    def call(self, embedded, tokens, training=None) -> KerasTensor:
+        """Returns the states `[batch, length, hidden]` of the pieces.
+
+        Args:
+            embedded: the pieces' embeddings `[batch, length, hidden]`.
+            tokens: their ids, int32 `[batch, length]`.
+            training: whether dropout is on.
+        """
+        mask = token_mask(tokens)
+        states = self.token_dropout(embedded * self.options.hidden**0.5, training=training)
+        states = self.dropout(states, training=training)
+        for layer in self.layers:
+            states = self.dropout(layer(states, mask=mask, training=training), training=training)
+        if self.options.pair_attention:
+            states = ops.concatenate([states, self._other_text(states, tokens)], axis=-1)
+            states = self.dropout(self.comparison(states, mask=mask, training=training), training=training)
+        return states
+
+    def _other_text(self, states, tokens):
+        """Returns what each place finds in the other text of its pair, `[batch, length, hidden]`; zero without one."""
+        segments = segment_ids(tokens)
+        other = (segments[:, :, None] != segments[:, None, :]) & token_mask(tokens)[:, None, :]
+        scores = ops.cast(ops.matmul(states, ops.transpose(states, (0, 2, 1))), "float32") + score_bias(other)
+        weights = ops.softmax(scores, axis=-1) * ops.cast(ops.any(other, axis=-1, keepdims=True), "float32")
+        return ops.matmul(ops.cast(weights, states.dtype), states)
+
+    def get_config(self):
+        return {**super().get_config(), "options": self.options.model_dump()}
