@@ -68,3 +68,30 @@ def test_keys_and_values_computed_apart_give_the_same(attention):
 def test_the_width_must_be_a_multiple_of_the_heads():
     with pytest.raises(ValueError, match="a width of 8 cannot be split over 3 attention heads"):
         Attention(heads=3).build((None, None, 8))
+
+
+@pytest.fixture(scope="module")
+def rotary():
+    layer = Attention(heads=2, rotary=True)
+    layer.build(SOURCE.shape)
+    return layer
+
+
+def test_rotary_queries_and_keys_are_turned_by_their_places(rotary):
+    """Su et al. 2021, eq. 34, with the two halves of a head as the pairs' parts."""
+    keys, _ = rotary.keys_and_values(SOURCE)
+    plain = (SOURCE @ np.array(rotary.key_value.kernel)[:, :8]).reshape(2, 5, 2, 4)
+    for place in range(5):
+        angles = place / 10000.0 ** (np.arange(2) / 2)
+        first, second = plain[:, place, :, :2], plain[:, place, :, 2:]
+        turned = [first * np.cos(angles) - second * np.sin(angles), second * np.cos(angles) + first * np.sin(angles)]
+        np.testing.assert_allclose(keys[:, :, :, place], np.concatenate(turned, axis=-1), atol=1e-5)
+
+
+def test_rotary_attention_sees_distances_not_places(rotary):
+    mask = np.ones([1, 1, 1, 1], bool)
+    found = rotary.attend(SOURCE, *rotary.keys_and_values(SOURCE), mask)
+    moved = rotary.attend(SOURCE, *rotary.keys_and_values(SOURCE, 3), mask, 3)
+    np.testing.assert_allclose(moved, found, atol=1e-5)
+    other = rotary.attend(SOURCE, *rotary.keys_and_values(SOURCE), mask, 3)
+    assert not np.allclose(other, found, atol=1e-3)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.models.decoder import TransformerDecoder
+from tfmtl.models.transformer_layer import LayerOptions
 
 generator = np.random.default_rng(0)
 EMBEDDED = generator.normal(size=[2, 5, 8]).astype(np.float32) * 0.3
@@ -12,12 +13,18 @@ STATES = generator.normal(size=[2, 6, 8]).astype(np.float32)
 TOKENS = np.int32([[2, 7, 8, 3, 0, 0], [2, 5, 6, 9, 8, 3]])
 
 
-@pytest.fixture(scope="module")
-def decoder():
+LAYERS = {
+    "default": {},
+    "original": {"positions": "sine", "norm_first": False, "activation": "relu"},
+    "modern": {"positions": "rotary", "norm": "rms", "gated": True, "activation": "silu"},
+}
+
+
+@pytest.fixture(scope="module", params=LAYERS)
+def decoder(request):
     random.seed(1)
-    decoder = TransformerDecoder(
-        layers=2, heads=2, feedforward=16, activation="gelu", dropout=0.3, max_length=7, name="title_decoder"
-    )
+    options = LayerOptions(heads=2, feedforward=16, dropout=0.3, **LAYERS[request.param])
+    decoder = TransformerDecoder(options, layers=2, max_length=7, name="title_decoder")
     decoder.build(EMBEDDED.shape, STATES.shape, TOKENS.shape)
     return decoder
 
@@ -56,5 +63,5 @@ def test_dropout_is_on_in_training_only(decoder):
 
 def test_its_configuration_makes_it_again(decoder):
     again = TransformerDecoder.from_config(decoder.get_config())
-    assert again.settings == decoder.settings
+    assert (again.options, again.depth, again.max_length) == (decoder.options, 2, 7)
     assert again.name == "title_decoder"

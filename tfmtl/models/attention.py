@@ -1,6 +1,7 @@
 """Multi-head attention (Vaswani et al. 2017, section 3.2.2), split so that a decoder can keep what does not change."""
 
 import keras
+import keras_hub
 from keras import KerasTensor, ops
 
 from tfmtl.models.tokens import score_bias
@@ -16,17 +17,23 @@ class Attention(keras.layers.Layer):
 
     Args:
         heads: attention heads; the width must be a multiple of it.
+        rotary: whether queries and keys are turned by their places (Su et al. 2021), so that a score depends on the
+            distance of two places; for attention of a sequence to itself, and an even width of a head.
     """
 
-    def __init__(self, heads: int, **kwargs):
+    def __init__(self, heads: int, rotary: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.heads = heads
+        self.rotary = rotary
 
     def build(self, query_shape, source_shape=None):
         hidden = query_shape[-1]
         if hidden % self.heads:
             raise ValueError(f"a width of {hidden} cannot be split over {self.heads} attention heads")
         self.size = hidden // self.heads
+        if self.rotary:
+            # In half precision, places beyond a few hundred could not be told apart.
+            self.rotation = keras_hub.layers.RotaryEmbedding(name="rotation", dtype="float32")
         dense = {"kernel_initializer": "glorot_uniform", "dtype": self.dtype_policy}
         self.query = keras.layers.Dense(hidden, name="query", **dense)
         # Softmax does not see a bias of the keys, and one of the values is the same as that of the output.
@@ -49,21 +56,42 @@ class Attention(keras.layers.Layer):
         """
         return self.attend(query, *self.keys_and_values(source), mask)
 
-    def keys_and_values(self, source: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
-        """Returns keys `[batch, heads, size, source_length]` and values `[batch, heads, source_length, size]`."""
+    def keys_and_values(self, source: KerasTensor, start=0) -> tuple[KerasTensor, KerasTensor]:
+        """Returns keys `[batch, heads, size, source_length]` and values `[batch, heads, source_length, size]`.
+
+        Args:
+            source: `[batch, source_length, hidden]`.
+            start: the place of its first position, int32 scalar.
+        """
         length = ops.shape(source)[1]
         split = ops.reshape(self.key_value(source), (-1, length, 2, self.heads, self.size))
-        return ops.transpose(split[:, :, 0], (0, 2, 3, 1)), ops.transpose(split[:, :, 1], (0, 2, 1, 3))
+        keys = self._turned(split[:, :, 0], start)
+        return ops.transpose(keys, (0, 2, 3, 1)), ops.transpose(split[:, :, 1], (0, 2, 1, 3))
 
-    def attend(self, query, keys, values, mask) -> KerasTensor:
-        """Attends with keys and values that `keys_and_values` made; returns `[batch, length, hidden]`."""
+    def attend(self, query, keys, values, mask, start=0) -> KerasTensor:
+        """Attends with keys and values that `keys_and_values` made.
+
+        Args:
+            query: `[batch, length, hidden]`.
+            keys: of `keys_and_values`.
+            values: likewise.
+            mask: as in `call`.
+            start: the place of the query's first position, int32 scalar.
+
+        Returns:
+            `[batch, length, hidden]`.
+        """
         length = ops.shape(query)[1]
         queries = ops.reshape(self.query(query) * self.size**-0.5, (-1, length, self.heads, self.size))
+        queries = self._turned(queries, start)
         scores = ops.cast(ops.matmul(ops.transpose(queries, (0, 2, 1, 3)), keys), "float32")
         weights = ops.softmax(scores + score_bias(mask), axis=-1)
         context = ops.matmul(ops.cast(weights, values.dtype), values)
         merged = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, self.heads * self.size))
         return self.output_projection(merged)
 
+    def _turned(self, parts, start):
+        return ops.cast(self.rotation(parts, start_index=start), parts.dtype) if self.rotary else parts
+
     def get_config(self):
-        return {**super().get_config(), "heads": self.heads}
+        return {**super().get_config(), "heads": self.heads, "rotary": self.rotary}

@@ -3,48 +3,35 @@
 import keras
 from keras import KerasTensor, ops
 
+from tfmtl.models.positions import PositionEmbedding
 from tfmtl.models.tokens import token_mask
-from tfmtl.models.transformer_layer import DecoderLayer
+from tfmtl.models.transformer_layer import DecoderLayer, LayerOptions
 
 
 @keras.saving.register_keras_serializable("tfmtl")
 class TransformerDecoder(keras.layers.Layer):
-    """Pre-norm Transformer decoder; trains on whole summaries, generates a piece at a time.
+    """Transformer decoder; trains on whole summaries, generates a piece at a time.
 
     Args:
-        layers: Transformer layers.
-        heads: attention heads.
-        feedforward: the inner width of the feed-forward networks.
-        activation: their activation.
-        dropout: of the embeddings and after each sublayer.
+        options: what its layers are made of, or a mapping of that.
+        layers: how many.
         max_length: the most pieces of a summary.
     """
 
-    def __init__(self, layers, heads, feedforward, activation, dropout, max_length, **kwargs):
+    def __init__(self, options: LayerOptions | dict, layers: int, max_length: int, **kwargs):
         super().__init__(**kwargs)
-        self.settings = {
-            "layers": layers,
-            "heads": heads,
-            "feedforward": feedforward,
-            "activation": activation,
-            "dropout": dropout,
-            "max_length": max_length,
-        }
-        self.heads = heads
+        self.options = LayerOptions.model_validate(options)
+        self.depth = layers
         self.max_length = max_length
 
     def build(self, embedded_shape, states_shape=None, tokens_shape=None):
-        settings, policy = self.settings, self.dtype_policy
+        options, policy = self.options, self.dtype_policy
         self.hidden = embedded_shape[-1]
-        normal = keras.initializers.RandomNormal(stddev=0.1)
-        self.positions = keras.layers.Embedding(
-            self.max_length, self.hidden, embeddings_initializer=normal, name="positions", dtype=policy
-        )
-        self.positions.build(None)
-        self.dropout = keras.layers.Dropout(settings["dropout"], name="dropout", dtype=policy)
-        shared = {key: settings[key] for key in ("heads", "feedforward", "activation", "dropout")}
-        self.layers = [DecoderLayer(**shared, name=f"layer_{i}", dtype=policy) for i in range(settings["layers"])]
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm", dtype=policy)
+        self.positions = PositionEmbedding(options.positions, self.max_length, name="positions", dtype=policy)
+        self.positions.build(embedded_shape)
+        self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
+        self.layers = [DecoderLayer(options, name=f"layer_{i}", dtype=policy) for i in range(self.depth)]
+        self.norm = options.make_norm("norm", policy)
         for layer in self.layers:
             layer.build(embedded_shape, states_shape)
         self.norm.build(embedded_shape)
@@ -58,8 +45,8 @@ class TransformerDecoder(keras.layers.Layer):
             tokens: ids of the source, int32 `[batch, source_length]`.
             training: whether dropout is on.
         """
+        hidden = self.dropout(self.positions(embedded * self.hidden**0.5), training=training)
         places = ops.arange(ops.shape(embedded)[1])
-        hidden = self.dropout(self._placed(embedded, places), training=training)
         causal = (places[:, None] >= places[None, :])[None, None]
         source_mask = token_mask(tokens)[:, None, None, :]
         for layer in self.layers:
@@ -73,9 +60,9 @@ class TransformerDecoder(keras.layers.Layer):
     def initial_cache(self, states, tokens) -> list[tuple[KerasTensor, KerasTensor]]:
         """Returns each layer's keys and values of a summary that has no piece yet, for a source as in `call`."""
         batch_size = ops.shape(tokens)[0]
-        size = self.hidden // self.heads
-        keys = ops.zeros((batch_size, self.heads, size, self.max_length), self.compute_dtype)
-        values = ops.zeros((batch_size, self.heads, self.max_length, size), self.compute_dtype)
+        heads, size = self.options.heads, self.hidden // self.options.heads
+        keys = ops.zeros((batch_size, heads, size, self.max_length), self.compute_dtype)
+        values = ops.zeros((batch_size, heads, self.max_length, size), self.compute_dtype)
         return [(keys, values) for _ in self.layers]
 
     def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
@@ -91,7 +78,7 @@ class TransformerDecoder(keras.layers.Layer):
         Returns:
             The state `[batch, 1, hidden]` and the new cache.
         """
-        hidden = self._placed(embedded, ops.reshape(position, (1,)))
+        hidden = self.positions(embedded * self.hidden**0.5, start=position)
         source_mask = token_mask(source_tokens)[:, None, None, :]
         new_cache = []
         for layer, layer_cache, layer_source in zip(self.layers, cache, source, strict=True):
@@ -99,8 +86,6 @@ class TransformerDecoder(keras.layers.Layer):
             new_cache.append(layer_cache)
         return self.norm(hidden), new_cache
 
-    def _placed(self, embedded, places):
-        return embedded * self.hidden**0.5 + self.positions(places)
-
     def get_config(self):
-        return {**super().get_config(), **self.settings}
+        config = {"options": self.options.model_dump(), "layers": self.depth, "max_length": self.max_length}
+        return {**super().get_config(), **config}

@@ -1,9 +1,56 @@
-"""The pre-norm Transformer layers that encoder and decoder are made of."""
+"""The Transformer layers that encoder and decoder are made of."""
+
+from typing import Literal
 
 import keras
 from keras import KerasTensor, ops
+from pydantic import Field, field_validator
 
 from tfmtl.models.attention import Attention
+from tfmtl.registry import Options
+
+
+class LayerOptions(Options):
+    """What a Transformer layer is made of; the defaults are a pre-norm layer with learned positions.
+
+    The original layer (Vaswani et al. 2017) has `positions: sine`, `norm_first: false` and `activation: relu`; many of
+    today's have `positions: rotary`, `norm: rms`, `gated: true` and `activation: silu`.
+
+    Attributes:
+        heads: attention heads; the width must be a multiple of it.
+        feedforward: the inner width of the feed-forward networks.
+        activation: of the feed-forward networks.
+        gated: whether their inner states are multiplied by a second projection (Shazeer 2020), which is half as many
+            parameters more.
+        dropout: of the embeddings and after each sublayer.
+        norm: `layer`, or `rms`, without means and biases (Zhang & Sennrich 2019).
+        norm_first: whether what a sublayer reads is normalised (Xiong et al. 2020), and not its sum with what it makes;
+            training from scratch then needs no long warm-up.
+        positions: `learned` and `sine` are added to the embeddings, `rotary` turns queries and keys (Su et al. 2021).
+    """
+
+    heads: int = Field(4, ge=1)
+    feedforward: int = Field(1024, ge=1)
+    activation: str = "gelu"
+    gated: bool = False
+    dropout: float = Field(0.1, ge=0.0, lt=1.0)
+    norm: Literal["layer", "rms"] = "layer"
+    norm_first: bool = True
+    positions: Literal["learned", "sine", "rotary"] = "learned"
+
+    @field_validator("activation")
+    @classmethod
+    def _known(cls, activation: str) -> str:
+        try:
+            keras.activations.get(activation)
+        except ValueError:
+            raise ValueError("unknown Keras activation; known are gelu, relu, silu, tanh and the like") from None
+        return activation
+
+    def make_norm(self, name: str, dtype) -> keras.layers.Layer:
+        """Returns a normalisation that is not built yet."""
+        layer = keras.layers.RMSNormalization if self.norm == "rms" else keras.layers.LayerNormalization
+        return layer(epsilon=1e-5, name=name, dtype=dtype)
 
 
 @keras.saving.register_keras_serializable("tfmtl")
@@ -13,53 +60,55 @@ class FeedForward(keras.layers.Layer):
     Args:
         inner: the width between the two.
         activation: a Keras activation; `gelu` is its tanh form.
+        gated: whether the activation's output is multiplied by another projection of the input (Shazeer 2020, eq. 6).
     """
 
-    def __init__(self, inner: int, activation: str, **kwargs):
+    def __init__(self, inner: int, activation: str, gated: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.inner = inner
         self.activation = activation
+        self.gated = gated
 
     def build(self, shape):
         self.expand = keras.layers.Dense(self.inner, name="expand", dtype=self.dtype_policy)
         self.reduce = keras.layers.Dense(shape[-1], name="reduce", dtype=self.dtype_policy)
         self.expand.build(shape)
         self.reduce.build((*shape[:-1], self.inner))
+        if self.gated:
+            self.gate = keras.layers.Dense(self.inner, name="gate", dtype=self.dtype_policy)
+            self.gate.build(shape)
 
     def call(self, states):
-        return self.reduce(keras.activations.get(self.activation)(self.expand(states)))
+        inner = keras.activations.get(self.activation)(self.expand(states))
+        return self.reduce(inner * self.gate(states) if self.gated else inner)
 
     def get_config(self):
-        return {**super().get_config(), "inner": self.inner, "activation": self.activation}
+        config = {"inner": self.inner, "activation": self.activation, "gated": self.gated}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable("tfmtl")
 class EncoderLayer(keras.layers.Layer):
-    """Self-attention and a feed-forward network, each normalised before and added to what came in.
-
-    Pre-norm (Xiong et al. 2020), so that training from scratch needs no long warm-up.
+    """Self-attention and a feed-forward network, each added to what came in.
 
     Args:
-        heads: attention heads.
-        feedforward: the inner width of the feed-forward network.
-        activation: its activation.
-        dropout: the rate after each sublayer.
+        options: what it is made of, or a mapping of that.
     """
 
-    def __init__(self, heads: int, feedforward: int, activation: str, dropout: float, **kwargs):
+    def __init__(self, options: LayerOptions | dict, **kwargs):
         super().__init__(**kwargs)
-        self.heads = heads
-        self.feedforward = feedforward
-        self.activation = activation
-        self.rate = dropout
+        self.options = LayerOptions.model_validate(options)
 
     def build(self, shape):
-        policy = self.dtype_policy
-        self.attention_norm = keras.layers.LayerNormalization(epsilon=1e-5, name="attention_norm", dtype=policy)
-        self.attention = Attention(self.heads, name="attention", dtype=policy)
-        self.feedforward_norm = keras.layers.LayerNormalization(epsilon=1e-5, name="feedforward_norm", dtype=policy)
-        self.network = FeedForward(self.feedforward, self.activation, name="feedforward", dtype=policy)
-        self.dropout = keras.layers.Dropout(self.rate, name="dropout", dtype=policy)
+        options, policy = self.options, self.dtype_policy
+        rotary = options.positions == "rotary"
+        self.attention_norm = options.make_norm("attention_norm", policy)
+        self.attention = Attention(options.heads, rotary, name="attention", dtype=policy)
+        self.feedforward_norm = options.make_norm("feedforward_norm", policy)
+        self.network = FeedForward(
+            options.feedforward, options.activation, options.gated, name="feedforward", dtype=policy
+        )
+        self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
         for layer in (self.attention_norm, self.attention, self.feedforward_norm, self.network):
             layer.build(shape)
 
@@ -71,13 +120,17 @@ class EncoderLayer(keras.layers.Layer):
             mask: bool, broadcast over `[batch, heads, length, length]`; see `Attention`.
             training: whether dropout is on.
         """
-        normalised = self.attention_norm(states)
-        states = states + self.dropout(self.attention(normalised, normalised, mask), training=training)
-        return states + self.dropout(self.network(self.feedforward_norm(states)), training=training)
+        states = self._added(self.attention_norm, lambda x: self.attention(x, x, mask), states, training)
+        return self._added(self.feedforward_norm, self.network, states, training)
+
+    def _added(self, norm, sublayer, states, training=None):
+        """Returns the states with what a sublayer makes of them, normalised before it or after the sum."""
+        if self.options.norm_first:
+            return states + self.dropout(sublayer(norm(states)), training=training)
+        return norm(states + self.dropout(sublayer(states), training=training))
 
     def get_config(self):
-        config = {"heads": self.heads, "feedforward": self.feedforward, "activation": self.activation}
-        return {**super().get_config(), **config, "dropout": self.rate}
+        return {**super().get_config(), "options": self.options.model_dump()}
 
 
 @keras.saving.register_keras_serializable("tfmtl")
@@ -87,8 +140,8 @@ class DecoderLayer(EncoderLayer):
     def build(self, shape, source_shape=None):
         super().build(shape)
         policy = self.dtype_policy
-        self.source_norm = keras.layers.LayerNormalization(epsilon=1e-5, name="source_norm", dtype=policy)
-        self.source_attention = Attention(self.heads, name="source_attention", dtype=policy)
+        self.source_norm = self.options.make_norm("source_norm", policy)
+        self.source_attention = Attention(self.options.heads, name="source_attention", dtype=policy)
         self.source_norm.build(shape)
         self.source_attention.build(shape, source_shape)
 
@@ -102,11 +155,11 @@ class DecoderLayer(EncoderLayer):
             source_mask: bool, broadcast over `[batch, heads, length, source_length]`.
             training: whether dropout is on.
         """
-        normalised = self.attention_norm(states)
-        states = states + self.dropout(self.attention(normalised, normalised, mask), training=training)
-        change = self.source_attention(self.source_norm(states), source, source_mask)
-        states = states + self.dropout(change, training=training)
-        return states + self.dropout(self.network(self.feedforward_norm(states)), training=training)
+        states = self._added(self.attention_norm, lambda x: self.attention(x, x, mask), states, training)
+        states = self._added(
+            self.source_norm, lambda x: self.source_attention(x, source, source_mask), states, training
+        )
+        return self._added(self.feedforward_norm, self.network, states, training)
 
     def step(self, states, position, cache, source, source_mask) -> tuple[KerasTensor, tuple]:
         """Decodes one position.
@@ -122,13 +175,24 @@ class DecoderLayer(EncoderLayer):
         Returns:
             The states `[batch, 1, hidden]` and the cache with this position's keys and values in it.
         """
-        normalised = self.attention_norm(states)
         keys, values = cache
-        new_keys, new_values = self.attention.keys_and_values(normalised)
+        past = (ops.arange(ops.shape(values)[2]) <= position)[None, None, None, :]
+
+        def attend_past(here):
+            nonlocal keys, values
+            keys, values = self._appended(here, position, keys, values)
+            return self.attention.attend(here, keys, values, past, position)
+
+        def attend_source(here):
+            return self.source_attention.attend(here, *source, source_mask)
+
+        states = self._added(self.attention_norm, attend_past, states)
+        states = self._added(self.source_norm, attend_source, states)
+        return self._added(self.feedforward_norm, self.network, states), (keys, values)
+
+    def _appended(self, states, position, keys, values):
+        """Returns the keys and values with those of one more position in their place."""
+        new_keys, new_values = self.attention.keys_and_values(states, position)
         here = ops.equal(ops.arange(ops.shape(values)[2]), position)
         keys = ops.where(here[None, None, None, :], new_keys, keys)
-        values = ops.where(here[None, None, :, None], new_values, values)
-        past = (ops.arange(ops.shape(values)[2]) <= position)[None, None, None, :]
-        states = states + self.attention.attend(normalised, keys, values, past)
-        states = states + self.source_attention.attend(self.source_norm(states), *source, source_mask)
-        return states + self.network(self.feedforward_norm(states)), (keys, values)
+        return keys, ops.where(here[None, None, :, None], new_values, values)

@@ -54,6 +54,20 @@ def test_the_states_are_normalised():
     np.testing.assert_allclose(states.std(axis=-1), 1.0, atol=1e-2)
 
 
+@pytest.mark.parametrize("positions", ["sine", "rotary"])
+def test_other_positions_tell_places_apart_too(positions):
+    layer, states = encoder(positions=positions, layers=2), embedded()
+    swapped = states.copy()
+    swapped[1, [3, 4]] = swapped[1, [4, 3]]
+    found, moved = np.array(layer(states, TOKENS))[1], np.array(layer(swapped, TOKENS))[1]
+    assert not np.allclose(found[1], moved[1], atol=1e-4)
+
+
+def test_rotary_heads_have_an_even_width():
+    with pytest.raises(ValidationError, match="even width, not 3"):
+        TransformerOptions(hidden=12, heads=4, positions="rotary")
+
+
 def test_its_configuration_makes_it_again():
     layer = encoder()
     assert TransformerEncoder.from_config(layer.get_config()).options == layer.options
