@@ -252,6 +252,23 @@ def test_grpc_says_what_is_wrong_with_a_request(stub, damage, code, message):
     assert (error.value.code().name, message in error.value.details()) == (code, True), error.value.details()
 
 
+@pytest.mark.parametrize("names_export", [False, True])
+def test_the_command_line_asks_a_server(server, served_folder, capsys, names_export):
+    export = [str(served_folder)] if names_export else []
+    lines = []
+    for arguments in ([*export, "--server", server.grpc], [str(served_folder)]):
+        with pytest.raises(SystemExit) as stopped:
+            main(["predict", *arguments, *TEXTS])
+        assert not stopped.value.code
+        lines.append(capsys.readouterr().out)
+    of_server, of_export = ([json.loads(line) for line in text.splitlines()] for text in lines)
+    assert [row["title"] for row in of_server] == [row["title"] for row in of_export]
+    for row, expected in zip(of_server, of_export, strict=True):
+        assert row["topic"]["label"] == expected["topic"]["label"]
+        assert row["topic"]["probabilities"] == pytest.approx(expected["topic"]["probabilities"], abs=1e-5)
+        assert row["stars"]["score"] == pytest.approx(expected["stars"]["score"], rel=1e-5)
+
+
 def test_a_client_that_goes_in_the_middle_of_a_request_harms_nobody(server, predict_url):
     host, port = server.rest.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as client:

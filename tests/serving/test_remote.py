@@ -1,0 +1,63 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from tfmtl.errors import RunError
+from tfmtl.serving.description import Description
+from tfmtl.serving.remote import remote_answerer
+from tfmtl.serving.rows import Row
+from tfmtl.serving.signatures import ServedTask
+
+DESCRIPTION = Description(
+    name="tiny", tasks={"topic": ServedTask(kind="classification", labels=("cats", "dogs"))}, versions={}
+)
+
+
+class StockServer(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Answers as TensorFlow Serving does, which knows nothing of labels."""
+
+    def Predict(self, request, context):  # noqa: N802
+        if request.model_spec.name != "tiny":
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such model")
+        response = predict_pb2.PredictResponse()
+        rows = len(tf.make_ndarray(request.inputs["text"]))
+        response.outputs["topic_label"].CopyFrom(tf.make_tensor_proto([b"dogs"] * rows))
+        response.outputs["topic_probabilities"].CopyFrom(tf.make_tensor_proto([[0.25, 0.75]] * rows))
+        return response
+
+    def GetModelMetadata(self, request, context):  # noqa: N802
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Metadata field tfmtl is not supported")
+
+
+@pytest.fixture(scope="module")
+def address():
+    server = grpc.server(ThreadPoolExecutor(1))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(StockServer(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
+
+
+def test_with_the_export_s_description_any_server_answers(address):
+    answers = remote_answerer(address, DESCRIPTION).answer([Row("a"), Row("b")])
+    assert answers == [{"topic": {"label": "dogs", "probabilities": {"cats": 0.25, "dogs": 0.75}}}] * 2
+
+
+def test_a_server_that_does_not_say_what_it_serves_needs_the_export(address):
+    with pytest.raises(RunError, match=f"name its export too: tfmtl predict EXPORT --server {address}"):
+        remote_answerer(address)
+
+
+def test_a_refusal_is_told(address):
+    other = DESCRIPTION.model_copy(update={"name": "other"})
+    with pytest.raises(RunError, match=f"{address}: NOT_FOUND: no such model"):
+        remote_answerer(address, other).answer([Row("a")])
+
+
+def test_a_server_that_is_not_there_is_told():
+    with pytest.raises(RunError, match=r"127\.0\.0\.1:1: UNAVAILABLE"):
+        remote_answerer("127.0.0.1:1")
