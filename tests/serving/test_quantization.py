@@ -62,18 +62,17 @@ def test_what_was_measured_of_both_is_compared():
     assert loss_by_quantization(before, after) == [("topic", "accuracy", 0.5, 0.25)]
 
 
-@pytest.mark.parametrize(("name", "share"), [("int8", 0.45), ("bfloat16", 0.6)])
-def test_a_quantized_export_of_the_encoder_is_smaller_and_says_what_it_costs(run, export, tmp_path, name, share):
-    version = tfmtl.export(run, tmp_path / name, quantize=name, encoder_only=True)
+def test_a_quantized_export_of_the_encoder_is_smaller_and_says_what_it_costs(run, export, tmp_path):
+    version = tfmtl.export(run, tmp_path / "tiny", quantize="int8", encoder_only=True)
     assert list(json.loads((version / "metadata.json").read_text())["tasks"]) == ["topic", "same", "stars"]
     loaded = tf.saved_model.load(str(version))
     assert sorted(loaded.signatures) == ["classify", "same", "serving_default", "stars", "topic"]
     names = {path.name for path in (version / "variables").iterdir()}
     assert "variables.data-00000-of-00001" in names
     sizes = [(path / "variables" / "variables.data-00000-of-00001").stat().st_size for path in (version, export)]
-    assert sizes[0] < share * sizes[1]
+    assert sizes[0] < 0.45 * sizes[1]
     card = (version / "model_card.md").read_text()
-    assert f"## Weights in {name}" in card
+    assert "## Weights in int8" in card and "| title |" not in card
     (line,) = [line for line in card.splitlines() if line.startswith("| topic | accuracy |")]
     before, after, difference = (float(cell) for cell in line.split("|")[3:6])
     assert difference == pytest.approx(after - before, abs=1e-4)

@@ -3,7 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat, zip_longest
 from pathlib import Path
 
@@ -74,7 +74,8 @@ def export_run(
     quantization = None
     if quantize:
         trained, reader = reader, quantized(reader, quantize.name)
-        losses = _losses(quantize.make_scorer, (trained, reader), streams, experiment)
+        measured = [replace(s, tasks=tuple(task for task in s.tasks if task.name in tasks)) for s in streams]
+        losses = _losses(quantize.make_scorer, (trained, reader), measured, experiment)
         quantization = Quantization(quantize.name, losses)
     is_new = not folder.exists()
     try:
