@@ -22,7 +22,7 @@ quickstart: $(VENV)/.installed-test ## Trains, evaluates and exports on the buil
 	$(PYTHON) examples/show_predictions.py runs/pydocs
 
 test: $(VENV)/.installed-test ## Runs the tests.
-	$(PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev ## Checks style and formatting.
 	$(PYTHON) -m ruff check .

@@ -103,7 +103,7 @@ def test_without_validation_it_is_made_up_texts_and_said(run, monkeypatch, caplo
 
     monkeypatch.setattr(export_module, "load_streams", gone)
     with caplog.at_level("WARNING", "tfmtl"):
-        rows = export_module._validation_rows(run.experiment(), run.reader())
+        rows = export_module._rows(export_module._validation_streams(run.experiment()), run.reader())
     assert "made-up texts, for want of validation: tickets.jsonl: there is no such file" in caplog.text
     assert len(rows) == len(probe_texts(run.reader().tokenizer))
 
