@@ -19,6 +19,14 @@ _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+LONGEST_FIRST = ("tests/serving/", "tests/end_to_end/")
+
+
+def pytest_collection_modifyitems(items):
+    """Begins with what takes longest, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in LONGEST_FIRST])
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Gives tests to the workers file by file, so that fixtures are made once; those of serving share one export."""

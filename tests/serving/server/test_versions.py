@@ -90,7 +90,7 @@ def test_labels_name_the_newest_two(folder):
 
 
 def test_the_old_version_answers_what_it_was_asked_before_it_goes(folder):
-    add(folder, 1, seconds="0.4")
+    add(folder, 1, seconds="1.5")
 
     async def scenario(versions):
         await versions.start()
