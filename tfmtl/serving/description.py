@@ -11,6 +11,9 @@ from tfmtl.serving.signatures import ServedTask
 
 METADATA_FILE = "metadata.json"
 
+DESCRIPTION_FIELD = "tfmtl"
+"""Under which a server gives an export's description, its label lists among it, to clients that ask for metadata."""
+
 
 class Description(BaseModel):
     """An export, as its `metadata.json` describes it.

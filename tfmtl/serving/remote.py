@@ -9,11 +9,8 @@ from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, predict
 
 from tfmtl.errors import RunError
 from tfmtl.serving.answerers import Answerer
-from tfmtl.serving.description import Description
+from tfmtl.serving.description import DESCRIPTION_FIELD, Description
 from tfmtl.serving.signatures import ALL_TASKS
-
-DESCRIPTION = "tfmtl"
-"""The field of metadata under which `tfmtl serve` gives an export's description, its label lists among it."""
 
 _SECONDS = 120
 
@@ -47,7 +44,7 @@ def remote_answerer(address: str, description: Description | None = None) -> Ans
 
 
 def _description(stub: prediction_service_pb2_grpc.PredictionServiceStub, address: str) -> Description:
-    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[DESCRIPTION])
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[DESCRIPTION_FIELD])
     try:
         response = stub.GetModelMetadata(request, timeout=_SECONDS)
     except grpc.RpcError as error:
@@ -58,7 +55,7 @@ def _description(stub: prediction_service_pb2_grpc.PredictionServiceStub, addres
             ) from None
         raise _refused(address, error) from None
     text = wrappers_pb2.StringValue()
-    response.metadata[DESCRIPTION].Unpack(text)
+    response.metadata[DESCRIPTION_FIELD].Unpack(text)
     return Description.model_validate_json(text.value)
 
 

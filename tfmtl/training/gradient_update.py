@@ -1,15 +1,11 @@
 """One update whose gradient is a combination of the tasks' own gradients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from tfmtl.balancing.method import GradientCombination
-from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
-from tfmtl.training.losses import TaskLoss
-from tfmtl.training.reach import Reach
 from tfmtl.training.split_update import SplitUpdate
 from tfmtl.training.update import all_sum, dense, specs
 
@@ -28,17 +24,8 @@ class GradientUpdate(SplitUpdate):
             parameters.
     """
 
-    def __init__(
-        self,
-        task_losses: Mapping[str, TaskLoss],
-        balancing: GradientCombination,
-        clip_norm: float,
-        accumulation: Accumulation | None,
-        reach: Reach,
-    ):
-        super().__init__(task_losses, balancing, clip_norm, accumulation, reach)
-        self._groups: list[Sequence[str]] = [self.tasks]
-        self._rows: BatchRows | None = None
+    _groups: Sequence[Sequence[str]] = ()
+    _rows: BatchRows | None = None
 
     def group(self, groups: Sequence[Sequence[str]], rows: BatchRows) -> None:
         """Reads the rows of each group of tasks by themselves; shapes become dynamic.
@@ -82,7 +69,7 @@ class GradientUpdate(SplitUpdate):
     def _of_groups(self, model: keras.Model, batch, counts: tf.Tensor) -> list[tf.Tensor]:
         """Returns shares of the losses `[tasks]`, shared gradients `[tasks, size]` and those of each own variable."""
         losses, rows, own = {}, {}, {}
-        for tasks in self._groups:
+        for tasks in self._groups or [self.tasks]:
             inputs, targets = batch if self._rows is None else self._rows.of_tasks(batch, tasks)
             with tf.GradientTape(persistent=True) as tape:
                 shares = self._shares_of(tasks, targets, model(inputs, training=True), counts)

@@ -13,7 +13,7 @@ from tfmtl.serving.server.rest import RestApi
 
 def status_of(receive, **options) -> tuple[int, str]:
     """Returns the status and the error of a prediction whose body comes from `receive`."""
-    api = RestApi("tiny", None, Monitoring("tiny"), ServerOptions(**options))
+    api = RestApi(None, Monitoring("tiny"), ServerOptions(**options))
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "path_params": {"name": "tiny"}}
     response = asyncio.run(api._handler("predict", api._predict)(Request(scope, receive)))
     return response.status_code, json.loads(response.body)["error"] if response.body else ""

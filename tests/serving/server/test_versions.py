@@ -45,7 +45,7 @@ def add(folder, number, **files):
 
 def run(folder, scenario, **options):
     async def main():
-        versions = Versions(folder, ServerOptions(**{"batch_delay": 0.0, **options}), Monitoring("tiny"))
+        versions = Versions("tiny", folder, ServerOptions(**{"batch_delay": 0.0, **options}), Monitoring("tiny"))
         await scenario(versions)
         await versions.drain()
 

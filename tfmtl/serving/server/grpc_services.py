@@ -16,7 +16,7 @@ from tensorflow_serving.apis import (
 )
 
 from tfmtl.errors import nearest
-from tfmtl.serving.remote import DESCRIPTION
+from tfmtl.serving.description import DESCRIPTION_FIELD
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.servable import Arrays
@@ -33,20 +33,17 @@ class _Service:
     """What both services have in common.
 
     Args:
-        name: of the model.
         versions: that answer.
         monitoring: of the server.
     """
 
-    def __init__(self, name: str, versions: Versions, monitoring: Monitoring):
-        self._name = name
+    def __init__(self, versions: Versions, monitoring: Monitoring):
         self._versions = versions
         self._monitoring = monitoring
 
     @contextmanager
     def _using(self, spec: model_pb2.ModelSpec) -> Iterator[Version]:
-        if spec.name != self._name:
-            raise RequestError(Fault.NOT_FOUND, f"there is no model '{spec.name}'; {nearest(spec.name, [self._name])}")
+        self._versions.check_name(spec.name)
         with self._versions.using(*_version(spec)) as version:
             yield version
 
@@ -78,7 +75,7 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
         with self._using(request.model_spec) as version:
             outputs = await version.predict(signature, inputs)
             response = predict_pb2.PredictResponse()
-            response.model_spec.name = self._name
+            response.model_spec.name = self._versions.name
             response.model_spec.signature_name = signature
             response.model_spec.version.value = version.number
         for name, values in _filtered(outputs, request.output_filter).items():
@@ -86,17 +83,17 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
         return response
 
     async def _metadata(self, request):
-        known = [SIGNATURES, DESCRIPTION]
+        known = [SIGNATURES, DESCRIPTION_FIELD]
         if not request.metadata_field:
             raise RequestError(Fault.INVALID, f"'metadata_field' names nothing; known: {', '.join(known)}")
         for field in request.metadata_field:
             if field not in known:
                 raise RequestError(Fault.INVALID, f"there is no metadata '{field}'; {nearest(field, known)}")
-        if DESCRIPTION in request.metadata_field and not request.model_spec.name:
+        if DESCRIPTION_FIELD in request.metadata_field and not request.model_spec.name:
             # Who does not know what is served here asks just that.
-            request.model_spec.name = self._name
+            request.model_spec.name = self._versions.name
         with self._using(request.model_spec) as version:
-            return model_metadata(self._name, version, request.metadata_field)
+            return model_metadata(self._versions.name, version, request.metadata_field)
 
 
 class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
@@ -107,8 +104,7 @@ class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
         return await self._answer(context, "status", self._status(request.model_spec))
 
     async def _status(self, spec):
-        if spec.name != self._name:
-            raise RequestError(Fault.NOT_FOUND, f"there is no model '{spec.name}'; {nearest(spec.name, [self._name])}")
+        self._versions.check_name(spec.name)
         return model_status(self._versions, *_version(spec))
 
 

@@ -25,7 +25,7 @@ from tfmtl.serving.server_config import MONITORING_PATH
 
 _logger = logging.getLogger("tfmtl")
 _VERSIONS = ("", "/versions/{version}", "/labels/{label}")
-_NO_BODY = 499  # The status that servers log, by custom, for a client that has gone.
+_CLIENT_GONE = 499  # The status that servers log, by custom, for a client that has gone.
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -34,14 +34,12 @@ class RestApi:
     """The routes of one model.
 
     Args:
-        name: of the model.
         versions: that answer.
         monitoring: of the server.
         options: of the server.
     """
 
-    def __init__(self, name: str, versions: Versions, monitoring: Monitoring, options: ServerOptions):
-        self._name = name
+    def __init__(self, versions: Versions, monitoring: Monitoring, options: ServerOptions):
         self._versions = versions
         self._monitoring = monitoring
         self._options = options
@@ -80,7 +78,7 @@ class RestApi:
             except RequestError as error:
                 return _error(str(error), error.fault.http_status)
             except ClientDisconnect:
-                return Response(status_code=_NO_BODY)
+                return Response(status_code=_CLIENT_GONE)
             except Exception as error:
                 _logger.exception("a request failed")
                 return _error(f"{type(error).__name__}: {error}", Fault.INTERNAL.http_status)
@@ -127,12 +125,12 @@ class RestApi:
         return body.signature, await version.predict(body.signature, inputs)
 
     async def _status(self, request: Request):
-        self._check_name(request)
+        self._versions.check_name(request.path_params["name"])
         return _as_dict(model_status(self._versions, *_version(request)))
 
     async def _metadata(self, request: Request):
         with self._using(request) as version:
-            spec = {"name": self._name, "signature_name": "", "version": str(version.number)}
+            spec = {"name": self._versions.name, "signature_name": "", "version": str(version.number)}
             return {"model_spec": spec, "metadata": {SIGNATURES: _as_dict(signature_definitions(version))}}
 
     async def _metrics(self, request: Request) -> Response:
@@ -141,7 +139,7 @@ class RestApi:
     async def _page(self, request: Request) -> Response:
         try:
             with self._versions.using() as version:
-                return HTMLResponse(page(self._name, version.servable.description))
+                return HTMLResponse(page(self._versions.name, version.servable.description))
         except RequestError as error:
             return _error(str(error), error.fault.http_status)
 
@@ -164,14 +162,9 @@ class RestApi:
 
     @contextmanager
     def _using(self, request: Request) -> Iterator[Version]:
-        self._check_name(request)
+        self._versions.check_name(request.path_params["name"])
         with self._versions.using(*_version(request)) as version:
             yield version
-
-    def _check_name(self, request: Request) -> None:
-        name = request.path_params["name"]
-        if name != self._name:
-            raise RequestError(Fault.NOT_FOUND, f"there is no model '{name}'; {nearest(name, [self._name])}")
 
 
 def _version(request: Request) -> tuple[int | None, str | None]:

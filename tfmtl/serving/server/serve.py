@@ -78,13 +78,13 @@ class _Server:
         self._address = address
         self._options = options
         self._monitoring = Monitoring(name)
-        self._versions = Versions(export, options, self._monitoring)
+        self._versions = Versions(name, export, options, self._monitoring)
 
     async def run(self, rest_socket: socket.socket) -> None:
         grpc_server, grpc_address = self._grpc_server()
         addresses = f"REST http://{_shown(rest_socket.getsockname())}, gRPC {grpc_address}"
         await self._versions.start()
-        api = RestApi(self._name, self._versions, self._monitoring, self._options)
+        api = RestApi(self._versions, self._monitoring, self._options)
         application = api.application(lambda _: self._lifespan(grpc_server, addresses))
         config = uvicorn.Config(
             application,
@@ -118,7 +118,7 @@ class _Server:
         # Else a second server could take the port too, and each would get some of the requests.
         options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", limit)]
         server = grpc.aio.server(options=options)
-        parts = (self._name, self._versions, self._monitoring)
+        parts = (self._versions, self._monitoring)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(*parts), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(*parts), server)
         host, wanted = self._address.host, self._address.grpc_port

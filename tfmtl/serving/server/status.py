@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from google.protobuf import wrappers_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from tfmtl.serving.remote import DESCRIPTION
+from tfmtl.serving.description import DESCRIPTION_FIELD
 from tfmtl.serving.server.versions import Version, Versions
 
 SIGNATURES = "signature_def"
@@ -44,16 +44,17 @@ def model_metadata(
     Args:
         name: of the model.
         version: of it.
-        fields: `SIGNATURES` for its signatures with their inputs and outputs, `DESCRIPTION` for its `metadata.json`.
+        fields: `SIGNATURES` for its signatures with their inputs and outputs, `DESCRIPTION_FIELD` for its
+            `metadata.json`.
     """
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = name
     response.model_spec.version.value = version.number
     if SIGNATURES in fields:
         response.metadata[SIGNATURES].Pack(signature_definitions(version))
-    if DESCRIPTION in fields:
+    if DESCRIPTION_FIELD in fields:
         text = version.servable.description.model_dump_json()
-        response.metadata[DESCRIPTION].Pack(wrappers_pb2.StringValue(value=text))
+        response.metadata[DESCRIPTION_FIELD].Pack(wrappers_pb2.StringValue(value=text))
     return response
 
 

@@ -103,18 +103,18 @@ class Versions:
     """The versions of one export.
 
     Args:
+        name: of the model.
         folder: of the export, with its versions in it, or of one version, which is then the only one that is served.
         options: of the server.
         monitoring: is told the batches.
 
     Attributes:
         name: of the model.
-
-    Raises:
-        RunError: where there is no version in the folder.
+        all: versions that are served, were, or could not be, by number.
     """
 
-    def __init__(self, folder: Path, options: ServerOptions, monitoring: Monitoring):
+    def __init__(self, name: str, folder: Path, options: ServerOptions, monitoring: Monitoring):
+        self.name = name
         self.all: dict[int, Version] = {}
         self._folder = folder
         self._options = options
@@ -122,6 +122,11 @@ class Versions:
         self._threads = Threads(ThreadPoolExecutor(options.threads, "batch"), options.threads)
         self._loader = ThreadPoolExecutor(1, "load")
         self._draining: set[asyncio.Task] = set()
+
+    def check_name(self, name: str) -> None:
+        """Raises `RequestError` where a request asks for another model."""
+        if name != self.name:
+            raise RequestError(Fault.NOT_FOUND, f"there is no model '{name}'; {nearest(name, [self.name])}")
 
     def find(self, number: int | None = None, label: str | None = None) -> Version:
         """Returns the version that a request asks for: the newest one where it names none.
