@@ -1,7 +1,8 @@
 """The small convex problems behind several methods, as graph code in float64 on as many numbers as there are tasks.
 
 Rows are scaled to unit norm first, because the answers' directions do not depend on their lengths: the problems then
-have the same condition for gradients of like size and for gradients of norms 1e-6 and 1e6.
+have the same condition for gradients of like size and for gradients of norms 1e-6 and 1e6. Two solvers are traced, once
+for each number of tasks: an iteration outside a graph costs a hundred times as much.
 """
 
 from collections.abc import Callable
@@ -39,6 +40,7 @@ def pseudo_inverse_of_ones(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.linalg.matvec(vectors, inverse * tf.linalg.matvec(vectors, usable, transpose_a=True)), norms
 
 
+@tf.function(autograph=False)
 def minimum_norm_weights(gram: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
     """Returns the weights on the simplex of the shortest vector in the convex hull of gradients.
 
@@ -61,6 +63,7 @@ def minimum_norm_weights(gram: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
     return tf.where(has_zero, zeros, weights) / tf.reduce_sum(tf.where(has_zero, zeros, weights))
 
 
+@tf.function(autograph=False)
 def dual_cone_weights(cosines: tf.Tensor, lower: tf.Tensor) -> tf.Tensor:
     """Returns the `x >= lower` that makes `x' C x` smallest.
 
