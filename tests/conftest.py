@@ -19,7 +19,7 @@ _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
-LONGEST_FIRST = ("tests/serving/", "tests/end_to_end/")
+LONGEST_FIRST = ("tests/serving/", "tests/end_to_end/", "tests/training/", "tests/balancing/")
 
 
 def pytest_collection_modifyitems(items):

@@ -27,11 +27,13 @@ class Doubling:
 
 
 def run(scenario, **options):
-    """Runs `scenario(submit, function)` with a batcher on one thread; returns the sizes of its batches."""
+    """Runs `scenario(submit, function)` with a batcher, on one thread or more; returns the sizes of its batches."""
     function = Doubling()
+    server_options = ServerOptions(**{"threads": 1, **options})
 
     async def main():
-        batcher = Batcher(function, ServerOptions(**options), Threads(ThreadPoolExecutor(1), 1))
+        threads = server_options.threads
+        batcher = Batcher(function, server_options, Threads(ThreadPoolExecutor(threads), threads))
 
         async def submit(*numbers):
             return await batcher.submit({"x": np.array(numbers)}, len(numbers))
@@ -50,6 +52,29 @@ def test_requests_that_come_together_are_one_batch_and_each_has_its_own_rows():
         assert third["z"].tolist() == [[4, -4], [5, -5], [6, -6]]
 
     assert run(scenario, batch_delay=0.2) == [6]
+
+
+def test_a_client_alone_does_not_wait_for_others():
+    async def scenario(submit, function):
+        for number in range(3):
+            await asyncio.wait_for(submit(number), 5)
+
+    assert run(scenario, batch_delay=60) == [1, 1, 1]
+
+
+def test_beside_a_batch_that_runs_a_request_waits_for_others():
+    async def scenario(submit, function):
+        function.free.clear()
+        running = asyncio.create_task(submit(0))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(submit(1))
+        await asyncio.sleep(0.1)
+        third = asyncio.create_task(submit(2))
+        await asyncio.sleep(0.6)
+        function.free.set()
+        await asyncio.gather(running, second, third)
+
+    assert sorted(run(scenario, threads=2, batch_delay=0.5)) == [1, 2]
 
 
 def test_a_full_batch_does_not_wait():

@@ -52,8 +52,9 @@ class Threads:
 class Batcher:
     """Gathers the requests to one signature of one version.
 
-    A batch is closed when it is full or its first request has waited for `batch_delay`, and a thread is free: while
-    all of them are busy it goes on growing. Whole requests go into a batch, in the order of their arrival.
+    A batch is closed when it is full, its first request has waited for `batch_delay` or no batch of this signature is
+    under way, and a thread is free: while all of them are busy it goes on growing. So a client alone never waits for
+    others. Whole requests go into a batch, in the order of their arrival.
 
     Args:
         function: takes the inputs of a batch and returns its outputs, both with a first axis of rows.
@@ -84,7 +85,7 @@ class Batcher:
         Raises:
             RequestError: where too many rows wait already.
         """
-        enqueued = sum(request.rows for request in self._waiting)
+        enqueued = self._waiting_rows()
         if enqueued + rows > self._options.max_enqueued_rows:
             raise RequestError(Fault.OVERLOADED, f"{enqueued} rows wait for an answer already; ask again later")
         request = _Waiting(inputs, rows, asyncio.get_running_loop().create_future())
@@ -114,12 +115,15 @@ class Batcher:
             self._arrived.clear()
             await self._arrived.wait()
         due = self._waiting[0].since + self._options.batch_delay
-        while self._waiting and sum(request.rows for request in self._waiting) < self._options.batch_size:
+        while self._running and 0 < self._waiting_rows() < self._options.batch_size:
             self._arrived.clear()
             try:
                 await asyncio.wait_for(self._arrived.wait(), due - time.monotonic())
             except asyncio.TimeoutError:
                 return
+
+    def _waiting_rows(self) -> int:
+        return sum(request.rows for request in self._waiting)
 
     def _take(self) -> list[_Waiting]:
         """Returns the next requests, without those whose clients have gone."""

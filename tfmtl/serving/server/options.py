@@ -18,7 +18,7 @@ class ServerOptions(Options):
         max_enqueued_rows: that wait for an answer from one signature; what comes on top is refused at once.
         threads: batches that run at the same time.
         max_request_bytes: of one request's body.
-        request_seconds: from a request's arrival to its answer; also for its body to arrive.
+        request_seconds: from a request's arrival to its answer; also for its headers, and for its body, to arrive.
         versions: how many of the newest versions are served.
         poll_seconds: between two looks at the folder for new versions.
         grace_seconds: for what is under way when the server is told to stop.

@@ -1,0 +1,74 @@
+import asyncio
+import contextlib
+import time
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from tfmtl.serving.server.header_timeout import protocol_with_header_timeout
+
+SECONDS = 0.5
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n"
+
+
+@contextlib.asynccontextmanager
+async def connected():
+    """Yields the reader and the writer of a connection to a server that answers after twice the bound."""
+
+    async def slow(request):
+        await asyncio.sleep(2 * SECONDS)
+        return PlainTextResponse("done")
+
+    config = uvicorn.Config(
+        Starlette(routes=[Route("/", slow)]), port=0, log_level="error", http=protocol_with_header_timeout(SECONDS)
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
+    yield reader, writer
+    writer.close()
+    server.should_exit = True
+    await serving
+
+
+def run(scenario):
+    async def main():
+        async with connected() as (reader, writer):
+            await asyncio.wait_for(scenario(reader, writer), 20)
+
+    asyncio.run(main())
+
+
+async def seconds_until_closed(reader, writer) -> float:
+    """Sends a byte of a header now and then; returns after how long the server closed the connection."""
+    start = time.monotonic()
+    while not reader.at_eof():
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"x")
+        with contextlib.suppress(asyncio.TimeoutError, ConnectionError):
+            assert await asyncio.wait_for(reader.read(1), 0.1) == b""
+    return time.monotonic() - start
+
+
+def test_a_client_whose_headers_trickle_is_left():
+    async def scenario(reader, writer):
+        writer.write(REQUEST)
+        assert SECONDS - 0.1 < await seconds_until_closed(reader, writer) < 5 * SECONDS
+
+    run(scenario)
+
+
+def test_an_answer_may_take_longer_and_the_next_request_has_its_own_bound():
+    async def scenario(reader, writer):
+        for _ in range(2):
+            writer.write(REQUEST + b"\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200") and await reader.readexactly(4) == b"done"
+        writer.write(REQUEST)
+        assert SECONDS - 0.1 < await seconds_until_closed(reader, writer) < 5 * SECONDS
+
+    run(scenario)

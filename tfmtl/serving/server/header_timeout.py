@@ -1,0 +1,42 @@
+"""A bound on how long a client may take to send the head of a request."""
+
+import asyncio
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+def protocol_with_header_timeout(seconds: float) -> type[H11Protocol]:
+    """Returns HTTP/1.1 as uvicorn speaks it, which closes a connection whose request line and headers take longer.
+
+    uvicorn itself bounds the pause between two requests alone, so that a client that sends a byte now and then would
+    hold its connection for ever.
+
+    Args:
+        seconds: from the connection, or from the first byte of a later request, to the end of the headers.
+    """
+
+    class HeaderTimeoutProtocol(H11Protocol):
+        _timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self._timer = self.loop.call_later(seconds, transport.close)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.conn.their_state is not h11.IDLE:
+                self._stop()
+            elif self._timer is None:
+                self._timer = self.loop.call_later(seconds, self.transport.close)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop()
+            super().connection_lost(exc)
+
+        def _stop(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    return HeaderTimeoutProtocol
