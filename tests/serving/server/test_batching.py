@@ -39,7 +39,7 @@ def run(scenario, **options):
             return await batcher.submit({"x": np.array(numbers)}, len(numbers))
 
         await asyncio.wait_for(scenario(submit, function), 10)
-        batcher.close()
+        await batcher.close()
 
     asyncio.run(main())
     return function.sizes

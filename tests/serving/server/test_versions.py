@@ -1,6 +1,8 @@
 import asyncio
+import gc
 import logging
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -74,6 +76,34 @@ def test_the_newest_version_is_served_by_number_and_not_by_name(folder):
         assert error.value.fault is Fault.NOT_FOUND
 
     run(folder, scenario)
+
+
+def test_a_version_that_is_let_go_leaves_nothing_in_memory(folder, monkeypatch):
+    loaded = []
+
+    class Cyclic(FakeServable):
+        def __init__(self, path):
+            super().__init__(path)
+            self.itself = self
+            loaded.append(weakref.ref(self))
+
+    monkeypatch.setattr(versions_module, "Servable", Cyclic)
+    add(folder, 1)
+
+    async def scenario(versions):
+        await versions.start()
+        assert await ask(versions) == 1
+        add(folder, 2)
+        await versions.refresh()
+        while loaded[0]() is not None:
+            await asyncio.sleep(0.01)
+        assert loaded[1]() is not None and await ask(versions) == 2
+
+    gc.disable()
+    try:
+        run(folder, scenario)
+    finally:
+        gc.enable()
 
 
 def test_labels_name_the_newest_two(folder):

@@ -93,9 +93,11 @@ class Batcher:
         self._arrived.set()
         return await request.answer
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stops gathering; nothing may wait any more."""
         self._gathering.cancel()
+        # Only once it has ended it holds nothing of the model.
+        await asyncio.wait([self._gathering])
 
     async def _gather(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -54,6 +55,8 @@ def serve(export: Path, address: Address, options: ServerOptions) -> None:
         UserError: where the address cannot be used.
     """
     name = _model_name(export)
+    # What is there before the first version stays for ever, and need not be looked through each time one is let go.
+    gc.freeze()
     with _listening(address.host, address.rest_port) as rest_socket:
         asyncio.run(_Server(name, export, address, options).run(rest_socket))
 

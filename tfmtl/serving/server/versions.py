@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +74,7 @@ class Version:
         while self.in_flight:
             await asyncio.sleep(_DRAIN_SECONDS)
         for batcher in self._batchers.values():
-            batcher.close()
+            await batcher.close()
         self._batchers, self.servable, self.state = {}, None, State.END
 
     def fail(self, error: str) -> None:
@@ -235,9 +236,15 @@ class Versions:
     def _drain(self, version: Version) -> None:
         # Before anything else runs: no request may find the version any more.
         version.state = State.UNLOADING
-        draining = asyncio.create_task(version.drain())
+        draining = asyncio.create_task(self._let_go(version))
         self._draining.add(draining)
         draining.add_done_callback(self._draining.discard)
+
+
+    async def _let_go(self, version: Version) -> None:
+        await version.drain()
+        # TensorFlow's functions are in reference cycles: without this, memory would grow by a version now and then.
+        await asyncio.get_running_loop().run_in_executor(self._loader, gc.collect)
 
 
 def _stamp(path: Path) -> tuple:
