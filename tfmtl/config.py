@@ -106,12 +106,15 @@ class GenerationOptions(Options):
     Attributes:
         beams: hypotheses kept; 1 is greedy search.
         length_penalty: the exponent of Wu et al. 2016, eq. 14; 0 prefers the sum of log-probabilities.
+        early_stopping: whether beam search ends a summary once no running hypothesis would beat the best ended one if
+            it ended now; else, once none could however long it became, which takes longer and is seldom better.
         no_repeat_ngram: no piece n-gram of this size stands twice in a summary; 0 turns it off.
         min_length: pieces before the end mark may be written.
     """
 
     beams: int = Field(4, ge=1)
     length_penalty: float = Field(1.0, ge=0.0)
+    early_stopping: bool = True
     no_repeat_ngram: int = Field(3, ge=0)
     min_length: int = Field(1, ge=0)
 

@@ -13,7 +13,7 @@ def score(total, length, alpha):
 
 
 def plain_beam(model, row, options):
-    """Textbook beam search that never stops early: ended hypotheses among the best `beams` are set aside."""
+    """Textbook beam search: ended hypotheses among the best `beams` are set aside; stops early where it is to."""
     running, ended = [((), 0.0)], []
     for length in range(1, options.max_length + 1):
         candidates = []
@@ -25,6 +25,13 @@ def plain_beam(model, row, options):
         candidates.sort(key=lambda candidate: -candidate[1])
         ended += [candidate for candidate in candidates[: options.beams] if candidate[0][-1] == END]
         running = [candidate for candidate in candidates if candidate[0][-1] != END][: options.beams]
+        reached = [score(total, len(pieces), options.length_penalty) for pieces, total in ended]
+        if (
+            options.early_stopping
+            and reached
+            and score(running[0][1], length + 1, options.length_penalty) <= max(reached)
+        ):
+            break
     best = max(ended, key=lambda pair: score(pair[1], len(pair[0]), options.length_penalty)) if ended else running[0]
     return best[0]
 
@@ -32,7 +39,7 @@ def plain_beam(model, row, options):
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 2.0])
 def test_with_all_beams_it_finds_the_best_of_all_sequences(history_model, search_options, written, alpha):
     model, length = history_model(vocabulary=6), 4
-    options = search_options(beams=4**length, length_penalty=alpha, max_length=length)
+    options = search_options(beams=4**length, length_penalty=alpha, max_length=length, early_stopping=False)
     result = beam_search(model.step, *model.states(tf.range(8)), options)
     for row, (pieces, total) in enumerate(zip(written(result), result.log_probabilities.numpy(), strict=True)):
         scores = {found: score(model.total(row, found), len(found), alpha) for found in model.all_sequences(length)}
@@ -41,11 +48,13 @@ def test_with_all_beams_it_finds_the_best_of_all_sequences(history_model, search
 
 
 @pytest.mark.parametrize("beams", [2, 3, 5])
-@pytest.mark.parametrize("alpha", [0.0, 1.0])
-@pytest.mark.parametrize("min_length", [0, 4])
-def test_equals_a_plain_loop_that_never_stops_early(history_model, search_options, written, beams, alpha, min_length):
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize(("min_length", "early_stopping"), [(0, True), (0, False), (4, True)])
+def test_equals_a_plain_loop(history_model, search_options, written, beams, alpha, min_length, early_stopping):
     model = history_model(vocabulary=9, seed=beams)
-    options = search_options(beams=beams, length_penalty=alpha, min_length=min_length, max_length=8)
+    options = search_options(
+        beams=beams, length_penalty=alpha, min_length=min_length, max_length=8, early_stopping=early_stopping
+    )
     result = beam_search(model.step, *model.states(tf.range(20)), options)
     assert written(result) == [plain_beam(model, row, options) for row in range(20)]
     # The step computes its probabilities from its cache: they agree only where the cache follows its hypothesis.

@@ -27,7 +27,7 @@ class _Running(NamedTuple):
 class _Ended(NamedTuple):
     """The best hypothesis with an end mark; its score is `FORBIDDEN` where there is none yet.
 
-    Only the best is asked for, and it is settled once no running hypothesis can beat it.
+    Only the best is asked for, and it is settled once its row is done.
 
     Attributes:
         tokens: int32 `[batch, max_length]`.
@@ -60,8 +60,9 @@ def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) 
     """Writes `beams` hypotheses side by side and returns the best by log-probability over length penalty.
 
     The penalty is that of Wu et al. 2016, eq. 14. A hypothesis has ended when its end mark is among the `beams` best
-    continuations of its row. A row is done when what its best running hypothesis could at most still reach, no more
-    log-probability lost and the penalty of `max_length`, does not beat its best ended one. A row in which none has
+    continuations of its row. A row is done when its best running hypothesis does not beat its best ended one: with
+    `early_stopping`, if it ended with the next piece at no cost; else, by all that it could still reach, no more
+    log-probability lost and the penalty of `max_length`. What other rows do has no part in it. A row in which none has
     ended by `max_length` returns its most probable hypothesis, cut.
 
     Args:
@@ -74,20 +75,23 @@ def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) 
     penalties = _length_penalties(options)
     context = _repeat(context, options.beams)
 
-    def undone(position, running, ended, cache):
-        reachable = _scores(running.totals[:, 0], penalties[-1])
-        return tf.reduce_any(reachable > ended.scores)
+    def any_undone(position, undone, running, ended, cache):
+        return tf.reduce_any(undone)
 
-    def advance(position, running, ended, cache):
+    def advance(position, undone, running, ended, cache):
         log_probabilities, cache = step(tf.reshape(running.pieces, [-1]), position, cache, context)
         tokens = tf.reshape(running.tokens, [-1, options.max_length])
         candidates = _best(running, position, constrain(log_probabilities, tokens, position, options))
-        ended = _end(ended, candidates, penalties[position], options)
+        ended = _end(ended, undone, candidates, penalties[position], options)
         running, parents = _continue(candidates, options)
-        return position + 1, running, ended, _reorder(cache, parents)
+        last = options.max_length - 1
+        penalty = penalties[tf.minimum(position + 1, last) if options.early_stopping else last]
+        undone = tf.logical_and(undone, _scores(running.totals[:, 0], penalty) > ended.scores)
+        return position + 1, undone, running, ended, _reorder(cache, parents)
 
-    start = tf.constant(0), _first(batch, options), _none_ended(batch, options), _repeat(cache, options.beams)
-    _, running, ended, _ = loop(undone, advance, start, options.max_length)
+    undone = tf.fill([batch], True)
+    start = tf.constant(0), undone, _first(batch, options), _none_ended(batch, options), _repeat(cache, options.beams)
+    _, _, running, ended, _ = loop(any_undone, advance, start, options.max_length)
     is_cut = ended.scores <= FORBIDDEN
     tokens = tf.where(is_cut[:, tf.newaxis], running.tokens[:, 0], ended.tokens)
     totals = tf.where(is_cut, running.totals[:, 0], ended.totals)
@@ -129,13 +133,15 @@ def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) 
     return _Candidates(tokens, pieces, totals, parents)
 
 
-def _end(ended: _Ended, candidates: _Candidates, penalty: tf.Tensor, options: SearchOptions) -> _Ended:
-    """The best of the hypothesis that has ended and of the candidates that end now, among the first `beams`."""
+def _end(
+    ended: _Ended, undone: tf.Tensor, candidates: _Candidates, penalty: tf.Tensor, options: SearchOptions
+) -> _Ended:
+    """The best of the hypothesis that has ended and, in rows undone, of the first `beams` candidates that end now."""
     first = _Candidates(*(field[:, : options.beams] for field in candidates))
     scores = tf.where(first.pieces == options.end_id, _scores(first.totals, penalty), FORBIDDEN)
     best = tf.argmax(scores, axis=-1, output_type=tf.int32)
     new = _Ended(*(tf.gather(field, best, batch_dims=1) for field in (first.tokens, first.totals, scores)))
-    is_better = new.scores > ended.scores
+    is_better = tf.logical_and(undone, new.scores > ended.scores)
     return _Ended(
         tf.where(is_better[:, tf.newaxis], new.tokens, ended.tokens),
         tf.where(is_better, new.totals, ended.totals),

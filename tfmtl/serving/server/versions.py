@@ -240,7 +240,6 @@ class Versions:
         self._draining.add(draining)
         draining.add_done_callback(self._draining.discard)
 
-
     async def _let_go(self, version: Version) -> None:
         await version.drain()
         # TensorFlow's functions are in reference cycles: without this, memory would grow by a version now and then.
