@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfmtl.errors import ConfigurationError, nearest
-from tfmtl.evaluation.bootstrap import count_replicates, mean_replicates, row_replicates
+from tfmtl.evaluation.bootstrap import blocks, samples_of_rows
 from tfmtl.registry import METRICS
 from tfmtl.tasks.task import Task
 
@@ -41,14 +41,21 @@ class Metric(ABC):
     def __call__(self, targets: Rows, predictions: Rows) -> float:
         """Returns the score of one or more rows; never NaN."""
 
+    def of_samples(self, targets: Rows, predictions: Rows, samples: np.ndarray) -> np.ndarray:
+        """Returns the score of each sample of the rows, `[samples]`.
+
+        Args:
+            targets: `[rows]`.
+            predictions: `[rows, ...]`.
+            samples: the rows of each, int `[samples, some rows]`.
+        """
+        targets, predictions = np.asarray(targets), np.asarray(predictions)
+        return np.array([self(targets[rows], predictions[rows]) for rows in samples])
+
     def replicates(self, targets: Rows, predictions: Rows, samples: int, generator: np.random.Generator) -> np.ndarray:
         """Returns the score of `samples` samples of the rows, drawn with replacement, as `[samples]`."""
-
-        def score(drawn: np.ndarray) -> float:
-            return self(targets[drawn], predictions[drawn])
-
-        targets, predictions = np.asarray(targets), np.asarray(predictions)
-        return row_replicates(score, len(targets), samples, generator)
+        drawn = samples_of_rows(len(targets), samples, generator)
+        return np.concatenate([self.of_samples(targets, predictions, block) for block in drawn])
 
 
 class MeanMetric(Metric):
@@ -61,8 +68,8 @@ class MeanMetric(Metric):
     def __call__(self, targets: Rows, predictions: Rows) -> float:
         return float(self.per_example(targets, predictions).mean())
 
-    def replicates(self, targets: Rows, predictions: Rows, samples: int, generator: np.random.Generator) -> np.ndarray:
-        return mean_replicates(self.per_example(targets, predictions), samples, generator)
+    def of_samples(self, targets: Rows, predictions: Rows, samples: np.ndarray) -> np.ndarray:
+        return self.per_example(targets, predictions)[samples].mean(axis=1)
 
 
 class CountMetric(Metric):
@@ -78,9 +85,20 @@ class CountMetric(Metric):
     def of_counts(self, counts: np.ndarray) -> np.ndarray:
         """Returns the scores `[...]` of the confusion matrices `[..., true class, predicted class]`."""
 
-    def replicates(self, targets: Rows, predictions: Rows, samples: int, generator: np.random.Generator) -> np.ndarray:
-        counts = confusion_counts(targets, predicted_classes(predictions), predictions.shape[1])
-        return count_replicates(self.of_counts, counts, samples, generator)
+    def of_samples(self, targets: Rows, predictions: Rows, samples: np.ndarray) -> np.ndarray:
+        classes = predictions.shape[1]
+        cells = np.asarray(targets) * classes + predicted_classes(predictions)
+        ends = np.cumsum(blocks(classes * classes, len(samples)))
+        parts = np.split(samples, ends[:-1])
+        return np.concatenate([self.of_counts(_counts_of_samples(cells[part], classes)) for part in parts])
+
+
+def _counts_of_samples(cells: np.ndarray, classes: int) -> np.ndarray:
+    """Returns the confusion matrices `[samples, classes, classes]` of the cells `[samples, rows]` of rows."""
+    # Each sample counts in a range of its own, so that one pass counts them all.
+    first = classes * classes * np.arange(len(cells))[:, None]
+    counts = np.bincount((first + cells).ravel(), minlength=classes * classes * len(cells))
+    return counts.reshape(-1, classes, classes)
 
 
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
