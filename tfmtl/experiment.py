@@ -8,6 +8,7 @@ from tfmtl.config import Experiment, load_experiment
 from tfmtl.data.streams import load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError, nearest
 from tfmtl.evaluation.answering import Answering, answer_split
+from tfmtl.evaluation.answers import write_answers
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
 from tfmtl.evaluation.metric import metrics_of
 from tfmtl.evaluation.report import write_report
@@ -42,7 +43,7 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
 
 
 def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Path | None = None) -> dict[str, Any]:
-    """Evaluates a run's best model on a split; writes the evaluation and the report.
+    """Evaluates a run's best model on a split; writes the evaluation, the report and the answers to each row.
 
     Args:
         run: the run, or its folder.
@@ -73,6 +74,7 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     try:
         write_evaluation(output, split, metrics)
         write_report(run.path, results, split)
+        write_answers(run.answers(split), results)
     except OSError as error:
         raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None
     return {"split": split, "tasks": metrics}

@@ -110,7 +110,7 @@ def test_a_task_more_or_less_is_another_configuration(folder):
 def test_keys_that_leave_the_weights_alone_take_new_values(folder):
     free = {
         "training": {"checkpoint_every": 7, "log_every": 3},
-        "generation": {"beams": 9, "length_penalty": 0.5},
+        "generation": {"beams": 9, "length_penalty": 0.5, "early_stopping": False},
         "evaluation": {"batch_size": 5, "bootstrap_samples": 321},
     }
     assert {f"{section}.{key}" for section, keys in free.items() for key in keys} == FREE_KEYS

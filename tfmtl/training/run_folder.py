@@ -19,7 +19,7 @@ from tfmtl.written_aside import written_aside
 
 FREE_KEYS = frozenset(
     {"training.checkpoint_every", "training.log_every", "generation.beams", "generation.length_penalty"}
-    | {"evaluation.batch_size", "evaluation.bootstrap_samples"}
+    | {"generation.early_stopping", "evaluation.batch_size", "evaluation.bootstrap_samples"}
 )
 """Keys that change neither the weights nor which epoch is the best: a run takes their new values on."""
 
@@ -72,6 +72,10 @@ class RunFolder:
 
     def evaluation(self, split: str) -> Path:
         return self.path / f"evaluation_{split}.json"
+
+    def answers(self, split: str) -> Path:
+        """The best model's answers to each row of a split."""
+        return self.path / f"answers_{split}.jsonl"
 
     def experiment(self) -> Experiment:
         """Returns the experiment that the run belongs to."""
