@@ -23,6 +23,10 @@ def test_list_prints_the_table_of_a_group(group, capsys):
         (["predict", "runs/a", "a text", "--input", "b.jsonl"], "texts and --input are given; choose one"),
         (["predict", "no/such/folder", "a text"], "no/such/folder: there is no such run or export folder"),
         (["export", "no/such/folder"], "no/such/folder: there is no such run folder"),
+        (["compare", "no/such/folder", "b"], "no/such/folder: there is no such run folder"),
+        (["train", "configs/pydocs.yaml", "--seeds", "0,x"], "--seeds 0,x: expected different whole numbers"),
+        (["train", "configs/pydocs.yaml", "--seeds", "1,1"], "--seeds 1,1: expected different whole numbers"),
+        (["train", "a.yaml", "--seeds", "1", "--run", "b"], "--run names the folder of one run"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_code_2(arguments, said, capsys):
@@ -32,7 +36,7 @@ def test_what_the_user_can_mend_is_one_line_and_code_2(arguments, said, capsys):
     assert said in error
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "list"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "serve", "compare", "list"])
 def test_every_command_has_help(command, capsys):
     code, out, _ = run([command, "--help"], capsys)
     assert code == 0 and command in out

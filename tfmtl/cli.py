@@ -48,13 +48,35 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as training.epochs=2; may be repeated."),
     ] = None,
     run: Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")] = None,
+    alone: Annotated[
+        bool, typer.Option("--single-tasks", help="Train each task alone instead, as runs/<name>-<task>.")
+    ] = False,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="0,1,2", help="Train once with each seed, as runs/<name>-seed<seed>.")
+    ] = None,
 ) -> None:
     """Train an experiment; run it again to go on where it was interrupted."""
     from tfmtl.config import load_experiment
     from tfmtl.experiment import train
+    from tfmtl.variants import single_tasks, with_seeds
 
-    folder = train(load_experiment(config, settings or []), run)
-    print(f"trained: {folder.path}")
+    if run and (alone or seeds):
+        raise UserError("train: --run names the folder of one run; --single-tasks and --seeds make several")
+    experiments = [load_experiment(config, settings or [])]
+    if alone:
+        experiments = [variant for experiment in experiments for variant in single_tasks(experiment)]
+    if seeds:
+        experiments = [variant for experiment in experiments for variant in with_seeds(experiment, _numbers(seeds))]
+    for experiment in experiments:
+        print(f"trained: {train(experiment, run).path}", flush=True)
+
+
+def _numbers(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    wrong = next((part for part in parts if not part.isdecimal() or parts.count(part) > 1), None)
+    if wrong is not None:
+        raise UserError(f"--seeds {text}: expected different whole numbers with commas between, such as 0,1,2")
+    return [int(part) for part in parts]
 
 
 @command()
@@ -173,6 +195,21 @@ def serve(
         versions=versions,
     )
     serve(model, Address(host, rest_port, grpc_port), options)
+
+
+@command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs; others are compared with the first.")
+    ],
+    output: Annotated[Path | None, typer.Option(help="A folder for the comparison with its plots and as JSON.")] = None,
+    split: Annotated[str, typer.Option(help="The split on which they are compared.")] = "test",
+) -> None:
+    """Compare runs on the same rows: metrics, costs, gains over single tasks, and whether differences are chance."""
+    from tfmtl.evaluation.comparison.report import as_markdown
+    from tfmtl.experiment import compare
+
+    print(as_markdown(compare(runs, output, split)))
 
 
 @command("list")

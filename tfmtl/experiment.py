@@ -1,6 +1,6 @@
 """What a user does with an experiment: train it, evaluate the run, export it, predict with either."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,9 @@ from tfmtl.data.streams import load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError, nearest
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.answers import write_answers
+from tfmtl.evaluation.comparison.compare import Comparison, compare_runs
+from tfmtl.evaluation.comparison.compared_run import load_run
+from tfmtl.evaluation.comparison.report import write_comparison
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
 from tfmtl.evaluation.metric import metrics_of
 from tfmtl.evaluation.report import write_report
@@ -119,6 +122,35 @@ def predict(model: RunFolder | str | Path, texts: Iterable[str | tuple[str, str]
         raise UserError("predict: expected several texts, found one; put it into a list")
     rows = [_row(text) for text in texts]
     return list(predict_rows(open_answerer(model.path if isinstance(model, RunFolder) else model), rows))
+
+
+def compare(
+    runs: Sequence[RunFolder | str | Path], output: str | Path | None = None, split: str = "test"
+) -> Comparison:
+    """Compares runs on the same rows; those that have not been evaluated are evaluated first.
+
+    Args:
+        runs: runs, or their folders; the first is what the others are compared with.
+        output: a folder for `comparison.md`, `comparison.json` and plots; nothing is written where it is `None`.
+        split: on which they are compared.
+
+    Raises:
+        UserError: where there are fewer than two, or they do not share tasks, data and rows.
+    """
+    folders = [run if isinstance(run, RunFolder) else RunFolder.open(run) for run in runs]
+    paths = [folder.path.resolve() for folder in folders]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice:
+        raise UserError(f"compare: the run {twice} stands there twice")
+    if len(folders) < 2:
+        raise UserError("compare: name two runs or more")
+    comparison = compare_runs([load_run(folder, split, evaluate) for folder in folders], split)
+    if output is not None:
+        try:
+            write_comparison(Path(output), comparison)
+        except OSError as error:
+            raise RunError(f"{error.filename or output}: cannot be written: {error.strerror}") from None
+    return comparison
 
 
 def _row(text: str | tuple[str, str]) -> Row:

@@ -29,25 +29,25 @@ def test_the_p_value_is_that_of_all_swaps():
     change = (second.argmax(1) == targets).astype(float) - (first.argmax(1) == targets)
     swapped = [np.mean(change * signs) for signs in itertools.product((1, -1), repeat=8)]
     expected = np.mean(np.abs(swapped) >= abs(change.mean()) - 1e-9)
-    found = paired_difference(Accuracy(), targets, [first], [second], 20000, seed=0)
+    found = paired_difference(Accuracy(), targets, [first], [second], 6000, seed=0)
     assert found.value == pytest.approx(change.mean())
-    assert found.p_value == pytest.approx(expected, abs=0.015)
+    assert found.p_value == pytest.approx(expected, abs=0.02)
 
 
 def test_it_agrees_with_scipy_for_a_metric_that_is_no_mean():
     targets = generator.normal(size=40)
     first, second = targets + generator.normal(size=40), targets + 0.6 * generator.normal(size=40)
     metric = Pearson()
-    found = paired_difference(metric, targets, [first], [second], 3000, seed=0)
+    found = paired_difference(metric, targets, [first], [second], 500, seed=0)
     expected = permutation_test(
         (first, second),
         lambda a, b: metric(targets, b) - metric(targets, a),
         permutation_type="samples",
-        n_resamples=3000,
+        n_resamples=500,
         rng=np.random.default_rng(1),
     )
     assert found.value == pytest.approx(expected.statistic)
-    assert found.p_value == pytest.approx(expected.pvalue, abs=0.03)
+    assert found.p_value == pytest.approx(expected.pvalue, abs=0.06)
 
 
 @pytest.mark.parametrize("metric", [Accuracy(), Matthews()], ids=["accuracy", "matthews"])

@@ -1,0 +1,52 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.evaluation.comparison.conftest import TASKS, TEXTS
+from tfmtl.errors import RunError
+from tfmtl.evaluation.comparison.compared_run import check_comparable, unequal_budgets
+
+
+def test_runs_on_the_same_rows_can_be_compared(compared):
+    check_comparable([compared("a", {"topic": 0.9, "stars": 0.5}), compared("b", {"topic": 0.8})])
+
+
+def test_other_rows_are_told(compared):
+    runs = [compared("a", {"topic": 0.9}), compared("b", {"topic": 0.8}, texts=[*TEXTS[1:], TEXTS[0]])]
+    with pytest.raises(RunError, match="runs/b: task 'topic' was evaluated on other rows than in runs/a"):
+        check_comparable(runs)
+
+
+def test_other_targets_are_told(compared):
+    first, second = compared("a", {"topic": 0.9}), compared("b", {"topic": 0.9})
+    answers = second.answers["topic"]
+    changed = {"topic": dataclasses.replace(answers, targets=1 - np.asarray(answers.targets))}
+    with pytest.raises(RunError, match="was evaluated on other rows"):
+        check_comparable([first, dataclasses.replace(second, answers=changed)])
+
+
+def test_another_source_is_told(compared):
+    other = compared("b", {"topic": 0.8}, sources={"s": {"format": "tsv", "train": "other.tsv"}})
+    with pytest.raises(RunError, match="runs/b: task 'topic' reads another source than in runs/a"):
+        check_comparable([compared("a", {"topic": 0.9}), other])
+
+
+def test_other_labels_are_told(compared):
+    other = compared("b", {"topic": 0.8}, tasks={"topic": {**TASKS["topic"], "labels": ["y", "x"]}})
+    with pytest.raises(RunError, match="has other labels than in runs/a"):
+        check_comparable([compared("a", {"topic": 0.9}), other])
+
+
+def test_nothing_in_common_is_told(compared):
+    with pytest.raises(RunError, match=r"no task stands in two of the runs.*topic, stars"):
+        check_comparable([compared("a", {"topic": 0.9}), compared("b", {"stars": 0.9})])
+
+
+def test_budgets_that_differ_are_told(compared):
+    runs = [compared("a", {"topic": 0.9}), compared("b", {"topic": 0.8}, updates=150)]
+    batch = runs[0].experiment.training.batch_size
+    assert unequal_budgets(runs) == [
+        f"The budgets of 'topic' differ; rows read in training: runs/a {100 * batch}, runs/b {150 * batch}."
+    ]
+    assert unequal_budgets([runs[0], compared("c", {"topic": 0.8}, updates=105)]) == []

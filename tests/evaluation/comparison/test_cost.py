@@ -1,0 +1,39 @@
+import keras
+import pytest
+import tensorflow as tf
+
+from tfmtl.evaluation.comparison.cost import parameters, training_cost
+from tfmtl.training.run_folder import RunFolder
+
+
+def write_events(folder, losses, first_step):
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default():
+        for step, loss in enumerate(losses, start=first_step):
+            tf.summary.scalar("loss/topic", loss, step=step)
+            tf.summary.scalar("tokens_per_second", 100.0 * step, step=step)
+        tf.summary.scalar("epoch/loss", losses[-1], step=first_step + len(losses) - 1)
+        tf.summary.text("configuration", "text", step=0)
+    writer.close()
+
+
+def test_each_process_of_a_training_counts(tmp_path):
+    run = RunFolder(tmp_path)
+    write_events(run.tensorboard, [3.0, 2.0], first_step=1)
+    write_events(run.tensorboard, [1.5, 1.0, 0.5], first_step=3)
+    cost = training_cost(run)
+    assert cost.updates == 5 and cost.tokens_per_second == 300.0
+    assert [loss for _, loss in cost.losses["topic"]] == pytest.approx([3.0, 2.0, 1.5, 1.0, 0.5])
+    times = [seconds for seconds, _ in cost.losses["topic"]]
+    assert times == sorted(times) and 0 < times[-1] <= cost.seconds < 60
+
+
+def test_a_run_without_events_has_cost_nothing(tmp_path):
+    cost = training_cost(RunFolder(tmp_path))
+    assert (cost.updates, cost.seconds, cost.tokens_per_second) == (0, 0.0, None)
+
+
+def test_parameters_are_those_of_the_model_without_the_states_of_random_generators(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dropout(0.5)])
+    model.save(tmp_path / "model.keras")
+    assert parameters(tmp_path / "model.keras") == 3 * 4 + 4

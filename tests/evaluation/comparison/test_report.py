@@ -1,0 +1,38 @@
+import json
+
+import pytest
+
+from tfmtl.evaluation.comparison.compare import compare_runs
+from tfmtl.evaluation.comparison.report import as_mapping, write_comparison
+
+
+@pytest.fixture
+def comparison(compared):
+    both = [compared(f"both-seed{seed}", {"topic": 0.95, "title": 0.5}, seed=seed) for seed in (0, 1)]
+    alone = [compared("both-topic", {"topic": 0.6}), compared("both-title", {"title": 0.9})]
+    return compare_runs([*both, *alone], "test")
+
+
+def test_the_tables_hold_the_scores_the_costs_and_the_flags(comparison, tmp_path):
+    text = write_comparison(tmp_path / "new", comparison).read_text(encoding="utf-8")
+    multi, single = comparison.systems
+    low, high = single.runs["topic"][0].metrics["topic"]["intervals"]["accuracy"]
+    (line,) = [line for line in text.splitlines() if line.startswith("| topic | accuracy |") and "±" in line]
+    assert f"| {multi.score('topic', 'accuracy'):.4f} ± " in line
+    assert f"| {single.score('topic', 'accuracy'):.4f} ({low:.4f} to {high:.4f}) |" in line
+    # One model of 1,000 parameters for both tasks, or two.
+    assert "| both-seed0 | 1,000 | 100 | 3,200 | 60 | 1,000 | 2.0 |" in text
+    assert "| both, single tasks | 2,000 | 200 | 6,400 | 120 | 1,000 | 4.0 |" in text
+    assert "Negative transfer, the whole interval below zero: title (rouge1)" in text
+    for name in ("convergence.png", "gains_0.png"):
+        assert f"({name})" in text
+        assert (tmp_path / "new" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_json_holds_what_the_tables_round(comparison, tmp_path):
+    write_comparison(tmp_path, comparison)
+    written = json.loads((tmp_path / "comparison.json").read_text())
+    assert written == json.loads(json.dumps(as_mapping(comparison)))
+    (gain,) = written["gains"]
+    assert gain["delta"] == comparison.gains[0].delta
+    assert len(written["systems"]["both-seed0"]["tasks"]["topic"]["accuracy"]) == 2

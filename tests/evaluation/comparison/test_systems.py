@@ -1,0 +1,28 @@
+import pytest
+
+from tfmtl.evaluation.comparison.systems import counterpart, systems_of
+
+
+def test_seeds_are_one_system_and_single_tasks_another(compared):
+    both = [compared(f"both-seed{seed}", {"topic": 0.9, "stars": 0.8}, seed=seed) for seed in (0, 1)]
+    alone = [compared(f"both-{task}", {task: 0.7}) for task in ("topic", "stars")]
+    multi, single = systems_of([*both, *alone])
+    assert [len(runs) for runs in multi.runs.values()] == [2, 2] and not multi.is_single_task
+    assert single.is_single_task and list(single.runs) == ["topic", "stars"]
+    assert single.name == "both, single tasks"
+    assert counterpart(multi, [multi, single]) is single and counterpart(single, [multi, single]) is None
+    scores = [run.metrics["topic"]["accuracy"] for run in both]
+    assert multi.scores("topic", "accuracy") == scores
+    assert multi.score("topic", "accuracy") == pytest.approx(sum(scores) / 2)
+
+
+def test_another_network_is_another_system_and_no_counterpart(compared):
+    multi, wide, single = systems_of(
+        [
+            compared("both", {"topic": 0.9, "stars": 0.8}),
+            compared("wide", {"topic": 0.9, "stars": 0.8}, hidden=128),
+            compared("both-topic", {"topic": 0.7}),
+        ]
+    )
+    assert counterpart(multi, [multi, wide, single]) is single
+    assert counterpart(wide, [multi, wide, single]) is None

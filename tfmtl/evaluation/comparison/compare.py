@@ -1,0 +1,147 @@
+"""The comparison of systems: their differences, gains over single tasks, and ranks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+from tfmtl.evaluation.comparison.compared_run import ComparedRun, check_comparable, unequal_budgets
+from tfmtl.evaluation.comparison.paired import Difference, paired_difference
+from tfmtl.evaluation.comparison.systems import System, counterpart, systems_of
+from tfmtl.evaluation.metric import metrics_of
+
+
+@dataclass(frozen=True)
+class Change:
+    """Of one metric of one task, from one system to another.
+
+    Attributes:
+        task: its name.
+        metric: its name.
+        before: the first system's score.
+        difference: of the second.
+    """
+
+    task: str
+    metric: str
+    before: float
+    difference: Difference
+
+    @property
+    def relative(self) -> float | None:
+        """The difference as a share of the first score; None where that is no positive number."""
+        return self.difference.value / self.before if self.before > 0 else None
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the whole interval lies below zero: negative transfer, where the first system learns tasks alone."""
+        return self.difference.interval[1] < 0
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a model gains by learning its tasks together.
+
+    Attributes:
+        system: of several tasks.
+        single: the same network, each task alone.
+        changes: of every metric of the tasks that both have.
+    """
+
+    system: System
+    single: System
+    changes: list[Change]
+
+    @property
+    def delta(self) -> float | None:
+        """Delta_p of Vandenhende et al. 2021, the mean relative change, first of each task; None where one has none."""
+        changes = [change.relative for change in self.changes]
+        if None in changes:
+            return None
+        return _mean_of_tasks(self.changes, changes)
+
+    @property
+    def absolute(self) -> float:
+        """The same mean of the differences themselves, which does not explode where a score is near zero."""
+        return _mean_of_tasks(self.changes, [change.difference.value for change in self.changes])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Of runs.
+
+    Attributes:
+        split: on which they were evaluated.
+        samples: behind each interval and each p-value: those of the first run's evaluation.
+        systems: that the runs belong to.
+        gains: of each system that has single-task counterparts.
+        differences: of each later system to the first, by its name.
+        ranks: of each system by its name, the mean over the tasks that all of them have; 1 is the best.
+        warnings: sentences.
+    """
+
+    split: str
+    samples: int
+    systems: list[System]
+    gains: list[Gain]
+    differences: dict[str, list[Change]]
+    ranks: dict[str, float]
+    warnings: list[str]
+
+
+def compare_runs(runs: Sequence[ComparedRun], split: str) -> Comparison:
+    """Compares runs that share their data.
+
+    Raises:
+        RunError: where they do not.
+    """
+    check_comparable(runs)
+    systems = _with_names(systems_of(runs))
+    samples = runs[0].experiment.evaluation.bootstrap_samples
+    gains = []
+    for system in systems:
+        single = counterpart(system, systems)
+        if single is not None:
+            gains.append(Gain(system, single, _changes(single, system, samples)))
+    differences = {system.name: _changes(systems[0], system, samples) for system in systems[1:]}
+    return Comparison(split, samples, systems, gains, differences, _mean_ranks(systems), unequal_budgets(runs))
+
+
+def _with_names(systems: Sequence[System]) -> list[System]:
+    """Returns the systems with different names: those of a name that stands twice are told by their first run."""
+    names = [system.name for system in systems]
+    return [
+        system if names.count(system.name) == 1 else System(system.members[0].path, system.runs, system.is_single_task)
+        for system in systems
+    ]
+
+
+def _changes(first: System, second: System, samples: int) -> list[Change]:
+    """Returns the changes of every metric of the tasks that both have; their trainings are paired in order."""
+    changes = []
+    for task in (task for task in first.runs if task in second.runs):
+        pairs = list(zip(first.runs[task], second.runs[task], strict=False))
+        targets = pairs[0][0].answers[task].targets
+        answers = [[run.answers[task].predictions for run in side] for side in zip(*pairs, strict=True)]
+        for name, metric in metrics_of(pairs[0][0].experiment.tasks[task]).items():
+            difference = paired_difference(metric, targets, *answers, samples, seed=0)
+            changes.append(Change(task, name, first.score(task, name), difference))
+    return changes
+
+
+def _mean_ranks(systems: Sequence[System]) -> dict[str, float]:
+    common = [task for task in systems[0].runs if all(task in system.runs for system in systems)]
+    if not common:
+        return {}
+    primary = {task: systems[0].runs[task][0].experiment.tasks[task].primary for task in common}
+    scores = np.array([[system.score(task, primary[task]) for task in common] for system in systems])
+    ranks = rankdata(-scores, axis=0).mean(axis=1)
+    return {system.name: float(rank) for system, rank in zip(systems, ranks, strict=True)}
+
+
+def _mean_of_tasks(changes: Sequence[Change], values: Sequence[float]) -> float:
+    of_tasks: dict[str, list[float]] = {}
+    for change, value in zip(changes, values, strict=True):
+        of_tasks.setdefault(change.task, []).append(value)
+    return float(np.mean([np.mean(of_task) for of_task in of_tasks.values()]))

@@ -1,0 +1,69 @@
+"""Plots of a comparison as PNG files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfmtl.evaluation.comparison.compare import Change, Gain
+from tfmtl.evaluation.comparison.systems import System
+
+_DPI = 120
+_COLUMNS = 3
+_RECORDS = 200
+
+
+def plot_convergence(systems: Sequence[System], path: Path) -> None:
+    """Draws each task's training loss over the minutes since the training began: a panel a task, a line a run."""
+    tasks = list(dict.fromkeys(task for system in systems for task in system.runs))
+    columns = min(_COLUMNS, len(tasks))
+    rows = -(-len(tasks) // columns)
+    figure = Figure(figsize=(4.6 * columns, 3.2 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    for axes, task in zip(grid, tasks, strict=False):
+        for index, system in enumerate(systems):
+            for number, run in enumerate(system.runs.get(task, ())):
+                minutes, losses = _smoothed(run.training.losses.get(task, []))
+                label = system.name if number == 0 else None
+                axes.plot(minutes, losses, color=f"C{index}", label=label, linewidth=1.2)
+        axes.set_title(task, fontsize=10)
+        axes.set_xlabel("minutes of training")
+        axes.set_ylabel("loss of train")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    for axes in grid[len(tasks) :]:
+        axes.set_axis_off()
+    figure.savefig(path, dpi=_DPI)
+
+
+def plot_gains(gain: Gain, path: Path) -> None:
+    """Draws what each task's primary metric gains over the task alone, with the 95 % interval; red where it loses."""
+    changes = primary_changes(gain)
+    figure = Figure(figsize=(6.4, 1.4 + 0.32 * len(changes)), layout="constrained")
+    axes = figure.subplots()
+    values = [change.difference.value for change in changes]
+    low, high = np.transpose([change.difference.interval for change in changes])
+    errors = np.maximum([values - low, high - values], 0.0)
+    colours = ["tab:red" if change.is_worse else "tab:blue" for change in changes]
+    axes.barh([f"{change.task}: {change.metric}" for change in changes], values, xerr=errors, color=colours, alpha=0.8)
+    axes.axvline(0.0, color="black", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"{gain.system.name} less {gain.single.name}")
+    axes.grid(axis="x", alpha=0.3)
+    figure.savefig(path, dpi=_DPI)
+
+
+def primary_changes(gain: Gain) -> list[Change]:
+    """Returns the changes of each task's primary metric."""
+    tasks = gain.system.members[0].experiment.tasks
+    return [change for change in gain.changes if change.metric == tasks[change.task].primary]
+
+
+def _smoothed(losses: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns minutes and losses, means over neighbours where there are many."""
+    if not losses:
+        return np.zeros(0), np.zeros(0)
+    parts = np.array_split(np.array(losses), min(_RECORDS, len(losses)))
+    means = np.array([part.mean(axis=0) for part in parts])
+    return means[:, 0] / 60, means[:, 1]

@@ -1,0 +1,35 @@
+"""Experiments made from one, to be compared with it."""
+
+from collections.abc import Iterable
+
+from tfmtl.config import Experiment, parse
+
+
+def single_tasks(experiment: Experiment) -> list[Experiment]:
+    """Returns one experiment for each task, named `<name>-<task>`, that learns it alone by the same network.
+
+    The passes over the task's rows stay as many, so that each task reads as many rows as it does beside the others. Its
+    loss has a weight of one.
+    """
+    values = experiment.as_mapping()
+    return [
+        parse(
+            {
+                **values,
+                "name": f"{experiment.name}-{name}",
+                "sources": {task.source: values["sources"][task.source]},
+                "tasks": {name: values["tasks"][name]},
+                "balancing": {"method": "fixed"},
+            }
+        )
+        for name, task in experiment.tasks.items()
+    ]
+
+
+def with_seeds(experiment: Experiment, seeds: Iterable[int]) -> list[Experiment]:
+    """Returns the experiment with each seed, named `<name>-seed<seed>`."""
+    values = experiment.as_mapping()
+    return [
+        parse({**values, "name": f"{experiment.name}-seed{seed}", "training": {**values["training"], "seed": seed}})
+        for seed in seeds
+    ]
