@@ -36,7 +36,7 @@ def test_what_the_user_can_mend_is_one_line_and_code_2(arguments, said, capsys):
     assert said in error
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "serve", "compare", "list"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "serve", "compare", "affinity", "list"])
 def test_every_command_has_help(command, capsys):
     code, out, _ = run([command, "--help"], capsys)
     assert code == 0 and command in out

@@ -11,6 +11,7 @@ _MODULES = {
     "RunError": "tfmtl.errors",
     "RunFolder": "tfmtl.training.run_folder",
     "UserError": "tfmtl.errors",
+    "affinity": "tfmtl.experiment",
     "compare": "tfmtl.experiment",
     "evaluate": "tfmtl.experiment",
     "export": "tfmtl.experiment",

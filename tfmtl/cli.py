@@ -212,6 +212,26 @@ def compare(
     print(as_markdown(compare(runs, output, split)))
 
 
+@command()
+def affinity(
+    config: Annotated[Path, typer.Argument(help="The experiment, a YAML file.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="The run's folder; runs/<name>-affinity by default.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Updates between two measurements.")] = 10,
+    models: Annotated[int, typer.Option(min=1, help="How many models the proposed groups may take.")] = 2,
+) -> None:
+    """Train an experiment and measure how its tasks help or hurt each other; propose which to train together."""
+    from tfmtl.config import load_experiment
+    from tfmtl.evaluation.affinity.grouping import best_groups
+    from tfmtl.evaluation.affinity.report import as_markdown
+    from tfmtl.experiment import affinity
+
+    relations = affinity(load_experiment(config, settings or []), run, every, models)
+    print(as_markdown(relations, best_groups(relations.affinity, models)))
+
+
 @command("list")
 def list_group(group: Annotated[str, typer.Argument(help=f"One of {', '.join(GROUPS)}.")]) -> None:
     """List what a configuration can name, with options and their defaults."""

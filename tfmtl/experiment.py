@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfmtl.config import Experiment, load_experiment
+from tfmtl.config import Experiment, load_experiment, parse
+from tfmtl.data.batches import batches
 from tfmtl.data.streams import load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError, nearest
+from tfmtl.evaluation.affinity.grouping import MOST_TASKS
+from tfmtl.evaluation.affinity.measured import Relations, read_relations
+from tfmtl.evaluation.affinity.report import write_affinity
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.answers import write_answers
 from tfmtl.evaluation.comparison.compare import Comparison, compare_runs
@@ -22,7 +26,10 @@ from tfmtl.serving.predict import predict_rows
 from tfmtl.serving.quantization import QUANTIZATIONS
 from tfmtl.serving.rows import Row
 from tfmtl.tasks.task import Task
+from tfmtl.training.callbacks.affinity_probe import AffinityProbe
+from tfmtl.training.reach import reach_of
 from tfmtl.training.run_folder import RunFolder
+from tfmtl.training.train import Training
 from tfmtl.training.train import train as _train
 
 
@@ -43,6 +50,37 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
         experiment = load_experiment(experiment)
     folder = RunFolder(run or Path("runs") / experiment.name)
     return _train(experiment, folder, _check_metrics, _make_scorer)
+
+
+def affinity(
+    experiment: Experiment | str | Path, run: str | Path | None = None, every: int = 10, models: int = 2
+) -> Relations:
+    """Trains an experiment on one device and measures meanwhile how its tasks help or hurt each other.
+
+    Writes `affinity.md`, `affinity.json` and a heat map into the run's folder.
+
+    Args:
+        experiment: an experiment, or the path of its YAML file.
+        run: the run's folder; `runs/<name>-affinity` where it is `None`.
+        every: updates between two measurements, each of which costs about two updates a task.
+        models: the budget of the grouping that is proposed.
+
+    Raises:
+        UserError: where something that the user gave cannot be used.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = load_experiment(experiment)
+    tasks = list(experiment.tasks)
+    if not 2 <= len(tasks) <= MOST_TASKS:
+        raise UserError(f"affinity: expected 2 to {MOST_TASKS} tasks, found {len(tasks)}")
+    values = experiment.as_mapping()
+    alone = parse({**values, "training": {**values["training"], "strategy": "none"}})
+    folder = RunFolder(run or Path("runs") / f"{experiment.name}-affinity")
+    path = folder.path / "affinity.jsonl"
+    _train(alone, folder, _check_metrics, _make_scorer, lambda training: [_affinity_probe(training, path, every)])
+    relations = read_relations(path, tasks)
+    write_affinity(folder.path, relations, models)
+    return relations
 
 
 def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Path | None = None) -> dict[str, Any]:
@@ -151,6 +189,14 @@ def compare(
         except OSError as error:
             raise RunError(f"{error.filename or output}: cannot be written: {error.strerror}") from None
     return comparison
+
+
+def _affinity_probe(training: Training, path: Path, every: int) -> AffinityProbe:
+    data, made = training.data, training.progress.update
+    # Of the updates to come, each `every`th of the whole training.
+    first = (made // every + 1) * every - 1
+    following = batches(data.tables, data.plan, min(first, data.plan.updates)).shard(every, 0)
+    return AffinityProbe(path, training.update, training.progress, reach_of(training.model), following, every)
 
 
 def _row(text: str | tuple[str, str]) -> Row:

@@ -54,7 +54,17 @@ class Training:
     progress: Progress
 
 
-def train(experiment: Experiment, run: RunFolder, check_tasks: CheckTasks, make_scorer: Callable) -> RunFolder:
+MoreCallbacks = Callable[[Training], list[keras.callbacks.Callback]]
+"""Returns what else is to be called in a training, once it stands where it goes on from."""
+
+
+def train(
+    experiment: Experiment,
+    run: RunFolder,
+    check_tasks: CheckTasks,
+    make_scorer: Callable,
+    more_callbacks: MoreCallbacks = lambda training: [],
+) -> RunFolder:
     """Trains an experiment, or goes on with it where it was interrupted.
 
     Args:
@@ -63,6 +73,7 @@ def train(experiment: Experiment, run: RunFolder, check_tasks: CheckTasks, make_
         check_tasks: `check_tasks(tasks)` raises for tasks that cannot be measured, before anything is written.
         make_scorer: `make_scorer(reader, streams, experiment)` returns what measures validation after each epoch; see
             `tfmtl.evaluation.scoring.ValidationScorer`.
+        more_callbacks: of this training; they see an update before it is counted.
 
     Raises:
         UserError: where configuration, data or folder cannot be used.
@@ -84,7 +95,7 @@ def train(experiment: Experiment, run: RunFolder, check_tasks: CheckTasks, make_
         if writes:
             claim(experiment, run, data)
         training = Training(experiment, run, data, strategy, writes, model, update, Progress())
-        _fit(training, make_scorer)
+        _fit(training, make_scorer, more_callbacks)
     return run
 
 
@@ -107,7 +118,7 @@ def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTask
     return model, update
 
 
-def _fit(training: Training, make_scorer: Callable) -> None:
+def _fit(training: Training, make_scorer: Callable, more_callbacks: MoreCallbacks) -> None:
     """Calls `fit` once for the rest of a begun epoch, where there is one, and once for the epochs after it."""
     progress, options = training.progress, training.experiment.training
     progress.updates_per_epoch = training.data.plan.updates_per_epoch
@@ -117,7 +128,7 @@ def _fit(training: Training, make_scorer: Callable) -> None:
     if progress.finished or progress.epoch >= options.epochs:
         _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
         return
-    callbacks = [*_callbacks(training, make_scorer), checkpointing]
+    callbacks = [*_callbacks(training, make_scorer), *more_callbacks(training), checkpointing]
     while not progress.finished and progress.epoch < options.epochs:
         end = progress.epoch + 1 if progress.within_epoch else options.epochs
         training.model.fit(

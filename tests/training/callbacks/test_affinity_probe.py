@@ -1,0 +1,65 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from tests.training.callbacks.test_gradient_norms import (
+    HEADS,
+    KERNEL,
+    PIECES,
+    TARGETS,
+    TOKENS,
+    gradient_by_hand,
+    trunk_of_two,
+    update_of,
+)
+from tfmtl.training.callbacks.affinity_probe import AffinityProbe
+from tfmtl.training.progress import Progress
+from tfmtl.training.reach import reach_of
+
+RATE = 0.01
+
+
+def loss_by_hand(task, pieces, kernel):
+    rows = np.flatnonzero(np.isfinite(TARGETS[task]))
+    counts = np.stack([np.bincount(TOKENS[row], minlength=4) for row in rows])
+    return np.mean((HEADS[task] * kernel * counts @ pieces - TARGETS[task][rows]) ** 2)
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """What is written of ten updates, each third of them measured; the weights must stay as they are."""
+    model, update, progress = trunk_of_two(), update_of([1.0, 1.0, 1.0]), Progress()
+    model.compile(keras.optimizers.SGD(RATE), update, jit_compile=False)
+    batches = [({"tokens": TOKENS}, TARGETS)] * 3
+    path = tmp_path / "affinity.jsonl"
+    probe = AffinityProbe(path, update, progress, reach_of(model), batches, every=3)
+    probe.set_model(model)
+    before = model.get_weights()
+    for made in range(10):
+        progress.update = made
+        probe.on_train_batch_end(made)
+    for value, expected in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, expected)
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_it_measures_after_every_so_many_updates(lines):
+    assert [line["update"] for line in lines] == [3, 6, 9]
+    assert lines[0]["affinity"] == lines[1]["affinity"]
+
+
+def test_affinity_is_the_relative_fall_of_a_loss_by_a_step_for_another(lines):
+    tasks = list(HEADS)
+    for i, moved in enumerate(tasks[:2]):
+        gradient = gradient_by_hand(moved)
+        pieces, kernel = PIECES - RATE * gradient[:4], KERNEL - RATE * gradient[4]
+        for j, task in enumerate(tasks[:2]):
+            expected = 1 - loss_by_hand(task, pieces, kernel) / loss_by_hand(task, PIECES, KERNEL)
+            assert lines[0]["affinity"][i][j] == pytest.approx(expected, rel=1e-4)
+            assert lines[0]["gram"][i][j] == pytest.approx(gradient @ gradient_by_hand(task), rel=1e-4)
+
+
+def test_a_task_without_a_row_has_no_number(lines):
+    assert lines[0]["affinity"][2] == [None] * 3 and [row[2] for row in lines[0]["gram"]] == [None] * 3

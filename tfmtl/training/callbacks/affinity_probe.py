@@ -1,0 +1,88 @@
+"""How much a step for one task helps or hurts the others, measured while all of them are trained."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfmtl.training.progress import Progress
+from tfmtl.training.reach import Reach
+from tfmtl.training.update import Update, dense
+
+
+class AffinityProbe(keras.callbacks.Callback):
+    r"""Measures inter-task affinity (TAG, Fifty et al. 2021, eq. 2) each few updates, on the batch just trained on.
+
+    :math:`Z_{i \to j} = 1 - L_j(X; \theta_s - \eta \nabla_{\theta_s} L_i, \theta_j) / L_j(X; \theta_s, \theta_j)`,
+    which is positive where a step for task i lowers the loss of task j. The shared parameters are those that two tasks
+    or more reach, eta is the learning rate of the update. The weights are afterwards what they were.
+
+    Both losses are without dropout, which is the paper's demand of one mask for both. A step is one of plain gradient
+    descent, whatever optimizer trains the model.
+
+    One line of JSON is added to a file for each measurement: the update, the affinities `[from][to]` and the inner
+    products of the gradients, with null for tasks that have no row in the batch.
+
+    Args:
+        path: of the file.
+        update: computes the losses.
+        progress: where the training stands.
+        reach: which variables the tasks read.
+        batches: every so many, those that follow the update at which the training begins.
+        every: updates between two measurements; the first batch is that of update `every`.
+    """
+
+    def __init__(self, path: Path, update: Update, progress: Progress, reach: Reach, batches: Iterable, every: int):
+        super().__init__()
+        self._path = path
+        self._update = update
+        self._progress = progress
+        self._shared = reach.shared
+        self._batches = iter(batches)
+        self._every = every
+        self._step = tf.function(self._look_ahead, reduce_retracing=True, autograph=False)
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The callback that counts updates stands last.
+        made = self._progress.update + 1
+        if made % self._every == 0:
+            measured = {"update": made, **self._measure(next(self._batches))}
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(measured) + "\n")
+
+    def _measure(self, batch) -> dict[str, list[list[float | None]]]:
+        count = len(self._update.tasks)
+        results = [self._step(batch, tf.one_hot(task, count)) for task in range(count)]
+        before = results[0][0].numpy()
+        present = before > 0
+        gradients = [gradient for _, _, gradient in results]
+        gram = tf.matmul(gradients, gradients, transpose_b=True).numpy()
+        affinity = [1.0 - after.numpy() / before.clip(min=1e-12) for _, after, _ in results]
+
+        def rows(matrix) -> list[list[float | None]]:
+            return [
+                [float(matrix[i][j]) if present[i] and present[j] else None for j in range(count)] for i in range(count)
+            ]
+
+        return {"affinity": rows(affinity), "gram": rows(gram)}
+
+    def _look_ahead(self, batch, chosen) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns all losses before and after a step for the chosen task, and its gradient in one row."""
+        shared = [self.model.trainable_variables[position].value for position in self._shared]
+        with tf.GradientTape() as tape:
+            before = self._update.measure(self.model, batch)
+            loss = tf.reduce_sum(chosen * before)
+        gradients = [
+            dense(gradient, variable) for gradient, variable in zip(tape.gradient(loss, shared), shared, strict=True)
+        ]
+        values = [tf.identity(variable) for variable in shared]
+        rate = tf.cast(self.model.optimizer.learning_rate, tf.float32)
+        for variable, value, gradient in zip(shared, values, gradients, strict=True):
+            variable.assign(value - tf.cast(rate, gradient.dtype) * gradient)
+        after = self._update.measure(self.model, batch)
+        with tf.control_dependencies([after]):
+            for variable, value in zip(shared, values, strict=True):
+                variable.assign(value)
+        return before, after, tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], axis=0)
