@@ -12,12 +12,16 @@ _MODULES = {
     "RunFolder": "tfmtl.training.run_folder",
     "UserError": "tfmtl.errors",
     "affinity": "tfmtl.experiment",
+    "build_model": "tfmtl.steps",
     "compare": "tfmtl.experiment",
     "evaluate": "tfmtl.experiment",
+    "evaluate_model": "tfmtl.steps",
     "export": "tfmtl.experiment",
     "load_experiment": "tfmtl.config",
     "predict": "tfmtl.experiment",
+    "preprocess_data": "tfmtl.steps",
     "train": "tfmtl.experiment",
+    "train_model": "tfmtl.steps",
 }
 
 _PACKAGES = ("balancing",)

@@ -1,6 +1,6 @@
 """What a user does with an experiment: train it, evaluate the run, export it, predict with either."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,14 @@ from tfmtl.evaluation.comparison.compare import Comparison, compare_runs
 from tfmtl.evaluation.comparison.compared_run import load_run
 from tfmtl.evaluation.comparison.report import write_comparison
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
-from tfmtl.evaluation.metric import metrics_of
+from tfmtl.evaluation.metric import check_metrics
 from tfmtl.evaluation.report import write_report
-from tfmtl.evaluation.scoring import ValidationScorer
+from tfmtl.evaluation.scoring import make_scorer
 from tfmtl.serving.answerers import open_answerer
 from tfmtl.serving.export import Quantize, export_run
 from tfmtl.serving.predict import predict_rows
 from tfmtl.serving.quantization import QUANTIZATIONS
 from tfmtl.serving.rows import Row
-from tfmtl.tasks.task import Task
 from tfmtl.training.callbacks.affinity_probe import AffinityProbe
 from tfmtl.training.reach import reach_of
 from tfmtl.training.run_folder import RunFolder
@@ -49,7 +48,7 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
     folder = RunFolder(run or Path("runs") / experiment.name)
-    return _train(experiment, folder, _check_metrics, _make_scorer)
+    return _train(experiment, folder, check_metrics, make_scorer)
 
 
 def affinity(
@@ -77,7 +76,7 @@ def affinity(
     alone = parse({**values, "training": {**values["training"], "strategy": "none"}})
     folder = RunFolder(run or Path("runs") / f"{experiment.name}-affinity")
     path = folder.path / "affinity.jsonl"
-    _train(alone, folder, _check_metrics, _make_scorer, lambda training: [_affinity_probe(training, path, every)])
+    _train(alone, folder, check_metrics, make_scorer, lambda training: [_affinity_probe(training, path, every)])
     relations = read_relations(path, tasks)
     write_affinity(folder.path, relations, models)
     return relations
@@ -142,7 +141,7 @@ def export(
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
     if quantize is not None and quantize not in QUANTIZATIONS:
         raise UserError(f"export: unknown quantization '{quantize}'; {nearest(quantize, QUANTIZATIONS)}")
-    smaller = None if quantize is None else Quantize(quantize, _make_scorer)
+    smaller = None if quantize is None else Quantize(quantize, make_scorer)
     return export_run(run, None if to is None else Path(to), smaller, encoder_only=encoder_only)
 
 
@@ -210,13 +209,3 @@ def _result(task, examples, predictions, experiment: Experiment) -> TaskResult:
     targets = examples.targets[task.name]
     metrics = evaluate_task(task, targets, predictions, experiment.evaluation, experiment.training.seed)
     return TaskResult(task, examples.text, targets, predictions, metrics)
-
-
-def _check_metrics(tasks: Mapping[str, Task]) -> None:
-    for task in tasks.values():
-        metrics_of(task)
-
-
-def _make_scorer(reader, streams, experiment: Experiment) -> ValidationScorer:
-    answering = Answering(reader, experiment.evaluation.batch_size)
-    return ValidationScorer(answering, streams, experiment.training.generate_examples)

@@ -10,7 +10,7 @@ A metric is a class in `evaluation/metrics/`, registered under its name. It take
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -137,8 +137,15 @@ def metrics_of(task: Task) -> dict[str, Metric]:
     return {name: _metric(name, task) for name in task.all_metrics}
 
 
+def check_metrics(tasks: Mapping[str, Task]) -> None:
+    """Raises `ConfigurationError` where a metric of some task is unknown, or cannot measure it."""
+    for task in tasks.values():
+        metrics_of(task)
+
+
 def _metric(name: str, task: Task) -> Metric:
-    place = f"tasks.{task.name}.metrics"
+    key = "primary" if name == task.primary and name not in task.metrics else "metrics"
+    place = f"tasks.{task.name}.{key}"
     fitting = [entry.name for entry in METRICS if entry.build.kind == task.kind]
     known = {entry.name: entry for entry in METRICS}
     if name not in known:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfmtl.config import Experiment
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tables import Pieces
 from tfmtl.data.targets import has_target
 from tfmtl.evaluation.answering import Answering
 from tfmtl.evaluation.evaluate import quick_scores, validation_score
+from tfmtl.generation.reader import Reader
 from tfmtl.tasks.task import Task
 
 _SHOWN = 4
@@ -57,3 +59,9 @@ class ValidationScorer:
     def samples(self) -> dict[str, list[tuple[str, str, str]]]:
         """Returns, for each summarization task, a few (text, reference, summary) of the last measurement."""
         return self._samples
+
+
+def make_scorer(reader: Reader, streams: Sequence[Stream], experiment: Experiment) -> ValidationScorer:
+    """Returns what measures a reader's model on the validation of an experiment."""
+    answering = Answering(reader, experiment.evaluation.batch_size)
+    return ValidationScorer(answering, streams, experiment.training.generate_examples)

@@ -58,13 +58,14 @@ CheckTasks = Callable[[Mapping[str, Task]], None]
 
 
 def prepare(
-    experiment: Experiment, run: RunFolder, replicas: int, check_tasks: CheckTasks = lambda tasks: None
+    experiment: Experiment, run: RunFolder | None, replicas: int, check_tasks: CheckTasks = lambda tasks: None
 ) -> TrainingData:
     """Reads, tokenizes and plans; writes nothing.
 
     Args:
         experiment: as configured.
-        run: its folder; the tokenizer is read from it where it has one.
+        run: its folder, which must be its own; the tokenizer is read from it where it has one. None where there is no
+            folder yet.
         replicas: of the strategy.
         check_tasks: what else must hold of the tasks, with their label sets.
     """
@@ -72,7 +73,8 @@ def prepare(
     streams, tasks = load_streams(experiment)
     streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]
     check_tasks(tasks)
-    run.check(experiment, tasks)
+    if run is not None:
+        run.check(experiment, tasks)
     tokenizer = _tokenizer(experiment, streams, run)
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
@@ -97,9 +99,9 @@ def prepare(
     return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan)
 
 
-def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder):
+def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None):
     tokenizers = TOKENIZERS.get(experiment.tokenizer.name).build
-    if run.tokenizer.is_dir():
+    if run is not None and run.tokenizer.is_dir():
         return tokenizers.load(run.tokenizer)
     return tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
 

@@ -82,7 +82,6 @@ def train(
     # What Keras draws its seeds from. Its `set_random_seed` sets TensorFlow's seed too, which drops all cached kernels,
     # and with them the pieces of every SentencePiece tokenizer in the process.
     random.seed(experiment.training.seed)
-    writes = is_chief(strategy)
 
     def check(tasks: Mapping[str, Task]) -> None:
         check_learnable(experiment, tasks)
@@ -90,19 +89,45 @@ def train(
 
     data = prepare(experiment, run, strategy.num_replicas_in_sync, check)
     with scope(strategy):
-        model, update = compile_model(experiment, data)
-        check_routing(model, update, data.tasks, data.slices)
-        if writes:
-            claim(experiment, run, data)
-        training = Training(experiment, run, data, strategy, writes, model, update, Progress())
-        _fit(training, make_scorer, more_callbacks)
+        train_model(experiment, run, data, make_model(experiment, data), make_scorer, more_callbacks)
     return run
 
 
+def train_model(
+    experiment: Experiment,
+    run: RunFolder,
+    data: TrainingData,
+    model: MultiTaskModel,
+    make_scorer: Callable,
+    more_callbacks: MoreCallbacks = lambda training: [],
+) -> Progress:
+    """Trains the model of an experiment, on the strategy in whose scope this is called; the rest is as in `train`."""
+    strategy = tf.distribute.get_strategy()
+    writes = is_chief(strategy)
+    update = compile_update(model, experiment, data)
+    check_routing(model, update, data.tasks, data.slices)
+    if writes:
+        claim(experiment, run, data)
+    training = Training(experiment, run, data, strategy, writes, model, update, Progress())
+    _fit(training, make_scorer, more_callbacks)
+    return training.progress
+
+
+def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
+    """Builds the model of an experiment."""
+    precision = experiment.training.precision
+    return build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, precision)
+
+
 def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTaskModel, Update]:
-    """Builds and compiles the model of an experiment with its losses, weights and optimizer."""
+    """Builds and compiles the model of an experiment."""
+    model = make_model(experiment, data)
+    return model, compile_update(model, experiment, data)
+
+
+def compile_update(model: MultiTaskModel, experiment: Experiment, data: TrainingData) -> Update:
+    """Compiles the model of an experiment with its losses, weights and optimizer; returns what makes its steps."""
     options = experiment.training
-    model = build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, options.precision)
     update = make_update(experiment, data, model)
     rate = WarmupThenDecay(options.learning_rate, data.plan.updates, options.warmup, options.decay)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
@@ -115,7 +140,7 @@ def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTask
     # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster, where it can compile the step.
     jit_compile = update.has_static_shapes and bool(tf.config.list_physical_devices("GPU"))
     model.compile(optimizer, update, jit_compile=jit_compile)
-    return model, update
+    return update
 
 
 def _fit(training: Training, make_scorer: Callable, more_callbacks: MoreCallbacks) -> None:

@@ -1,0 +1,57 @@
+"""The tutorial runs as it stands, and the plain path is the same training as that of a configuration."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tfmtl
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """What the tutorial's code leaves: its names, and its folder."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    code = re.findall(r"^```python\n(.*?)^```", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    names: dict = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for block in code:
+            exec(block, names)
+    return names, folder
+
+
+def test_it_learns_what_is_easy(done):
+    names, _ = done
+    assert names["metrics"]["label"]["accuracy"] == 1.0 and names["metrics"]["summary"]["rougeL"] > 0.9
+    assert len(names["history"]["val_label_accuracy"]) == 10
+
+
+def test_the_sizes_are_those_that_were_asked_for(done):
+    model = done[0]["model"]
+    assert model.get_layer("embedding").output_dim == 128
+    assert model.get_layer("encoder").options.hidden == 128
+
+
+def test_the_same_calls_again_find_the_training_finished_and_its_best_weights(done):
+    names, folder = done
+    best = tfmtl.RunFolder.open(folder / "runs" / "tickets").reader().model.get_weights()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        model = tfmtl.build_model(names["data"])
+        assert tfmtl.train_model(model, names["data"]) == names["history"]
+    for value, again, expected in zip(names["model"].get_weights(), model.get_weights(), best, strict=True):
+        np.testing.assert_array_equal(value, expected)
+        np.testing.assert_array_equal(again, expected)
+
+
+def test_what_does_not_fit_is_told(done, tmp_path):
+    with pytest.raises(tfmtl.ConfigurationError, match=r"embedding_dim \(64\) must equal hidden_size \(128\)"):
+        tfmtl.build_model(done[0]["data"], embedding_dim=64)
+    with pytest.raises(tfmtl.ConfigurationError, match="expected a file of train that ends in csv, tsv, jsonl, json"):
+        tfmtl.preprocess_data(tmp_path / "tickets.xlsx")
+    with pytest.raises(tfmtl.UserError, match=r"tickets.csv"):
+        tfmtl.preprocess_data(tmp_path / "tickets.csv")
