@@ -1,3 +1,8 @@
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from tfmtl import catalogue
@@ -20,6 +25,9 @@ def test_list_prints_the_table_of_a_group(group, capsys):
     ("arguments", "said"),
     [
         (["list", "shedules"], "there is no list of 'shedules'; did you mean 'schedules'?"),
+        (["list"], "list: name one of "),
+        (["predict", "--server", "localhost:99999", "a text"], "localhost:99999: expected HOST:PORT"),
+        (["predict", "--server", "localhost", "a text"], "localhost: expected HOST:PORT"),
         (["predict", "runs/a", "a text", "--input", "b.jsonl"], "texts and --input are given; choose one"),
         (["predict", "no/such/folder", "a text"], "no/such/folder: there is no such run or export folder"),
         (["export", "no/such/folder"], "no/such/folder: there is no such run folder"),
@@ -34,6 +42,15 @@ def test_what_the_user_can_mend_is_one_line_and_code_2(arguments, said, capsys):
     assert (code, out) == (2, "")
     assert error.startswith("error: ") and error.count("\n") == 1
     assert said in error
+
+
+def test_who_reads_no_further_is_no_failure():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        command = [sys.executable, "-m", "tfmtl.cli", "list", "tasks"]
+        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "serve", "compare", "affinity", "list"])

@@ -29,7 +29,14 @@ class _Command(TyperCommand):
     def invoke(self, ctx):
         import_tensorflow()
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            # Who read the answers has gone; what Python would still flush at its end goes nowhere. Typer would take
+            # the error for a failure.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         except KeyboardInterrupt:
             _fail("interrupted; a training goes on from its last checkpoint when the same command is run again", 130)
 
@@ -233,8 +240,10 @@ def affinity(
 
 
 @command("list")
-def list_group(group: Annotated[str, typer.Argument(help=f"One of {', '.join(GROUPS)}.")]) -> None:
+def list_group(group: Annotated[str | None, typer.Argument(help=f"One of {', '.join(GROUPS)}.")] = None) -> None:
     """List what a configuration can name, with options and their defaults."""
+    if group is None:
+        raise UserError(f"list: name one of {', '.join(GROUPS)}")
     print(as_text(group))
 
 
@@ -245,10 +254,6 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         sys.exit(app(args=arguments or ["--help"], standalone_mode=False))
-    except BrokenPipeError:
-        # Who read the answers has gone; what Python would still flush at its end goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
     except UserError as error:
         _fail(str(error), 2)
     except _UsageError as error:

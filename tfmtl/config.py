@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tfmtl.errors import ConfigurationError, nearest
 from tfmtl.registry import (
@@ -191,10 +191,12 @@ def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
     if isinstance(section, Task):
         return section
     place = f"tasks.{name}"
-    validate(TaskName, {"name": name}, place)
+    _check_task_name(name, place)
     if not isinstance(section, Mapping):
         raise ConfigurationError(f"{place}: expected keys and values, found {section!r}")
     section = dict(section)
+    if "name" in section:
+        raise ConfigurationError(f"{place}: unknown key 'name'; a task's name is the key that it stands under")
     if "preset" in section:
         section = _expand_preset(section, sources, place)
     if "kind" not in section:
@@ -205,6 +207,15 @@ def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
     if task.source not in sources:
         raise ConfigurationError(f"{place}.source: unknown source '{task.source}'; {nearest(task.source, sources)}")
     return task
+
+
+def _check_task_name(name: str, place: str) -> None:
+    try:
+        TaskName(name=name)
+    except ValidationError as error:
+        kind = error.errors()[0]["type"]
+        rule = "it is taken by the model itself" if kind == "value_error" else "letters, digits and _, a letter first"
+        raise ConfigurationError(f"{place}: this cannot be the name of a task: {rule}") from None
 
 
 def _expand_preset(section: dict, sources: dict[str, Choice], place: str) -> dict:

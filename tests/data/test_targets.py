@@ -58,6 +58,7 @@ def test_summaries_become_tuples_of_references():
         (REGRESSION, ["inf"], "a.tsv:1: 'score' of task 'stars' is no finite number: 'inf'"),
         (REGRESSION, [float("nan")], "a.tsv:1: 'score' of task 'stars' is no finite number: nan"),
         (REGRESSION, [1e39], "a.tsv:1: 'score' of task 'stars' is no finite number: 1e+39"),
+        (REGRESSION, [True], "a.tsv:1: 'score' of task 'stars' is no finite number: True"),
         (REGRESSION, [[1]], "a.tsv:1: 'score' of task 'stars' is no finite number: [1]"),
         (SUMMARIZATION, ["a", 3], "a.tsv:2: 'summary' of task 'tldr' is no text: 3"),
         (SUMMARIZATION, [{"a": 1}], "a.tsv:1: 'summary' of task 'tldr' is no text: {'a': 1}"),

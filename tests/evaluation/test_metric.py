@@ -37,7 +37,7 @@ def test_metrics_of_a_task(task, names):
     [
         (
             Classification(name="subject", source="s", primary="acuracy"),
-            r"tasks\.subject\.metrics: unknown metric 'acuracy'; did you mean 'accuracy'\?",
+            r"tasks\.subject\.primary: unknown metric 'acuracy'; did you mean 'accuracy'\?",
         ),
         (
             Regression(name="stsb", source="s", metrics=("rouge1",)),

@@ -142,6 +142,8 @@ def _labels(task: Task, values: Iterable[Any], place: Place) -> Iterable[str | N
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        return math.nan
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from google.protobuf import wrappers_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from tfmtl.errors import RunError
+from tfmtl.errors import RunError, UserError
 from tfmtl.serving.answerers import Answerer
 from tfmtl.serving.description import DESCRIPTION_FIELD, Description
 from tfmtl.serving.signatures import ALL_TASKS
@@ -24,7 +24,12 @@ def remote_answerer(address: str, description: Description | None = None) -> Ans
 
     Raises:
         RunError: where there is no such server, or it is not told what it serves and does not say so.
+        UserError: where the address is none.
     """
+    host, _, port = address.rpartition(":")
+    # Else gRPC would take a port for one of its own choice.
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise UserError(f"{address}: expected HOST:PORT of a server's gRPC, such as localhost:8500")
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address))
     description = description or _description(stub, address)
 

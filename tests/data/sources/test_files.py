@@ -44,6 +44,11 @@ def test_invalid_utf8_is_an_error_with_its_place(write):
     )
 
 
+def test_utf16_is_told(write):
+    with pytest.raises(DataError, match="the file looks like UTF-16; save it as UTF-8"):
+        lines(write("a.txt", "one\ntwo\n".encode("utf-16")))
+
+
 def test_invalid_utf8_is_replaced_where_that_is_asked_for(write):
     assert lines(write("a.txt", b"ca\xe9\n"), "replace") == [(1, "ca\ufffd")]
 

@@ -35,6 +35,13 @@ def test_padding_changes_no_text(pair_attention):
     np.testing.assert_allclose(layer(states[:1, :4], TOKENS[:1, :4])[0], found[0, :4], atol=1e-6)
 
 
+def test_states_of_padding_are_zero_and_carry_no_mask_that_layers_behind_would_warn_of():
+    found = encoder()(embedded(), TOKENS)
+    assert getattr(found, "_keras_mask", None) is None
+    found = np.array(found)
+    assert not found[TOKENS == 0].any() and found[TOKENS != 0].all()
+
+
 def test_each_state_has_read_both_directions():
     layer, states = encoder(), embedded()
     for place, half in ((0, slice(4)), (5, slice(4, 8))):

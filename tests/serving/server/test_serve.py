@@ -205,6 +205,11 @@ def test_rest_says_what_is_wrong_with_a_request(server, path, body, status, mess
     assert (answer.status_code, message in answer.json()["error"]) == (status, True), answer.text
 
 
+def test_what_is_asked_by_post_says_so(server):
+    answer = requests.get(f"{server.rest}/v1/models/tiny:predict", timeout=SECONDS)
+    assert (answer.status_code, answer.json()["error"]) == (405, "this is asked by POST, with a body in JSON")
+
+
 def test_a_body_over_the_limit_is_refused(server, predict_url, stub):
     answer = requests.post(predict_url, data=b"x" * 200_000, timeout=SECONDS)
     assert (answer.status_code, answer.json()["error"]) == (413, "the body is larger than 100000 bytes")
@@ -375,15 +380,22 @@ def test_versions_change_under_load_without_a_failed_request(start_server, expor
         (["{empty}"], "there is no version of an export in it"),
         (["{export}", "--host", "300.0.0.1"], "300.0.0.1: no such address"),
         (["{export}", "--rest-port", "{taken}"], "REST cannot listen there (Address already in use)"),
+        (
+            ["{export}", "--rest-port", "{free}", "--grpc-port", "{free}"],
+            "gRPC cannot listen there; choose --grpc-port",
+        ),
         (["{export}", "--rest-port", "0", "--grpc-port", "{taken}"], "gRPC cannot listen there; choose --grpc-port"),
         (["{export}", "--batch-size", "0"], "--batch-size"),
     ],
 )
 def test_a_server_that_cannot_start_says_why(served_folder, tmp_path, arguments, message, capsys):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        values = {"empty": tmp_path, "export": served_folder, "taken": taken.getsockname()[1]}
+        values = {"empty": tmp_path, "export": served_folder, "taken": taken.getsockname()[1], "free": free}
         with pytest.raises(SystemExit) as stopped:
             main(["serve", *(argument.format(**values) for argument in arguments)])
     error = capsys.readouterr().err

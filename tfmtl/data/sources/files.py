@@ -120,6 +120,8 @@ def decoded_lines(file: Iterable[bytes], place: str, encoding_errors: str) -> It
         except UnicodeDecodeError as error:
             byte = f"byte 0x{error.object[error.start]:02x} after {error.start} bytes of the line"
             remedy = "'encoding_errors: replace' (predict: '--encoding-errors replace') reads it"
+            if error.object.startswith((b"\xff\xfe", b"\xfe\xff")):
+                remedy = "the file looks like UTF-16; save it as UTF-8"
             raise DataError(f"{place}:{number}: invalid UTF-8, {byte}; {remedy}") from None
         yield number, text.removesuffix("\n").removesuffix("\r")
 

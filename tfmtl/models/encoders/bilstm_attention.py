@@ -78,7 +78,7 @@ class BiLSTMEncoder(keras.layers.Layer):
         return keras.layers.Bidirectional(lstm, name=name, dtype=policy)
 
     def call(self, embedded, tokens, training=None) -> KerasTensor:
-        """Returns the states `[batch, length, hidden]` of the pieces.
+        """Returns the states `[batch, length, hidden]` of the pieces; zero at padding.
 
         Args:
             embedded: the pieces' embeddings `[batch, length, hidden]`.
@@ -93,7 +93,8 @@ class BiLSTMEncoder(keras.layers.Layer):
         if self.options.pair_attention:
             states = ops.concatenate([states, self._other_text(states, tokens)], axis=-1)
             states = self.dropout(self.comparison(states, mask=mask, training=training), training=training)
-        return states
+        # Without Keras' own mask, which layers behind this one would warn of: they are given the tokens.
+        return states * ops.cast(mask, states.dtype)[..., None]
 
     def _other_text(self, states, tokens):
         """Returns what each place finds in the other text of its pair, `[batch, length, hidden]`; zero without one."""

@@ -63,6 +63,11 @@ class RestApi:
                 for path in _VERSIONS
                 for action, answer in actions.items()
             ),
+            *(
+                Route(f"/v1/models/{{name}}{path}:{action}", self._only_post)
+                for path in _VERSIONS
+                for action in actions
+            ),
             *(Route(f"/v1/models/{{name}}{path}", self._handler("status", self._status)) for path in _VERSIONS),
         ]
         handlers = {HTTPException: _http_error}
@@ -132,6 +137,9 @@ class RestApi:
         with self._using(request) as version:
             spec = {"name": self._versions.name, "signature_name": "", "version": str(version.number)}
             return {"model_spec": spec, "metadata": {SIGNATURES: _as_dict(signature_definitions(version))}}
+
+    async def _only_post(self, request: Request) -> Response:
+        return _error("this is asked by POST, with a body in JSON", 405)
 
     async def _metrics(self, request: Request) -> Response:
         return Response(self._monitoring.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

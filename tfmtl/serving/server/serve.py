@@ -151,6 +151,8 @@ def _listening(host: str, port: int):
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(address)
+            # Two sockets that do not listen yet may share a port.
+            bound.listen()
         except OSError as error:
             raise UserError(f"{host}:{port}: REST cannot listen there ({error.strerror}); choose --rest-port") from None
         yield bound
