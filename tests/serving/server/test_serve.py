@@ -342,24 +342,24 @@ def wait_for_state(server, version, state):
         time.sleep(0.1)
 
 
-def test_versions_change_under_load_without_a_failed_request(start_server, export, tmp_path):
+def test_versions_change_under_load_without_a_failed_request(start_server, light_export, tmp_path):
     folder = tmp_path / "tiny"
-    shutil.copytree(export, folder / "1")
+    shutil.copytree(light_export, folder / "1")
     server = start_server(folder)
     with Traffic(server) as traffic:
-        shutil.copytree(export, tmp_path / "next")
+        shutil.copytree(light_export, tmp_path / "next")
         (tmp_path / "next").rename(folder / "2")
         wait_for_state(server, 2, "AVAILABLE")
         wait_for_state(server, 1, "END")
         # One that is damaged is told, and the one before it goes on.
-        shutil.copytree(export, tmp_path / "next")
+        shutil.copytree(light_export, tmp_path / "next")
         (tmp_path / "next" / "saved_model.pb").write_bytes(b"damaged")
         (tmp_path / "next").rename(folder / "3")
         wait_for_state(server, 3, "END")
         assert "damaged" in states(server)[3][1]
         assert states(server)[2] == ("AVAILABLE", "")
         # Mended, it is taken.
-        shutil.copy(export / "saved_model.pb", folder / "3" / "saved_model.pb")
+        shutil.copy(light_export / "saved_model.pb", folder / "3" / "saved_model.pb")
         wait_for_state(server, 3, "AVAILABLE")
         wait_for_state(server, 2, "END")
         time.sleep(0.5)
