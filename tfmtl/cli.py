@@ -231,12 +231,10 @@ def affinity(
 ) -> None:
     """Train an experiment and measure how its tasks help or hurt each other; propose which to train together."""
     from tfmtl.config import load_experiment
-    from tfmtl.evaluation.affinity.grouping import best_groups
     from tfmtl.evaluation.affinity.report import as_markdown
     from tfmtl.experiment import affinity
 
-    relations = affinity(load_experiment(config, settings or []), run, every, models)
-    print(as_markdown(relations, best_groups(relations.affinity, models)))
+    print(as_markdown(*affinity(load_experiment(config, settings or []), run, every, models)))
 
 
 @command("list")

@@ -8,7 +8,7 @@ from tfmtl.config import Experiment, load_experiment, parse
 from tfmtl.data.batches import batches
 from tfmtl.data.streams import load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError, nearest
-from tfmtl.evaluation.affinity.grouping import MOST_TASKS
+from tfmtl.evaluation.affinity.grouping import MOST_TASKS, best_groups
 from tfmtl.evaluation.affinity.measured import Relations, read_relations
 from tfmtl.evaluation.affinity.report import write_affinity
 from tfmtl.evaluation.answering import Answering, answer_split
@@ -53,7 +53,7 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
 
 def affinity(
     experiment: Experiment | str | Path, run: str | Path | None = None, every: int = 10, models: int = 2
-) -> Relations:
+) -> tuple[Relations, list[list[int]]]:
     """Trains an experiment on one device and measures meanwhile how its tasks help or hurt each other.
 
     Writes `affinity.md`, `affinity.json` and a heat map into the run's folder.
@@ -63,6 +63,9 @@ def affinity(
         run: the run's folder; `runs/<name>-affinity` where it is `None`.
         every: updates between two measurements, each of which costs about two updates a task.
         models: the budget of the grouping that is proposed.
+
+    Returns:
+        what was measured, and the proposed groups, as positions of tasks.
 
     Raises:
         UserError: where something that the user gave cannot be used.
@@ -78,8 +81,9 @@ def affinity(
     path = folder.path / "affinity.jsonl"
     _train(alone, folder, check_metrics, make_scorer, lambda training: [_affinity_probe(training, path, every)])
     relations = read_relations(path, tasks)
-    write_affinity(folder.path, relations, models)
-    return relations
+    groups = best_groups(relations.affinity, models)
+    write_affinity(folder.path, relations, groups)
+    return relations, groups
 
 
 def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Path | None = None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def test_means_are_over_the_batches_in_which_both_tasks_were(path):
     np.testing.assert_allclose(found.affinity, [[0.3, 0.2], [0.1, 0.3]])
     np.testing.assert_allclose(found.cosine, [[1.0, 0.0], [0.0, 1.0]], atol=1e-12)
     np.testing.assert_allclose(found.conflicts, [[0.0, 0.5], [0.5, 0.0]])
-    np.testing.assert_allclose(found.deviation[0, 1], 0.1 / np.sqrt(2))
+    np.testing.assert_allclose(found.standard_error[0, 1], 0.1 / np.sqrt(2))
 
 
 @pytest.mark.parametrize("line", ["{", '{"update": 40}', '{"update": 40, "affinity": [[1.0]], "gram": [[1.0]]}'])

@@ -26,3 +26,8 @@ def test_another_network_is_another_system_and_no_counterpart(compared):
     )
     assert counterpart(multi, [multi, wide, single]) is single
     assert counterpart(wide, [multi, wide, single]) is None
+
+
+def test_runs_of_other_tasks_are_no_counterpart(compared):
+    multi, single = systems_of([compared("both", {"topic": 0.9, "stars": 0.8}), compared("title", {"title": 0.7})])
+    assert counterpart(multi, [multi, single]) is None

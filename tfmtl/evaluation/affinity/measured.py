@@ -16,7 +16,7 @@ class Relations:
     Attributes:
         tasks: their names.
         affinity: `[from, to]`, TAG's inter-task affinity; NaN for tasks that were never in one batch.
-        deviation: its standard error over the measurements, `[from, to]`.
+        standard_error: of that, over the measurements, `[from, to]`.
         cosine: of the gradients by the shared parameters, `[tasks, tasks]`.
         conflicts: the share of measurements in which that was negative, `[tasks, tasks]`.
         measurements: how many there were.
@@ -24,7 +24,7 @@ class Relations:
 
     tasks: list[str]
     affinity: np.ndarray
-    deviation: np.ndarray
+    standard_error: np.ndarray
     cosine: np.ndarray
     conflicts: np.ndarray
     measurements: int

@@ -6,24 +6,23 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfmtl.evaluation.affinity.grouping import best_groups, group_value
+from tfmtl.evaluation.affinity.grouping import group_value
 from tfmtl.evaluation.affinity.measured import Relations
 from tfmtl.written_aside import written_aside
 
 _DPI = 120
 
 
-def write_affinity(folder: Path, relations: Relations, models: int) -> Path:
+def write_affinity(folder: Path, relations: Relations, groups: list[list[int]]) -> Path:
     """Writes the three files into a folder; returns the path of `affinity.md`.
 
     Args:
         folder: where to.
         relations: what was measured.
-        models: the budget of the grouping.
+        groups: that are proposed, as positions of tasks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plot_relations(relations, folder / "affinity.png")
-    groups = best_groups(relations.affinity, models)
     with written_aside(folder / "affinity.json") as aside:
         aside.write_text(json.dumps(_as_mapping(relations, groups), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     path = folder / "affinity.md"
@@ -48,7 +47,7 @@ def as_markdown(relations: Relations, groups: list[list[int]]) -> str:
             "",
             "## Affinity: by how many thousandths a step for the task of a row lowers the loss of that of a column",
             "",
-            *_matrix(tasks, 1000 * relations.affinity, 1000 * relations.deviation),
+            *_matrix(tasks, 1000 * relations.affinity, 1000 * relations.standard_error),
             "",
             "## Cosine of the gradients by the shared parameters",
             "",
@@ -103,7 +102,7 @@ def _as_mapping(relations: Relations, groups: list[list[int]]) -> dict:
         "tasks": relations.tasks,
         "measurements": relations.measurements,
         "affinity": plain(relations.affinity),
-        "standard_error": plain(relations.deviation),
+        "standard_error": plain(relations.standard_error),
         "cosine": plain(relations.cosine),
         "conflicts": plain(relations.conflicts),
         "groups": [[relations.tasks[task] for task in group] for group in groups],

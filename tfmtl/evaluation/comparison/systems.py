@@ -50,10 +50,11 @@ def systems_of(runs: Iterable[ComparedRun]) -> list[System]:
 
 
 def counterpart(system: System, systems: Sequence[System]) -> System | None:
-    """Returns the system of single-task runs of the same network, where there is one."""
+    """Returns the system of single-task runs of the same network and some of its tasks, where there is one."""
     if system.is_single_task:
         return None
-    return next((other for other in systems if other.is_single_task and other.backbone() == system.backbone()), None)
+    alone = (other for other in systems if other.is_single_task and not system.runs.keys().isdisjoint(other.runs))
+    return next((other for other in alone if other.backbone() == system.backbone()), None)
 
 
 def _system(members: Sequence[ComparedRun]) -> System:
