@@ -38,6 +38,22 @@ class DecoderOptions(Options):
     dropout: float | None = Field(None, ge=0.0, lt=1.0)
 
 
+class NgramOptions(Options):
+    """What heads see beside the encoder's states: the text's pieces and n-grams of pieces, without their order.
+
+    Attributes:
+        order: the most pieces of an n-gram.
+        buckets: rows of the table that n-grams of two pieces or more are hashed into.
+        size: of an n-gram's learned vector.
+        dropout: the share of n-grams that are dropped in training.
+    """
+
+    order: int = Field(2, ge=1, le=5)
+    buckets: int = Field(65536, ge=1, le=1 << 24)
+    size: int = Field(16, ge=1)
+    dropout: float = Field(0.5, ge=0.0, lt=1.0)
+
+
 class ModelOptions(Options):
     """The network.
 
@@ -45,12 +61,15 @@ class ModelOptions(Options):
         encoder: the shared trunk.
         decoder: the summary writer; each summarization task has its own.
         sharing: how parameters are shared between tasks.
+        ngrams: a bag of n-grams, one for all tasks, that the heads of classification and regression tasks see too; none
+            where absent.
         head_dropout: dropout before the output layer of a classification or regression head.
     """
 
     encoder: choice_of(ENCODERS, "type", "transformer", "model.encoder") = Field("transformer", validate_default=True)
     decoder: DecoderOptions = DecoderOptions()
     sharing: choice_of(SHARING, "type", "hard", "model.sharing") = Field("hard", validate_default=True)
+    ngrams: NgramOptions | None = None
     head_dropout: float = Field(0.1, ge=0.0, lt=1.0)
 
 

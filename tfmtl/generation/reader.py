@@ -10,6 +10,7 @@ from tfmtl.data.packing import pack_pair, pack_text
 from tfmtl.data.piece_ids import PAD_ID
 from tfmtl.errors import DataError
 from tfmtl.generation.decoding import write_summaries
+from tfmtl.models.builder import bag_of_ngrams
 from tfmtl.tasks.task import Task
 
 
@@ -81,15 +82,16 @@ class Reader:
         """
         states = self.model.get_layer("encoder")(self.model.get_layer("embedding")(tokens), tokens)
         views = self.model.get_layer("sharing")(states, tokens)
-        return {name: _ANSWERS[self.tasks[name].kind](self, name, views[name], tokens) for name in names}
+        ngrams = bag_of_ngrams(self.model, tokens)
+        return {name: _ANSWERS[self.tasks[name].kind](self, name, views[name], tokens, *ngrams) for name in names}
 
-    def _probabilities(self, name: str, states: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(self.model.get_layer(name)(states, tokens))
+    def _probabilities(self, name: str, *read: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(self.model.get_layer(name)(*read))
 
-    def _score(self, name: str, states: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        return self.model.get_layer(name)(states, tokens)
+    def _score(self, name: str, *read: tf.Tensor) -> tf.Tensor:
+        return self.model.get_layer(name)(*read)
 
-    def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
         sequences = write_summaries(self.model, name, states, tokens, self.generation)
         return self.tokenizer.detokenize(sequences.tokens)
 

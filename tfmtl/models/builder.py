@@ -11,6 +11,7 @@ from tfmtl.config import ModelOptions
 from tfmtl.data.tables import Slice, Table
 from tfmtl.models.heads import ClassificationHead, RegressionHead
 from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.models.ngram_bag import NgramBag
 from tfmtl.models.summary_head import SummaryHead
 from tfmtl.registry import ENCODERS, SHARING
 from tfmtl.tasks.task import Task
@@ -24,6 +25,16 @@ def decoder_name(task: str) -> str:
 def representation_name(tokens: str) -> str:
     """The name of the layer whose output is what the encoder makes of the input `tokens`."""
     return f"{tokens}_representation"
+
+
+def ngrams_name(tokens: str) -> str:
+    """The name of the layer whose output is the bag of n-grams of the input `tokens`, where the model has one."""
+    return f"{tokens}_ngrams"
+
+
+def bag_of_ngrams(model: keras.Model, tokens: KerasTensor) -> list[KerasTensor]:
+    """Returns the bag of n-grams `[batch, size]` that the heads of `model` see beside the states; empty without one."""
+    return [layer(tokens) for layer in model.layers if layer.name == "ngrams"]
 
 
 def build_model(
@@ -76,6 +87,7 @@ class _Builder:
         self._sharing = SHARING.get(options.sharing.name).build(
             options.sharing.options, list(tasks), name="sharing", dtype=precision
         )
+        self._ngrams = options.ngrams and NgramBag(options.ngrams, vocabulary_size, name="ngrams", dtype=precision)
         self._heads = {name: HEADS[task.kind](name, task, options, tables, precision) for name, task in tasks.items()}
         self._decoders = {
             name: self._decoder(name, task) for name, task in tasks.items() if task.kind == "summarization"
@@ -98,8 +110,12 @@ class _Builder:
         embedded = self._embedding(tokens)
         named = keras.layers.Identity(name=representation_name(tokens.name), dtype=self._precision)
         states = self._sharing(named(self._encoder(embedded, tokens)), tokens)
+        ngrams = []
+        if self._ngrams and part.heads:
+            bag = keras.layers.Identity(name=ngrams_name(tokens.name), dtype="float32")
+            ngrams.append(bag(self._ngrams(tokens)))
         for name in part.heads:
-            answers[name].append(self._heads[name](states[name], tokens))
+            answers[name].append(self._heads[name](states[name], tokens, *ngrams))
         for name in part.summaries:
             key = f"summary_{name}"
             summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)
