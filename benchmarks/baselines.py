@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tfmtl.config import load_experiment
+from tfmtl.config_file import load_experiment
 from tfmtl.data.streams import Examples, load_streams
 from tfmtl.evaluation.baselines import baselines, linear_baselines
 

@@ -14,7 +14,7 @@ import time
 import keras
 import tensorflow as tf
 
-from tfmtl.config import load_experiment
+from tfmtl.config_file import load_experiment
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import padding_share, tokens_read
 from tfmtl.training.data import prepare

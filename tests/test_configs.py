@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tfmtl.config import load_experiment, parse
+from tfmtl.config import parse
+from tfmtl.config_file import load_experiment
 from tfmtl.data.splits import read_splits
 from tfmtl.registry import SOURCES
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tfmtl.errors import ConfigurationError, DataError, RunError, UserError, nearest
+from tfmtl.errors import ConfigurationError, DataError, RunError, UserError, missing_file, nearest
 
 
 @pytest.mark.parametrize("kind", [ConfigurationError, DataError, RunError])
@@ -24,3 +24,13 @@ def test_many_and_long_names_are_cut():
     sentence = nearest("zzz", [f"name{i:03d}" for i in range(100)] + ["a" * 1000])
     assert sentence.endswith(", and 71 more")
     assert len(sentence) < 500
+
+
+def test_a_missing_file_is_named_with_the_nearest_one_that_is_there(tmp_path):
+    for name in ("train.tsv", "test.tsv"):
+        (tmp_path / name).touch()
+    assert missing_file(tmp_path / "trian.tsv") == (
+        f"{tmp_path}/trian.tsv: there is no such file; did you mean '{tmp_path}/train.tsv'?"
+    )
+    assert missing_file(tmp_path / "zzz") == f"{tmp_path}/zzz: there is no such file"
+    assert missing_file(tmp_path / "a" / "b") == f"{tmp_path}/a/b: there is no such file, and no folder {tmp_path}/a"

@@ -13,6 +13,9 @@ class Inner(Options):
 class Outer(Options):
     name: str
     inner: Inner = Inner()
+    share: float | None = None
+    named: bool = False
+    tasks: dict[str, int] = Field({"a": 1}, min_length=1)
 
 
 def message(options, values, place="outer"):
@@ -23,7 +26,8 @@ def message(options, values, place="outer"):
 
 
 def test_valid_values_become_typed_options():
-    assert validate(Outer, {"name": "a", "inner": {"depth": 3}}, "").inner.depth == 3
+    options = validate(Outer, {"name": "a", "inner": {"depth": 3}, "named": True}, "")
+    assert (options.inner.depth, options.named) == (3, True)
 
 
 def test_options_pass_unchanged():
@@ -34,7 +38,10 @@ def test_options_pass_unchanged():
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"name": "a", "iner": {}}, "outer: unknown key 'iner'; did you mean 'inner'? (known: inner, name)"),
+        (
+            {"name": "a", "iner": {}},
+            "outer: unknown key 'iner'; did you mean 'inner'? (known: inner, name, named, share, tasks)",
+        ),
         ({"name": "a", "inner": {"dept": 2}}, "outer.inner: unknown key 'dept'; did you mean 'depth'? (known: depth)"),
         ({}, "outer.name: this key is required"),
         (
@@ -42,6 +49,11 @@ def test_options_pass_unchanged():
             "outer.inner.depth: input should be greater than or equal to 1, found 0",
         ),
         ([1], "outer: expected keys and values, found [1]"),
+        ({"name": "a", "inner": {"depth": True}}, "outer.inner.depth: expected a number, found True"),
+        ({"name": "a", "share": False}, "outer.share: expected a number, found False"),
+        ({"name": 3}, "outer.name: expected a text, found 3"),
+        ({"name": "a", "tasks": {}}, "outer.tasks: name at least one"),
+        ({"name": "a", "tasks": [1]}, "outer.tasks: expected keys and values, found [1]"),
     ],
 )
 def test_an_error_names_the_place_and_the_nearest_right_key(values, expected):

@@ -17,7 +17,7 @@ _MODULES = {
     "evaluate": "tfmtl.experiment",
     "evaluate_model": "tfmtl.steps",
     "export": "tfmtl.experiment",
-    "load_experiment": "tfmtl.config",
+    "load_experiment": "tfmtl.config_file",
     "predict": "tfmtl.experiment",
     "preprocess_data": "tfmtl.steps",
     "train": "tfmtl.experiment",

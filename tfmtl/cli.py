@@ -63,7 +63,7 @@ def train(
     ] = None,
 ) -> None:
     """Train an experiment; run it again to go on where it was interrupted."""
-    from tfmtl.config import load_experiment
+    from tfmtl.config_file import load_experiment
     from tfmtl.experiment import train
     from tfmtl.variants import single_tasks, with_seeds
 
@@ -230,7 +230,7 @@ def affinity(
     models: Annotated[int, typer.Option(min=1, help="How many models the proposed groups may take.")] = 2,
 ) -> None:
     """Train an experiment and measure how its tasks help or hurt each other; propose which to train together."""
-    from tfmtl.config import load_experiment
+    from tfmtl.config_file import load_experiment
     from tfmtl.evaluation.affinity.report import as_markdown
     from tfmtl.experiment import affinity
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -41,3 +42,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     listed = f"known: {', '.join([*shown, *more]) or 'none'}"
     close = difflib.get_close_matches(str(name), names, n=1)
     return f"did you mean '{close[0]}'? ({listed})" if close else listed
+
+
+def missing_file(path: str | Path) -> str:
+    """Returns the sentence that a file is not there, with what stands in its folder under a name like it."""
+    path = Path(path)
+    sentence = f"{path}: there is no such file"
+    if not path.parent.is_dir():
+        return f"{sentence}, and no folder {path.parent}"
+    close = difflib.get_close_matches(path.name, sorted(entry.name for entry in path.parent.iterdir()), n=1)
+    return f"{sentence}; did you mean '{path.parent / close[0]}'?" if close else sentence

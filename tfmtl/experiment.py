@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfmtl.config import Experiment, load_experiment, parse
+from tfmtl.config import Experiment, parse
+from tfmtl.config_file import load_experiment
 from tfmtl.data.batches import batches
 from tfmtl.data.streams import load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError, nearest

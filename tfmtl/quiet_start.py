@@ -17,7 +17,7 @@ def import_tensorflow() -> None:
         return
     sys.stderr.flush()
     # One function for each set of tasks is traced once each; TensorFlow takes them for one that is traced again.
-    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.msg)
+    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))
     standard_error = os.dup(2)
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)

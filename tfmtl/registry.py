@@ -8,20 +8,31 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from tfmtl.errors import ConfigurationError, nearest
 
 
 class Options(BaseModel):
-    """Base of every typed group of options: unknown keys and numbers that are not finite are refused.
+    """Base of every typed group of options.
+
+    Unknown keys, numbers that are not finite, and true or false where a number belongs are refused.
 
     Values do not change after validation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number_is_true(cls, value: Any, field: ValidationInfo) -> Any:
+        annotation = cls.model_fields[field.field_name].annotation
+        types = get_args(annotation) or (annotation,)
+        if isinstance(value, bool) and bool not in types and (int in types or float in types):
+            raise ValueError("expected a number")
+        return value
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,19 @@ def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> s
         return f"{parent}: unknown key '{path[-1]}'; {nearest(path[-1], _keys(options, path[:-1]))}"
     if first["type"] == "missing":
         return f"{where}: this key is required"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _MESSAGES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     found = "" if isinstance(first["input"], Mapping) else f", found {first['input']!r}"
     return f"{where or 'configuration'}: {message[0].lower()}{message[1:]}{found}"
 
+
+_MESSAGES = {
+    "dict_type": "expected keys and values",
+    "too_short": "name at least one",
+    "string_type": "expected a text",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+}
+"""What errors say whose own words are of Python's types."""
 
 _BRANCHES = {"bool", "int", "float", "str", "list", "dict", "tuple", "none"}
 

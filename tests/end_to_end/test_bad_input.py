@@ -3,7 +3,7 @@
 import pytest
 
 from tfmtl.cli import main
-from tfmtl.config import load_experiment
+from tfmtl.config_file import load_experiment
 from tfmtl.data.streams import load_streams
 
 
@@ -136,7 +136,7 @@ def test_a_regression_without_a_usable_row(refused_training, tmp_path):
 
 
 def test_a_missing_configuration_file_and_usage(refused, tmp_path):
-    assert "no-such.yaml: there is no such configuration file" in refused("train", tmp_path / "no-such.yaml")
+    assert "no-such.yaml: there is no such file" in refused("train", tmp_path / "no-such.yaml")
     assert "CONFIG" in refused("train").upper()
     assert "--sett" in refused("train", "x.yaml", "--sett", "a=1")
     assert "'trian'" in refused("trian", "x.yaml")

@@ -42,6 +42,17 @@ def test_any_text_is_answered(read):
     assert all("⁇" not in summary.decode() for summary in summaries)
 
 
+def test_the_encoder_is_traced_once_for_all_functions(model, data, monkeypatch):
+    encoder, traces = type(model.get_layer("encoder")), []
+    call = encoder.call
+    monkeypatch.setattr(encoder, "call", lambda *args, **options: traces.append(args) or call(*args, **options))
+    reader = Reader(model, data.tasks, data.tokenizer, 48, GenerationOptions(beams=1, no_repeat_ngram=0))
+    tokens = [tf.TensorSpec([None, None], tf.int32)]
+    for names in (["topic"], ["stars"], ["topic", "stars"]):
+        tf.function(lambda rows, names=names: reader.answer(names, rows), tokens).get_concrete_function()
+    assert len(traces) == 1
+
+
 def test_a_text_alone_is_answered_as_among_others(read):
     together = read(tf.constant(TEXTS), tf.constant(PAIRS))
     for row in range(len(TEXTS)):

@@ -7,7 +7,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfmtl.config import GenerationOptions
 from tfmtl.data.batches import batches
+from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import HEADS, decoder_name
 from tfmtl.registry import KINDS
 from tfmtl.training.train import compile_model
@@ -92,6 +94,44 @@ def test_it_can_be_summarized_and_drawn(model, tmp_path):
         pytest.skip("graphviz is not there")
     keras.utils.plot_model(model, tmp_path / "model.png", show_shapes=True)
     assert (tmp_path / "model.png").stat().st_size > 1000
+
+
+@pytest.fixture(scope="module")
+def with_ngrams(make_experiment, data):
+    """A model with a bag of n-grams, and its update, which asks for gradients by what the heads read."""
+    balancing = {"method": "mgda", "gradients_of": "representation"}
+    training = {"weight_decay": 0.0}
+    return compile_model(
+        make_experiment(training, model={"ngrams": {"size": 4, "dropout": 0.0}}, balancing=balancing), data
+    )
+
+
+def test_heads_see_the_states_and_the_bag_of_ngrams(with_ngrams, batch, data):
+    model, _ = with_ngrams
+    tokens = batch[0]["tokens"]
+    topic = model.get_layer("topic")
+    assert topic.output_layer.kernel.shape == (16 + 4, 2)
+    states = model.get_layer("encoder")(model.get_layer("embedding")(tokens), tokens)
+    features = np.concatenate([topic.pooling(states, tokens != 0), model.get_layer("ngrams")(tokens)], axis=1)
+    expected = features @ np.array(topic.output_layer.kernel) + np.array(topic.output_layer.bias)
+    probabilities = Reader(model, data.tasks, None, 48, GenerationOptions()).answer(["topic"], tokens)["topic"]
+    np.testing.assert_allclose(probabilities, tf.nn.softmax(expected), atol=1e-5)
+
+
+def test_the_bag_of_ngrams_is_part_of_what_tasks_share(with_ngrams, batch):
+    model, update = with_ngrams
+    before = np.array(model.get_layer("ngrams").vectors.embeddings)
+    model.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
+    names = {layer.name for layer in model.layers}
+    assert {"tokens_ngrams", "tokens_title_ngrams"} <= names
+    assert update._representations == [
+        *("tokens_representation", "tokens_title_representation"),
+        *("tokens_ngrams", "tokens_title_ngrams"),
+    ]
+    assert np.isfinite(update.gram.numpy()).all() and (np.diag(update.gram.numpy()) > 0).all()
+    moved = np.any(np.array(model.get_layer("ngrams").vectors.embeddings) != before, axis=1)
+    # Pieces that the texts have, and no padding.
+    assert moved[np.unique(batch[0]["tokens"])[1:]].all() and not moved[0]
 
 
 @settings(max_examples=8, deadline=None)

@@ -25,7 +25,9 @@ def test_a_name_can_be_a_layer_and_a_signature(name):
     assert validate(TaskName, {"name": name}, "").name == name
 
 
-@pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "ä", "encoder", "classify", "serving_default", "raw_bytes"])
+@pytest.mark.parametrize(
+    "name", ["", "1a", "a-b", "a b", "ä", "encoder", "classify", "serving_default", "raw_bytes", "ngrams"]
+)
 def test_a_name_that_the_model_cannot_carry_is_refused(name):
     with pytest.raises(ConfigurationError):
         validate(TaskName, {"name": name}, "")

@@ -7,7 +7,7 @@ from tfmtl.data.piece_ids import END_ID, START_ID
 
 def pack_text(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
     """Returns `start text end`, int32 `[batch, None]`, of at most `max_length` ids; a long text loses its end."""
-    return _marked(pieces[:, : max_length - 2])
+    return _joined(START_ID, _cut(pieces, max_length - 2), END_ID)
 
 
 def pack_pair(first: tf.RaggedTensor, second: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
@@ -19,23 +19,28 @@ def pack_pair(first: tf.RaggedTensor, second: tf.RaggedTensor, max_length: int) 
     first_length, second_length = first.row_lengths(), second.row_lengths()
     half = tf.constant(room // 2, first_length.dtype)
     kept_second = tf.minimum(second_length, tf.maximum(room - first_length, room - half))
-    kept_first = tf.minimum(first_length, room - kept_second)
-    return tf.concat([_marked(_cut(first, kept_first)), _ended(_cut(second, kept_second))], axis=1)
+    return _joined(START_ID, _cut(first, room - kept_second), END_ID, _cut(second, kept_second), END_ID)
 
 
 def pack_summary(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
     """Returns `start summary end`, int32 `[batch, None]`; the decoder reads, and writes, at most `max_length`."""
-    return _marked(pieces[:, : max_length - 1])
+    return _joined(START_ID, _cut(pieces, max_length - 1), END_ID)
 
 
-def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    places = tf.ragged.range(pieces.row_lengths())
-    return tf.ragged.boolean_mask(pieces, places < tf.expand_dims(lengths, 1))
+def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
+    """Returns the first pieces of each row, so many as `lengths` says.
+
+    On flat values: TensorFlow's own slices and masks of ragged tensors are many ops, which take long to trace.
+    """
+    kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, pieces.row_splits.dtype))
+    rows = pieces.value_rowids()
+    places = tf.range(tf.size(rows, rows.dtype)) - tf.gather(pieces.row_starts(), rows)
+    values = tf.boolean_mask(pieces.flat_values, places < tf.gather(kept, rows))
+    return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
 
 
-def _ended(pieces: tf.RaggedTensor) -> tf.RaggedTensor:
-    return tf.concat([pieces, tf.fill([pieces.nrows(), 1], END_ID)], axis=1)
-
-
-def _marked(pieces: tf.RaggedTensor) -> tf.RaggedTensor:
-    return tf.concat([tf.fill([pieces.nrows(), 1], START_ID), _ended(pieces)], axis=1)
+def _joined(*parts: tf.RaggedTensor | int) -> tf.RaggedTensor:
+    """Returns rows one after the other; a mark stands in each row."""
+    rows = next(part for part in parts if not isinstance(part, int)).nrows()
+    columns = [tf.fill([rows, 1], part) if isinstance(part, int) else part for part in parts]
+    return tf.concat(columns, axis=1)

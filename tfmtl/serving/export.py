@@ -83,7 +83,7 @@ def export_run(
         # Inside the folder, so that the renaming stays within one file system, even where the folder is a mount.
         with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as aside:
             unfinished = Path(aside) / "export"
-            functions = {name: trace(reader, tasks, answered) for name, answered in signatures(tasks).items()}
+            functions = _functions(reader, tasks)
             _write_saved_model(functions, reader.tokenizer, unfinished)
             description.write(unfinished)
             write_model_card(unfinished, run, description, quantization)
@@ -112,6 +112,13 @@ def _losses(make_scorer: MakeScorer, readers: Sequence[Reader], streams: Sequenc
         raise RunError("what quantization costs cannot be measured without the validation split; bring its files back")
     before, after = (make_scorer(reader, streams, experiment)()[1] for reader in readers)
     return loss_by_quantization(before, after)
+
+
+def _functions(reader: Reader, tasks: Mapping[str, ServedTask]) -> dict[str, GraphFunction]:
+    """Returns the graph of each signature; signatures that answer the same tasks share one."""
+    answered = signatures(tasks)
+    graphs = {names: trace(reader, tasks, names) for names in dict.fromkeys(answered.values())}
+    return {signature: graphs[names] for signature, names in answered.items()}
 
 
 def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: Path) -> None:

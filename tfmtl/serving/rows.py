@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
-from tfmtl.errors import DataError, nearest
+from tfmtl.errors import DataError, missing_file, nearest
 from tfmtl.written_aside import written_aside
 
 
@@ -63,7 +63,7 @@ def read_jsonl(path: str | Path, encoding_errors: str = "strict") -> Iterator[Ro
     if path.is_dir():
         raise DataError(f"{path}: this is a folder, not a file of JSON lines")
     if not path.exists():
-        raise DataError(f"{path}: there is no such file")
+        raise DataError(missing_file(path))
     return _rows(numbered_lines(path, encoding_errors), str(path))
 
 

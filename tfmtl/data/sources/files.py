@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from tfmtl.data.rows import Rows, joined
 from tfmtl.data.source import SourceOptions
-from tfmtl.errors import DataError
+from tfmtl.errors import DataError, missing_file
 
 Paths = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 """A path, a glob, or several of them."""
@@ -88,7 +88,7 @@ def expanded(pattern: str) -> list[Path]:
         if not found:
             raise DataError(f"{pattern}: no file matches")
         return found
-    raise DataError(f"{pattern}: there is no such file")
+    raise DataError(missing_file(pattern))
 
 
 def numbered_lines(path: Path, encoding_errors: str) -> Iterator[tuple[int, str]]:

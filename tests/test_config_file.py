@@ -1,0 +1,78 @@
+import pytest
+import yaml
+
+from tests.test_config import VALUES
+from tfmtl.config_file import load_experiment
+from tfmtl.errors import ConfigurationError
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "my_experiment.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in VALUES.items() if key != "name"}))
+    return path
+
+
+def test_a_file_names_its_experiment(file):
+    assert load_experiment(file).name == "my_experiment"
+
+
+def test_settings_override_the_file(file):
+    settings = ["training.epochs=2", "training.learning_rate=1.0e-2", "tasks.title.max_length=9", "name=other"]
+    experiment = load_experiment(file, settings)
+    assert experiment.training.epochs == 2
+    assert experiment.training.learning_rate == 0.01
+    assert experiment.tasks["title"].max_length == 9
+    assert experiment.name == "other"
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("training.epochs", "--set training.epochs: expected KEY=VALUE"),
+        ("=3", "--set =3: expected KEY=VALUE"),
+        ("training.epochs=[", "--set training.epochs=[: the value is not YAML"),
+        ("training.epochs.x=1", "--set training.epochs.x=1: 'epochs' holds a value, not keys"),
+        ("training.epoch=1", "training: unknown key 'epoch'; did you mean 'epochs'? "),
+    ],
+)
+def test_a_wrong_setting_is_one_line(file, setting, expected):
+    with pytest.raises(ConfigurationError) as caught:
+        load_experiment(file, [setting])
+    assert str(caught.value).startswith(expected)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"tasks: [", "not YAML: line 1, column 9: "),
+        (b"tasks: {x: 2024-13-45}", "not YAML: month must be in 1..12"),
+        (b"? [a, b]\n: c\n", "not YAML: line 1, column 3: found unhashable key"),
+        (b"[" * 3000, "not YAML: maximum recursion depth exceeded"),
+        (b"tasks:\n  a: {kind: x}\n  a: {}\n", "not YAML: line 3, column 3: the key 'a' stands there twice"),
+        (b"just text", "expected keys and values, found str"),
+        (b"", "nothing stands in it; a configuration has at least 'tasks'"),
+        (b"name: \xff", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path, content, expected):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        load_experiment(path)
+    assert str(caught.value).startswith(f"{path}: {expected}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"none\.yaml: there is no such file$"):
+        load_experiment(tmp_path / "none.yaml")
+
+
+def test_a_file_s_name_becomes_a_name_of_a_run(tmp_path):
+    path = tmp_path / "my first experiment.yaml"
+    path.write_text(
+        "sources: {s: {format: csv, train: a.csv}}\ntasks: {t: {kind: classification, source: s}}\n", encoding="utf-8"
+    )
+    assert load_experiment(path).name == "my-first-experiment"

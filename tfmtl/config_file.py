@@ -1,0 +1,81 @@
+"""An experiment's file: YAML, and the settings of the command line that override it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tfmtl.config import Experiment, parse
+from tfmtl.errors import ConfigurationError, missing_file
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as it is meant: a key that stands twice in one mapping is an error, not the last one's victory."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge" or not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key.value}' stands there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experiment:
+    """Reads an experiment from a YAML file.
+
+    Args:
+        path: the file.
+        settings: `KEY=VALUE` strings that override it, such as `training.epochs=2`; values are YAML.
+
+    Raises:
+        ConfigurationError: where the file is not there or does not describe an experiment.
+    """
+    path = Path(path)
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise ConfigurationError(missing_file(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
+        raise ConfigurationError(f"{path}: not YAML: {place}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        raise ConfigurationError(f"{path}: nothing stands in it; a configuration has at least 'tasks'")
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(f"{path}: expected keys and values, found {type(values).__name__}")
+    values = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment", **values}
+    for setting in settings:
+        values = _override(values, setting)
+    return parse(values)
+
+
+def _override(values: Mapping, setting: str) -> dict:
+    key, separator, text = setting.partition("=")
+    if not separator or not key:
+        raise ConfigurationError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=2")
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"--set {setting}: the value is not YAML: {' '.join(str(error).split())}") from None
+    return _replaced(values, key.split("."), value, setting)
+
+
+def _replaced(values: Mapping, keys: list[str], value: Any, setting: str) -> dict:
+    """Returns a copy of nested `values` in which the path `keys` holds `value`."""
+    head, *rest = keys
+    if rest:
+        inner = values.get(head) or {}
+        if not isinstance(inner, Mapping):
+            raise ConfigurationError(f"--set {setting}: '{head}' holds a value, not keys")
+        value = _replaced(inner, rest, value, setting)
+    return {**values, head: value}
