@@ -12,6 +12,7 @@ from tfmtl.data.batches import batches
 from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import HEADS, decoder_name
 from tfmtl.registry import KINDS
+from tfmtl.training.reach import reach_of
 from tfmtl.training.train import compile_model
 
 
@@ -100,10 +101,7 @@ def test_it_can_be_summarized_and_drawn(model, tmp_path):
 def with_ngrams(make_experiment, data):
     """A model with a bag of n-grams, and its update, which asks for gradients by what the heads read."""
     balancing = {"method": "mgda", "gradients_of": "representation"}
-    training = {"weight_decay": 0.0}
-    return compile_model(
-        make_experiment(training, model={"ngrams": {"size": 4, "dropout": 0.0}}, balancing=balancing), data
-    )
+    return compile_model(make_experiment(model={"ngrams": {"size": 4}}, balancing=balancing), data)
 
 
 def test_heads_see_the_states_and_the_bag_of_ngrams(with_ngrams, batch, data):
@@ -118,20 +116,16 @@ def test_heads_see_the_states_and_the_bag_of_ngrams(with_ngrams, batch, data):
     np.testing.assert_allclose(probabilities, tf.nn.softmax(expected), atol=1e-5)
 
 
-def test_the_bag_of_ngrams_is_part_of_what_tasks_share(with_ngrams, batch):
+def test_the_bag_of_ngrams_is_part_of_what_tasks_share(with_ngrams):
     model, update = with_ngrams
-    before = np.array(model.get_layer("ngrams").vectors.embeddings)
-    model.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
-    names = {layer.name for layer in model.layers}
-    assert {"tokens_ngrams", "tokens_title_ngrams"} <= names
     assert update._representations == [
         *("tokens_representation", "tokens_title_representation"),
         *("tokens_ngrams", "tokens_title_ngrams"),
     ]
-    assert np.isfinite(update.gram.numpy()).all() and (np.diag(update.gram.numpy()) > 0).all()
-    moved = np.any(np.array(model.get_layer("ngrams").vectors.embeddings) != before, axis=1)
-    # Pieces that the texts have, and no padding.
-    assert moved[np.unique(batch[0]["tokens"])[1:]].all() and not moved[0]
+    for name in update._representations:
+        assert model.get_layer(name).output.shape[-1] == (4 if name.endswith("ngrams") else 16)
+    shared = [model.trainable_variables[position].path for position in reach_of(model).shared]
+    assert "ngrams/vectors/embeddings" in shared
 
 
 @settings(max_examples=8, deadline=None)

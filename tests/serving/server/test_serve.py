@@ -370,7 +370,8 @@ def test_versions_change_under_load_without_a_failed_request(start_server, light
     with Traffic(server) as traffic:
         time.sleep(1)
         assert server.stop() == 0
-    assert traffic.versions and set(traffic.statuses) <= {grpc.StatusCode.UNAVAILABLE}
+    # A call that comes while gRPC shuts down, and that it has not handed over to anyone, it cancels itself.
+    assert traffic.versions and set(traffic.statuses) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
 @pytest.mark.parametrize(
