@@ -1,6 +1,6 @@
 """What one request for labels and summary costs beside two requests, by the size of the encoder.
 
-    python benchmarks/one_request.py --texts FILE.jsonl --output FILE.json [--rounds 30]
+    python benchmarks/one_request.py --texts FILE.jsonl --output FILE.json [--rounds 30] [--sizes SIZE...]
 
 For each size a model is trained for two updates, since speed does not depend on how good it is, exported and served.
 The texts are as long as the encoder reads. Such a model rarely ends its summaries early, so each is about as long as it
@@ -59,20 +59,21 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True, help="JSON lines with 'text', a thousand or more")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     arguments = parser.parse_args()
     lines = arguments.texts.read_text(encoding="utf-8").splitlines()
     # Joined, so that each text is longer than the longest encoder reads.
     words = " ".join(json.loads(line)["text"] for line in lines).split()
     texts = [" ".join(words[start : start + 600]) for start in range(0, len(words) - 600, 600)]
     report = []
-    for size, encoder in SIZES.items():
+    for size in arguments.sizes:
         for beams in (4, 1):
             with tempfile.TemporaryDirectory() as folder:
-                measured = together(export(Path(folder), texts, encoder, beams), texts, arguments.rounds)
+                measured = together(export(Path(folder), texts, SIZES[size], beams), texts, arguments.rounds)
             report.append({"encoder": size, "beams": beams, **measured})
             print(report[-1], flush=True)
-    with written_aside(arguments.output) as aside:
-        aside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            with written_aside(arguments.output) as aside:
+                aside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
