@@ -19,7 +19,7 @@ class Reader:
     """A trained model with its tokenizer; every method is graph code.
 
     The encoder and each task's answer are traced once, whatever number of functions call them: the graphs of all
-    signatures of an export share these, and are made, loaded and stored in a fraction of the time and room.
+    signatures of an export share these, which takes less time and room.
 
     Attributes:
         model: of `tfmtl.models.builder`, or loaded.
