@@ -12,7 +12,7 @@ from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.losses import LOSSES
 from tfmtl.training.train import compile_model
-from tfmtl.training.update import Update
+from tfmtl.training.update import Update, dense
 
 STARS = Regression(name="stars", source="s")
 
@@ -179,3 +179,16 @@ def test_a_step_is_that_of_clipping_and_adam_by_hand(make_experiment, data):
     assert update.gradient_norm.numpy() == pytest.approx(float(norm), rel=1e-4)
     for found, expected in zip(model.trainable_variables, variables, strict=True):
         np.testing.assert_allclose(np.array(found), np.array(expected), atol=1e-6, err_msg=found.path)
+
+
+def test_a_dense_gradient_has_the_shape_of_its_variable():
+    variable = keras.Variable(np.zeros([4, 2], np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec([2]), tf.TensorSpec([None], tf.int32)])
+    def summed(values, shape):
+        found = dense(tf.IndexedSlices(tf.stack([values, values]), tf.constant([1, 1]), shape), variable)
+        assert found.shape == (4, 2)
+        return found
+
+    found = summed(tf.constant([1.0, 2.0]), tf.constant([4, 2]))
+    np.testing.assert_array_equal(found, [[0, 0], [2, 4], [0, 0], [0, 0]])

@@ -44,7 +44,7 @@ class GradDrop(GradientCombination):
 
     def combine(self, gradients, losses, present):
         seed = tf.stack([tf.constant(self.options.seed), self._draws.value])
-        uniform = tf.random.stateless_uniform([gradients.shape[1]], seed=seed, dtype=gradients.dtype, alg="philox")
+        uniform = tf.random.stateless_uniform(tf.shape(gradients)[1:], seed=seed, dtype=gradients.dtype, alg="philox")
         self._draws.assign_add(1)
         return self.dropped(gradients, uniform), tf.ones_like(losses)
 

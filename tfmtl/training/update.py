@@ -183,4 +183,7 @@ def specs(variables: Sequence[keras.Variable]) -> list[tf.TensorSpec]:
 
 def dense(gradient, variable) -> tf.Tensor:
     """A dense gradient: repeated ids of an embedding's are summed; one that does not exist is zero."""
-    return tf.zeros(variable.shape, variable.dtype) if gradient is None else tf.convert_to_tensor(gradient)
+    if gradient is None:
+        return tf.zeros(variable.shape, variable.dtype)
+    # What the graph no longer knows of an embedding's gradient, the variable does.
+    return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
