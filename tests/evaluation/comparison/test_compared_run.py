@@ -1,11 +1,13 @@
 import dataclasses
+import os
 
 import numpy as np
 import pytest
 
 from tests.evaluation.comparison.conftest import TASKS, TEXTS
 from tfmtl.errors import RunError
-from tfmtl.evaluation.comparison.compared_run import check_comparable, unequal_budgets
+from tfmtl.evaluation.comparison.compared_run import check_comparable, load_run, unequal_budgets
+from tfmtl.training.run_folder import RunFolder
 
 
 def test_runs_on_the_same_rows_can_be_compared(compared):
@@ -50,3 +52,17 @@ def test_budgets_that_differ_are_told(compared):
         f"The budgets of 'topic' differ; rows read in training: runs/a {100 * batch}, runs/b {150 * batch}."
     ]
     assert unequal_budgets([runs[0], compared("c", {"topic": 0.8}, updates=105)]) == []
+
+
+@pytest.mark.parametrize(("seconds", "made"), [(-5, []), (5, ["test"])])
+def test_an_evaluation_of_an_earlier_model_is_made_again(tmp_path, seconds, made):
+    run, asked = RunFolder(tmp_path), []
+    run.checkpoints.mkdir()
+    run.config.write_text("damaged")
+    for path in (run.best_model, run.evaluation("test"), run.answers("test")):
+        path.touch()
+    kept = run.evaluation("test").stat().st_mtime + seconds
+    os.utime(run.best_model, (kept, kept))
+    with pytest.raises(RunError, match="damaged"):
+        load_run(run, "test", lambda run, split: asked.append(split))
+    assert asked == made

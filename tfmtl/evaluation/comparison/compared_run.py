@@ -54,8 +54,8 @@ class ComparedRun:
 
 
 def load_run(run: RunFolder, split: str, evaluate: Evaluate) -> ComparedRun:
-    """Returns a run with its evaluation, which is made where there is none."""
-    if not (run.evaluation(split).is_file() and run.answers(split).is_file()):
+    """Returns a run with its evaluation, which is made where there is none of its present model."""
+    if not _is_evaluated(run, split):
         evaluate(run, split)
     experiment = run.experiment()
     try:
@@ -75,6 +75,13 @@ def load_run(run: RunFolder, split: str, evaluate: Evaluate) -> ComparedRun:
         training_cost(run),
         milliseconds_per_text(run.reader(), texts),
     )
+
+
+def _is_evaluated(run: RunFolder, split: str) -> bool:
+    """Whether there are metrics and answers, and no better model has been kept since they were written."""
+    written = [path for path in (run.evaluation(split), run.answers(split)) if path.is_file()]
+    kept = run.best_model.stat().st_mtime if run.best_model.is_file() else 0.0
+    return len(written) == 2 and all(path.stat().st_mtime >= kept for path in written)
 
 
 def check_comparable(runs: Sequence[ComparedRun]) -> None:
