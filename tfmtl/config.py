@@ -26,7 +26,7 @@ class DecoderOptions(Options):
     """The summary writer; its kind, width and the like are the encoder's.
 
     Attributes:
-        layers: Transformer or LSTM layers, as the encoder's are.
+        layers: Transformer or LSTM layers, as the encoder's are; `gpt` has none beside its own.
         copy_source: whether the decoder can copy pieces of the source (See et al. 2017); `copy` in a configuration.
         dropout: of the embedding and each sublayer; the encoder's where absent.
     """

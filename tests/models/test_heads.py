@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfmtl.models.heads import AttentionPooling, ClassificationHead, RegressionHead
+from tfmtl.models.heads import ClassificationHead, RegressionHead
 
 generator = np.random.default_rng(0)
 STATES = generator.normal(size=[2, 6, 8]).astype(np.float32)
@@ -12,17 +12,6 @@ SEGMENTS = [([0, 1, 2], [3, 4]), ([0, 1], [2, 3, 4, 5])]
 def built(head):
     head.build(STATES.shape, TOKENS.shape)
     return head
-
-
-def test_pooling_is_the_mean_at_first_and_then_weighted_by_the_score():
-    pooling, mask = AttentionPooling(), TOKENS != 0
-    expected = [states[keep].mean(axis=0) for states, keep in zip(STATES, mask, strict=True)]
-    np.testing.assert_allclose(pooling(STATES, mask), expected, atol=1e-6)
-    score = generator.normal(size=[8, 1]).astype(np.float32)
-    pooling.score.kernel.assign(score)
-    weights = np.exp(STATES @ score)[..., 0] * mask
-    weights /= weights.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(pooling(STATES, mask), np.einsum("bl,blh->bh", weights, STATES), atol=1e-5)
 
 
 def test_the_logits_of_a_text_are_an_output_layer_on_its_mean():

@@ -25,17 +25,18 @@ def write_summaries(
         tokens: ids of the source, int32 `[batch, length]`.
         generation: how to search.
     """
-    embedding, decoder, head = (model.get_layer(name) for name in ("embedding", decoder_name(task), task))
+    embedding, encoder, head = (model.get_layer(name) for name in ("embedding", "encoder", task))
+    writer = encoder.writer(model.get_layer(decoder_name(task)))
     options = SearchOptions.of(
-        generation, max_length=decoder.max_length, start_id=START_ID, end_id=END_ID, pad_id=PAD_ID
+        generation, max_length=writer.max_length, start_id=START_ID, end_id=END_ID, pad_id=PAD_ID
     )
-    context = {"tokens": tokens, "source": decoder.keys_and_values(states)}
+    context = {"tokens": tokens, "source": writer.keys_and_values(states)}
     if head.copy_source:
-        context["copy_keys"] = head.copy_keys(states, embedding(tokens))
+        context["copy_keys"] = head.copy_keys(encoder.last_states(states), embedding(tokens))
 
     def step(pieces, position, cache, context):
-        hidden, cache = decoder.step(embedding(pieces[:, None]), position, cache, context["source"], context["tokens"])
+        hidden, cache = writer.step(embedding(pieces[:, None]), position, cache, context["source"], context["tokens"])
         logits = embedding(hidden, reverse=True)
         return head.log_probabilities(logits, hidden, context.get("copy_keys"), context["tokens"]), cache
 
-    return generate(step, decoder.initial_cache(states, tokens), context, options)
+    return generate(step, writer.initial_cache(states, tokens), context, options)

@@ -97,10 +97,10 @@ class Reader:
         return self.model.get_layer("sharing")(states, tokens), bag_of_ngrams(self.model, tokens)
 
     def _probabilities(self, name: str, states: tf.Tensor, tokens: tf.Tensor, ngrams: list[tf.Tensor]) -> tf.Tensor:
-        return tf.nn.softmax(self.model.get_layer(name)(states, tokens, *ngrams))
+        return tf.nn.softmax(self._score(name, states, tokens, ngrams))
 
     def _score(self, name: str, states: tf.Tensor, tokens: tf.Tensor, ngrams: list[tf.Tensor]) -> tf.Tensor:
-        return self.model.get_layer(name)(states, tokens, *ngrams)
+        return self.model.get_layer(name)(self.model.get_layer("encoder").last_states(states), tokens, *ngrams)
 
     def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, ngrams: list[tf.Tensor]) -> tf.Tensor:
         sequences = write_summaries(self.model, name, states, tokens, self.generation)

@@ -81,14 +81,46 @@ class Attention(keras.layers.Layer):
         Returns:
             `[batch, length, hidden]`.
         """
+        return self.attend_to_all(query, [(keys, values, mask)], start)
+
+    def attend_to_all(self, query, parts, start=0) -> KerasTensor:
+        """Attends to several sequences as if they were one, without copying their keys and values into one.
+
+        Args:
+            query: `[batch, length, hidden]`.
+            parts: keys, values and mask of each sequence, as of `attend`.
+            start: the place of the query's first position, int32 scalar.
+
+        Returns:
+            `[batch, length, hidden]`.
+        """
         length = ops.shape(query)[1]
         queries = ops.reshape(self.query(query) * self.size**-0.5, (-1, length, self.heads, self.size))
-        queries = self._turned(queries, start)
-        scores = ops.cast(ops.matmul(ops.transpose(queries, (0, 2, 1, 3)), keys), "float32")
-        weights = ops.softmax(scores + score_bias(mask), axis=-1)
-        context = ops.matmul(ops.cast(weights, values.dtype), values)
+        queries = ops.transpose(self._turned(queries, start), (0, 2, 1, 3))
+        scores = [ops.cast(ops.matmul(queries, keys), "float32") + score_bias(mask) for keys, _, mask in parts]
+        weights = ops.softmax(ops.concatenate(scores, axis=-1) if len(parts) > 1 else scores[0], axis=-1)
+        context, begin = 0.0, 0
+        for keys, values, _ in parts:
+            end = begin + ops.shape(keys)[-1]
+            context += ops.matmul(ops.cast(weights[..., begin:end], values.dtype), values)
+            begin = end
         merged = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, self.heads * self.size))
         return self.output_projection(merged)
+
+    def appended(self, source, place, keys, values, start=0) -> tuple[KerasTensor, KerasTensor]:
+        """Returns the keys and values of a growing sequence with those of one more position in their place.
+
+        Args:
+            source: the state at the position, `[batch, 1, hidden]`.
+            place: its index in the sequence, int32 scalar.
+            keys: `[batch, heads, size, length]`.
+            values: `[batch, heads, length, size]`.
+            start: the place of the sequence's first position, int32 scalar.
+        """
+        new_keys, new_values = self.keys_and_values(source, start + place)
+        here = ops.equal(ops.arange(ops.shape(values)[2]), place)
+        keys = ops.where(here[None, None, None, :], new_keys, keys)
+        return keys, ops.where(here[None, None, :, None], new_values, values)
 
     def _turned(self, parts, start):
         return ops.cast(self.rotation(parts, start_index=start), parts.dtype) if self.rotary else parts

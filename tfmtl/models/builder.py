@@ -88,21 +88,22 @@ class _Builder:
             options.sharing.options, list(tasks), name="sharing", dtype=precision
         )
         self._ngrams = options.ngrams and NgramBag(options.ngrams, vocabulary_size, name="ngrams", dtype=precision)
-        self._heads = {name: HEADS[task.kind](name, task, options, tables, precision) for name, task in tasks.items()}
-        self._decoders = {
-            name: self._decoder(name, task) for name, task in tasks.items() if task.kind == "summarization"
+        self._heads = {
+            name: HEADS[task.kind](self._encoder, name, task, options, tables) for name, task in tasks.items()
         }
+        self._writers = {name: self._writer(name, task) for name, task in tasks.items() if task.kind == "summarization"}
 
-    def _decoder(self, name: str, task: Task) -> keras.layers.Layer:
-        decoder = self._options.decoder
-        return ENCODERS.get(self._options.encoder.name).build.decoder(
+    def _writer(self, name: str, task: Task):
+        options = self._options.decoder
+        decoder = self._encoder.decoder(
             self._encoder_options,
-            decoder.layers,
-            decoder.dropout,
+            options.layers,
+            options.dropout,
             task.max_length,
             name=decoder_name(name),
             dtype=self._precision,
         )
+        return self._encoder.writer(decoder)
 
     def add_slice(self, part: Slice, inputs: dict, answers: dict) -> None:
         """Adds the slice's inputs, and its tasks' answers."""
@@ -115,39 +116,42 @@ class _Builder:
             bag = keras.layers.Identity(name=ngrams_name(tokens.name), dtype="float32")
             ngrams.append(bag(self._ngrams(tokens)))
         for name in part.heads:
-            answers[name].append(self._heads[name](states[name], tokens, *ngrams))
+            answers[name].append(self._heads[name](self._encoder.last_states(states[name]), tokens, *ngrams))
         for name in part.summaries:
             key = f"summary_{name}"
             summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)
-            hidden = self._decoders[name](self._embedding(summary[:, :-1]), states[name], tokens)
+            hidden = self._writers[name](self._embedding(summary[:, :-1]), states[name], tokens)
             logits = self._embedding(hidden, reverse=True)
-            answers[name].append(self._heads[name](logits, hidden, states[name], embedded, tokens, summary[:, 1:]))
+            source = self._encoder.last_states(states[name])
+            answers[name].append(self._heads[name](logits, hidden, source, embedded, tokens, summary[:, 1:]))
 
 
-def _classification_head(name, task, options, tables, precision):
+def _classification_head(encoder, name, task, options, tables):
     return ClassificationHead(
         classes=len(task.labels),
         pair=task.text_pair is not None,
         dropout=options.head_dropout,
+        pooling=encoder.pooling(name="pooling", dtype=encoder.dtype_policy.name),
         name=name,
-        dtype=precision,
+        dtype=encoder.dtype_policy,
     )
 
 
-def _regression_head(name, task, options, tables, precision):
+def _regression_head(encoder, name, task, options, tables):
     targets = np.concatenate([table.targets[name] for table in tables if name in table.targets])
     return RegressionHead(
         mean=float(np.nanmean(targets)),
         deviation=float(np.nanstd(targets)) or 1.0,
         pair=task.text_pair is not None,
         dropout=options.head_dropout,
+        pooling=encoder.pooling(name="pooling", dtype=encoder.dtype_policy.name),
         name=name,
-        dtype=precision,
+        dtype=encoder.dtype_policy,
     )
 
 
-def _summary_head(name, task, options, tables, precision):
-    return SummaryHead(options.decoder.copy_source, task.label_smoothing, name=name, dtype=precision)
+def _summary_head(encoder, name, task, options, tables):
+    return SummaryHead(options.decoder.copy_source, task.label_smoothing, name=name, dtype=encoder.dtype_policy)
 
 
 HEADS = {"classification": _classification_head, "regression": _regression_head, "summarization": _summary_head}

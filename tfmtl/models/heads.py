@@ -1,30 +1,10 @@
-"""The heads of classification and regression tasks: attention pooling and an output layer."""
+"""The heads of classification and regression tasks: pooling and an output layer."""
 
 import keras
 from keras import KerasTensor, ops
 
-from tfmtl.models.tokens import score_bias, segment_ids, token_mask
-
-
-@keras.saving.register_keras_serializable("tfmtl")
-class AttentionPooling(keras.layers.Layer):
-    """The mean of a text's states, weighted by a learned score (Yang et al. 2016, section 2.2).
-
-    Difference from the paper: the score is linear in the state; the trunk before it is deep enough.
-    """
-
-    def build(self, states_shape, mask_shape=None):
-        # Without a bias, of which softmax would see nothing.
-        self.score = keras.layers.Dense(
-            1, use_bias=False, kernel_initializer="zeros", name="score", dtype=self.dtype_policy
-        )
-        self.score.build(states_shape)
-
-    def call(self, states, mask) -> KerasTensor:
-        """Returns `[batch, hidden]`: at first the plain mean over the places where `mask` is true."""
-        scores = ops.cast(self.score(states)[..., 0], "float32") + score_bias(mask)
-        weights = ops.cast(ops.softmax(scores, axis=-1), states.dtype)
-        return ops.matmul(weights[:, None, :], states)[:, 0]
+from tfmtl.models.pooling import AttentionPooling
+from tfmtl.models.tokens import segment_ids, token_mask
 
 
 class PooledHead(keras.layers.Layer):
@@ -36,12 +16,16 @@ class PooledHead(keras.layers.Layer):
     Args:
         pair: whether the task reads two texts.
         dropout: the rate before the output layer.
+        pooling: a layer of `tfmtl.models.pooling`, or its configuration; attention where it is `None`.
     """
 
-    def __init__(self, pair: bool, dropout: float, **kwargs):
+    def __init__(self, pair: bool, dropout: float, pooling: keras.layers.Layer | dict | None = None, **kwargs):
         super().__init__(**kwargs)
         self.pair = pair
         self.rate = dropout
+        if isinstance(pooling, dict):
+            pooling = keras.saving.deserialize_keras_object(pooling)
+        self.pooling = pooling or AttentionPooling(name="pooling", dtype=self.dtype_policy.name)
 
     @property
     def outputs(self) -> int:
@@ -49,8 +33,8 @@ class PooledHead(keras.layers.Layer):
 
     def build(self, states_shape, tokens_shape=None, ngrams_shape=None):
         policy, hidden = self.dtype_policy, states_shape[-1]
-        self.pooling = AttentionPooling(name="pooling", dtype=policy)
-        self.pooling.build(states_shape)
+        if not self.pooling.built:
+            self.pooling.build(states_shape)
         self.dropout = keras.layers.Dropout(self.rate, name="dropout", dtype=policy)
         self.comparison = keras.layers.Dense(hidden, activation="tanh", name="comparison", dtype=policy)
         if self.pair:
@@ -79,7 +63,8 @@ class PooledHead(keras.layers.Layer):
         return self.comparison(ops.concatenate(features, axis=-1))
 
     def get_config(self):
-        return {**super().get_config(), "pair": self.pair, "dropout": self.rate}
+        pooling = keras.saving.serialize_keras_object(self.pooling)
+        return {**super().get_config(), "pair": self.pair, "dropout": self.rate, "pooling": pooling}
 
 
 @keras.saving.register_keras_serializable("tfmtl")

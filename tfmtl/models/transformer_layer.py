@@ -180,7 +180,7 @@ class DecoderLayer(EncoderLayer):
 
         def attend_past(here):
             nonlocal keys, values
-            keys, values = self._appended(here, position, keys, values)
+            keys, values = self.attention.appended(here, position, keys, values)
             return self.attention.attend(here, keys, values, past, position)
 
         def attend_source(here):
@@ -189,10 +189,3 @@ class DecoderLayer(EncoderLayer):
         states = self._added(self.attention_norm, attend_past, states)
         states = self._added(self.source_norm, attend_source, states)
         return self._added(self.feedforward_norm, self.network, states), (keys, values)
-
-    def _appended(self, states, position, keys, values):
-        """Returns the keys and values with those of one more position in their place."""
-        new_keys, new_values = self.attention.keys_and_values(states, position)
-        here = ops.equal(ops.arange(ops.shape(values)[2]), position)
-        keys = ops.where(here[None, None, None, :], new_keys, keys)
-        return keys, ops.where(here[None, None, :, None], new_values, values)

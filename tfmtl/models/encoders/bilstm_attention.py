@@ -6,6 +6,7 @@ import keras
 from keras import KerasTensor, ops
 from pydantic import Field
 
+from tfmtl.models.encoder import Encoder
 from tfmtl.models.lstm_decoder import LSTMDecoder
 from tfmtl.models.tokens import score_bias, segment_ids, token_mask
 from tfmtl.registry import ENCODERS, Options
@@ -36,7 +37,7 @@ class BiLSTMOptions(Options):
 
 @ENCODERS.register("bilstm_attention", options=BiLSTMOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class BiLSTMEncoder(keras.layers.Layer):
+class BiLSTMEncoder(Encoder):
     """Stacked bidirectional LSTM (Graves & Schmidhuber 2005); its heads pool by attention, its decoders attend.
 
     With `pair_attention`, each place of a pair's text gets the states of the other text, weighted by the softmax of

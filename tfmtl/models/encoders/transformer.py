@@ -5,6 +5,7 @@ from keras import KerasTensor
 from pydantic import Field, model_validator
 
 from tfmtl.models.decoder import TransformerDecoder
+from tfmtl.models.encoder import Encoder
 from tfmtl.models.positions import PositionEmbedding
 from tfmtl.models.tokens import segment_ids, token_mask
 from tfmtl.models.transformer_layer import EncoderLayer, LayerOptions
@@ -42,7 +43,7 @@ class TransformerOptions(LayerOptions):
 
 @ENCODERS.register("transformer", options=TransformerOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class TransformerEncoder(keras.layers.Layer):
+class TransformerEncoder(Encoder):
     """Transformer encoder over pieces, positions and segments (Vaswani et al. 2017; Xiong et al. 2020).
 
     After the last layer there is one more normalisation, in post-norm trunks too.

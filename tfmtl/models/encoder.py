@@ -1,0 +1,31 @@
+"""What every trunk offers to the heads and decoders behind it."""
+
+import keras
+from keras import KerasTensor
+
+from tfmtl.models.pooling import AttentionPooling
+
+
+class Encoder(keras.layers.Layer):
+    """Base of the trunks that tasks share: `call(embedded, tokens)` returns states `[batch, length, width]`.
+
+    A subclass registers itself in `tfmtl.registry.ENCODERS` with typed options, among them `hidden` and `max_length`,
+    and has a static method `decoder(options, layers, dropout, max_length, **kwargs)`, which returns the layer that
+    belongs to one summarization task. Here are the defaults of the rest.
+    """
+
+    @staticmethod
+    def pooling(**kwargs) -> keras.layers.Layer:
+        """Returns the layer by which a head makes one vector of the states of a text; see `AttentionPooling`."""
+        return AttentionPooling(**kwargs)
+
+    def last_states(self, states: KerasTensor) -> KerasTensor:
+        """Returns what heads and copying read of the trunk's states: `[batch, length, hidden]`."""
+        return states
+
+    def writer(self, decoder: keras.layers.Layer):
+        """Returns what writes summaries from the states, given the layer that `decoder` made; here it writes itself.
+
+        It can be called as a decoder layer, and has `keys_and_values`, `initial_cache`, `step` and `max_length`.
+        """
+        return decoder

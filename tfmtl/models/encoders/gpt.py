@@ -1,0 +1,147 @@
+"""A causal trunk that reads texts and writes summaries with the same layers."""
+
+import keras
+from keras import KerasTensor, ops
+
+from tfmtl.models.causal_layer import CausalLayer
+from tfmtl.models.continuation import Continuation, ContinuationStart
+from tfmtl.models.encoder import Encoder
+from tfmtl.models.encoders.transformer import TransformerOptions
+from tfmtl.models.pooling import LastPooling
+from tfmtl.models.positions import PositionEmbedding
+from tfmtl.models.tokens import segment_ids, token_mask
+from tfmtl.registry import ENCODERS
+
+
+class GPTOptions(TransformerOptions):
+    """Attributes of the causal trunk: those of `transformer`.
+
+    It has no decoder beside it: of `model.decoder`, only `copy` has a meaning.
+    """
+
+
+@ENCODERS.register("gpt", options=GPTOptions)
+@keras.saving.register_keras_serializable("tfmtl")
+class GPTEncoder(Encoder):
+    """Decoder-only Transformer (Radford et al. 2018): labels from the last piece, summaries as continuations.
+
+    A summary is written on from its text after a separator, each task having its own. All tasks share the trunk, which
+    reads a text once: its states `[batch, length, (layers + 1) * hidden]` are what each layer has read and, last, what
+    the whole trunk has made, so that a continuation has every layer's keys and values of the text.
+
+    Differences from the papers: what is written begins at the same place whatever the length of its text, so that an
+    answer does not depend on the padding beside it; the trunk is trained on summaries and labels and not on the text
+    itself; after the last layer there is one more normalisation (Radford et al. 2019), in post-norm trunks too; pairs
+    are read in one order, and the last states of both texts are compared.
+
+    Args:
+        options: the options, or a mapping of them.
+    """
+
+    def __init__(self, options: GPTOptions | dict, **kwargs):
+        super().__init__(**kwargs)
+        self.options = GPTOptions.model_validate(options)
+
+    @staticmethod
+    def decoder(
+        options: GPTOptions, layers: int, dropout: float | None, max_length: int, **kwargs
+    ) -> ContinuationStart:
+        """Returns a task's separator and the places of its summary; the layers are the trunk's own."""
+        return ContinuationStart(options.positions, max_length, **kwargs)
+
+    @staticmethod
+    def pooling(**kwargs) -> LastPooling:
+        """Returns what reads the last piece."""
+        return LastPooling(**kwargs)
+
+    def last_states(self, states: KerasTensor) -> KerasTensor:
+        return states[..., -self.options.hidden :]
+
+    def writer(self, decoder: ContinuationStart) -> Continuation:
+        return Continuation(self, decoder)
+
+    def build(self, embedded_shape, tokens_shape=None, text_shape=None):
+        options, policy = self.options, self.dtype_policy
+        normal = keras.initializers.RandomNormal(stddev=0.1)
+        self.positions = PositionEmbedding(options.positions, options.max_length, name="positions", dtype=policy)
+        self.segments = keras.layers.Embedding(
+            2, options.hidden, embeddings_initializer=normal, name="segments", dtype=policy
+        )
+        self.token_dropout = keras.layers.Dropout(
+            options.token_dropout, (None, None, 1), name="token_dropout", dtype=policy
+        )
+        self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
+        of_layers = options.of_layers()
+        self.layers = [CausalLayer(of_layers, name=f"layer_{i}", dtype=policy) for i in range(options.layers)]
+        self.norm = options.make_norm("norm", policy)
+        self.positions.build(embedded_shape)
+        self.segments.build(None)
+        for layer in (*self.layers, self.norm):
+            layer.build(embedded_shape)
+
+    def call(self, embedded, tokens, text=None, training=None) -> KerasTensor:
+        """Reads texts, or what stands behind them.
+
+        Args:
+            embedded: embeddings of the texts' pieces `[batch, length, hidden]`; or, given `text`, of what stands behind
+                them, of `ContinuationStart`.
+            tokens: ids of the texts, int32 `[batch, text_length]`.
+            text: states of the texts, `[batch, text_length, (layers + 1) * hidden]`.
+            training: whether dropout is on.
+
+        Returns:
+            The states of the texts; or of what stands behind them, `[batch, length, hidden]`.
+        """
+        places = ops.arange(ops.shape(embedded)[1])
+        # In a text, which is padded at its end, no piece sees padding anyway.
+        mask = (places[:, None] >= places[None, :])[None, None]
+        return (
+            self._read(embedded, tokens, mask, training)
+            if text is None
+            else self._written(embedded, tokens, text, mask, training)
+        )
+
+    def _read(self, embedded, tokens, mask, training):
+        states = self.token_dropout(embedded * self.options.hidden**0.5, training=training)
+        states = self.dropout(self.positions(states) + self.segments(segment_ids(tokens)), training=training)
+        read = [states]
+        for layer in self.layers:
+            read.append(layer(read[-1], mask, training=training))
+        return ops.concatenate([*read[:-1], self.norm(read[-1])], axis=-1)
+
+    def _written(self, embedded, tokens, text, mask, training):
+        states = self.dropout(embedded, training=training)
+        text_mask = token_mask(tokens)[:, None, None, :]
+        for layer, (keys, values) in zip(self.layers, self.keys_and_values(text), strict=True):
+            states = layer(
+                states, mask, text=(keys, values, text_mask), start=self.options.max_length, training=training
+            )
+        return self.norm(states)
+
+    def keys_and_values(self, text) -> list[tuple[KerasTensor, KerasTensor]]:
+        """Returns each layer's keys and values of the texts, given their states."""
+        parts = ops.split(text, len(self.layers) + 1, axis=-1)[:-1]
+        return [layer.keys_and_values(part) for layer, part in zip(self.layers, parts, strict=True)]
+
+    def step(self, embedded, position, cache, source, tokens) -> tuple[KerasTensor, list]:
+        """Writes one position.
+
+        Args:
+            embedded: of `ContinuationStart`, `[batch, 1, hidden]`.
+            position: its index in what is written, int32 scalar.
+            cache: each layer's keys and values of the positions before.
+            source: of `keys_and_values`.
+            tokens: ids of the texts, int32 `[batch, text_length]`.
+
+        Returns:
+            The state `[batch, 1, hidden]` and the new cache.
+        """
+        states, new_cache = embedded, []
+        text_mask, start = token_mask(tokens)[:, None, None, :], self.options.max_length
+        for layer, layer_cache, (keys, values) in zip(self.layers, cache, source, strict=True):
+            states, layer_cache = layer.step(states, position, layer_cache, (keys, values, text_mask), start)
+            new_cache.append(layer_cache)
+        return self.norm(states), new_cache
+
+    def get_config(self):
+        return {**super().get_config(), "options": self.options.model_dump()}
