@@ -125,10 +125,14 @@ def _none_ended(batch: tf.Tensor, options: SearchOptions) -> _Ended:
 
 def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) -> _Candidates:
     """The best continuations, from `log_probabilities` float32 `[batch * beams, vocabulary]`."""
-    beams, vocabulary = running.totals.shape[1], tf.shape(log_probabilities)[-1]
-    totals = tf.reshape(running.totals, [-1, 1]) + log_probabilities
-    totals, indices = tf.math.top_k(tf.reshape(totals, [-1, beams * vocabulary]), 2 * beams)
-    parents, pieces = indices // vocabulary, indices % vocabulary
+    beams = running.totals.shape[1]
+    # The best of each hypothesis first: only these are added to, and not the whole vocabulary.
+    count = tf.minimum(2 * beams, tf.shape(log_probabilities)[-1])
+    best = tf.math.top_k(log_probabilities, count)
+    totals = tf.reshape(running.totals, [-1, 1]) + best.values
+    totals, indices = tf.math.top_k(tf.reshape(totals, [-1, beams * count]), 2 * beams)
+    parents = indices // count
+    pieces = tf.gather(tf.reshape(best.indices, [-1, beams * count]), indices, batch_dims=1)
     tokens = write(tf.gather(running.tokens, parents, batch_dims=1), position, pieces)
     return _Candidates(tokens, pieces, totals, parents)
 

@@ -33,13 +33,18 @@ def constrain(
         float32 `[rows, vocabulary]`, finite, at most 0.
     """
     # At most 0, so that no later rounding above certainty can make a longer hypothesis better than its own prefix.
-    possible = tf.clip_by_value(log_probabilities, IMPOSSIBLE, 0.0)
-    allowed = tf.where(_forbidden_marks(tf.shape(possible)[-1], position, options), FORBIDDEN, possible)
+    most = tf.where(_forbidden_marks(tf.shape(log_probabilities)[-1], position, options), FORBIDDEN, 0.0)
+    allowed = tf.minimum(tf.maximum(log_probabilities, IMPOSSIBLE), most)
     if 0 < options.no_repeat_ngram <= options.max_length:
         allowed = _forbid_repeats(allowed, tokens, position, options)
-    stuck = tf.logical_not(tf.reduce_any(is_allowed(allowed), axis=-1, keepdims=True))
-    is_end = tf.range(tf.shape(possible)[-1]) == options.end_id
-    return tf.where(tf.logical_and(stuck, is_end), possible, allowed)
+    if not options.min_length:
+        return allowed
+    # Later, the end mark is allowed anyway, and one more pass over the vocabulary is saved.
+    return tf.cond(
+        position < options.min_length,
+        lambda: _end_where_stuck(allowed, log_probabilities[:, options.end_id], options),
+        lambda: allowed,
+    )
 
 
 def _forbidden_marks(vocabulary: tf.Tensor, position: tf.Tensor, options: SearchOptions) -> tf.Tensor:
@@ -48,6 +53,15 @@ def _forbidden_marks(vocabulary: tf.Tensor, position: tf.Tensor, options: Search
     is_end = pieces == options.end_id
     is_other = tf.logical_or(pieces == options.pad_id, pieces == options.start_id)
     return tf.where(is_end, position < options.min_length, is_other)
+
+
+def _end_where_stuck(allowed: tf.Tensor, end: tf.Tensor, options: SearchOptions) -> tf.Tensor:
+    """Allows the end mark, of log-probability `end` `[rows]`, in rows that have no other piece left."""
+    stuck = tf.logical_not(is_allowed(tf.reduce_max(allowed, axis=-1)))
+    ends = tf.where(stuck, tf.clip_by_value(end, IMPOSSIBLE, 0.0), allowed[:, options.end_id])
+    rows = tf.range(tf.shape(allowed)[0])
+    column = tf.stack([rows, tf.fill(tf.shape(rows), options.end_id)], axis=-1)
+    return tf.tensor_scatter_nd_update(allowed, column, ends)
 
 
 def _forbid_repeats(allowed: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor, options: SearchOptions) -> tf.Tensor:

@@ -80,16 +80,16 @@ class SummaryHead(keras.layers.Layer):
             keys: of `copy_keys`, `[batch, source_length, hidden]`; None without copying.
             source: ids of the source, int32 `[batch, source_length]`.
         """
-        generated = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)[:, 0]
+        logits = ops.cast(logits, "float32")[:, 0]
         if not self.copy_source:
-            return generated
-        weights = ops.softmax(self.copy_scores(hidden, keys, source)[:, 0], axis=-1)
-        rows, vocabulary = ops.shape(generated)[0], ops.shape(generated)[1]
+            return ops.log_softmax(logits, axis=-1)
+        # Mixed as probabilities: over a whole vocabulary at each step, exponentials and logarithms are what takes time.
+        generate, copy = (ops.exp(log_gate) for log_gate in self._log_gate(hidden, source))
+        weights = copy * ops.softmax(self.copy_scores(hidden, keys, source)[:, 0], axis=-1)
+        rows, vocabulary = ops.shape(logits)[0], ops.shape(logits)[1]
         flat = ops.reshape(source + ops.arange(rows, dtype="int32")[:, None] * vocabulary, (-1,))
         copied = ops.segment_sum(ops.reshape(weights, (-1,)), flat, num_segments=rows * vocabulary)
-        generate, copy = self._log_gate(hidden, source)
-        copied = ops.log(ops.reshape(copied, (rows, vocabulary)) + 1e-30)
-        return ops.logaddexp(generate + generated, copy + copied)
+        return ops.log(generate * ops.softmax(logits, axis=-1) + ops.reshape(copied, (rows, vocabulary)))
 
     def copy_keys(self, states, embedded) -> KerasTensor:
         """Returns `[batch, source_length, hidden]`: what a place of the source is known by; see the class."""
