@@ -16,8 +16,8 @@ class SummaryHead(keras.layers.Layer):
     Differences from the paper: the copy attention `a` is one of its own, a scaled dot product of the decoder's last
     state with a key of each place of the source, not the attention that makes the context vector; a key is made of the
     encoder's state, the piece at the place and the piece before it, so that going on with what was copied last, which
-    the decoder's state holds, need not be learned by the trunk; marks are never copied; the mixture is taken in log
-    space; there is no coverage loss, no-repeat n-grams take its place in generation.
+    the decoder's state holds, need not be learned by the trunk; marks are never copied; training mixes in log space;
+    there is no coverage loss, no-repeat n-grams take its place in generation.
 
     In training, the log-likelihood of a target needs neither the mixture over the whole vocabulary nor a scatter: the
     places of the source that hold the target are enough.
