@@ -1,10 +1,11 @@
 """How fast `tfmtl serve` answers, with and without batching, and whether it holds under mixed traffic.
 
-    python benchmarks/serving.py EXPORT --texts FILE.jsonl --output FILE.json [--seconds 10] [--soak 600]
+    python benchmarks/serving.py EXPORT --texts FILE.jsonl --output FILE.json [--seconds 10] [--soak 600] [--changes 7]
 
 Servers are processes of their own on free ports of the loopback. Each measurement asks about one text a request, over
 gRPC, from a number of clients that each ask again as soon as they are answered. The soak mixes requests that are right
-with requests that are not, over gRPC and REST, while the export gets a new version twice; its memory is noted.
+with requests that are not, over gRPC and REST, while the export gets a new version twice; its memory is noted. So it
+is, without a soak, after each of a number of changes of version.
 """
 
 import argparse
@@ -203,6 +204,33 @@ def soak(version: Path, texts: Sequence[str], seconds: float) -> dict:
     return {"seconds": seconds, "answers": dict(sorted(statuses.items())), "memory_mib": memory}
 
 
+def states(server: Server) -> dict[str, str]:
+    """Returns the state of each version."""
+    connection = http.client.HTTPConnection(server.rest, timeout=60)
+    connection.request("GET", f"/v1/models/{server.name}")
+    status = json.loads(connection.getresponse().read())["model_version_status"]
+    return {version["version"]: version["state"] for version in status}
+
+
+def version_changes(version: Path, texts: Sequence[str], changes: int) -> list[int]:
+    """Returns the memory in MiB with the first version and after each change, with eight clients for some seconds."""
+    memory = []
+    with tempfile.TemporaryDirectory() as folder:
+        export = Path(folder) / "export"
+        shutil.copytree(version, export / "1")
+        with serving(export) as server:
+            for number in range(1, changes + 2):
+                if number > 1:
+                    shutil.copytree(version, Path(folder) / "next")
+                    (Path(folder) / "next").rename(export / str(number))
+                while [n for n, state in states(server).items() if state == "AVAILABLE"] != [str(number)]:
+                    time.sleep(0.5)
+                asyncio.run(ask(server, "serving_default", texts, 8, 5.0))
+                memory.append(server.memory())
+                print(f"version {number}: {memory[-1]} MiB", flush=True)
+    return memory
+
+
 def main() -> None:
     """Writes what was asked for as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -212,6 +240,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement of throughput")
     parser.add_argument("--rounds", type=int, default=50, help="of the comparison of one request with two")
     parser.add_argument("--soak", type=float, default=0.0, help="seconds of mixed traffic; 0 leaves it out")
+    parser.add_argument("--changes", type=int, default=0, help="of version, after each of which memory is noted")
     arguments = parser.parse_args()
     lines = arguments.texts.read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines]
@@ -220,6 +249,8 @@ def main() -> None:
     report["throughput"] = throughput(arguments.export, texts, arguments.seconds)
     if arguments.soak:
         report["soak"] = soak(newest_version(arguments.export), texts, arguments.soak)
+    if arguments.changes:
+        report["memory_by_version_mib"] = version_changes(newest_version(arguments.export), texts, arguments.changes)
     with written_aside(arguments.output) as aside:
         aside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
