@@ -79,8 +79,8 @@ def _quantized(quantization: Quantization) -> list[str]:
     lines = [
         f"## Weights in {quantization.name}",
         "",
-        "The metrics above are those of the model as it was trained. On validation, summaries by greedy search, on as",
-        "many rows as in training:",
+        "The metrics above are those of the model as it was trained. Those of validation, with summaries searched for",
+        "as in this export, of as many rows as each epoch of training wrote:",
         "",
         f"| task | metric | as trained | in {quantization.name} | difference |",
         "| --- | --- | --- | --- | --- |",
