@@ -131,7 +131,7 @@ def _classification_head(encoder, name, task, options, tables):
         classes=len(task.labels),
         pair=task.text_pair is not None,
         dropout=options.head_dropout,
-        pooling=encoder.pooling(name="pooling", dtype=encoder.dtype_policy.name),
+        pooling=encoder.pooling,
         name=name,
         dtype=encoder.dtype_policy,
     )
@@ -144,7 +144,7 @@ def _regression_head(encoder, name, task, options, tables):
         deviation=float(np.nanstd(targets)) or 1.0,
         pair=task.text_pair is not None,
         dropout=options.head_dropout,
-        pooling=encoder.pooling(name="pooling", dtype=encoder.dtype_policy.name),
+        pooling=encoder.pooling,
         name=name,
         dtype=encoder.dtype_policy,
     )

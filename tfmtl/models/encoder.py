@@ -12,12 +12,12 @@ class Encoder(keras.layers.Layer):
     A subclass registers itself in `tfmtl.registry.ENCODERS` with typed options, among them `hidden` and `max_length`,
     and has a static method `decoder(options, layers, dropout, max_length, **kwargs)`, which returns the layer that
     belongs to one summarization task. Here are the defaults of the rest.
+
+    Attributes:
+        pooling: the class of the layer by which a head makes one vector of the states of a text.
     """
 
-    @staticmethod
-    def pooling(**kwargs) -> keras.layers.Layer:
-        """Returns the layer by which a head makes one vector of the states of a text; see `AttentionPooling`."""
-        return AttentionPooling(**kwargs)
+    pooling: type[keras.layers.Layer] = AttentionPooling
 
     def last_states(self, states: KerasTensor) -> KerasTensor:
         """Returns what heads and copying read of the trunk's states: `[batch, length, hidden]`."""

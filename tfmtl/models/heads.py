@@ -16,16 +16,16 @@ class PooledHead(keras.layers.Layer):
     Args:
         pair: whether the task reads two texts.
         dropout: the rate before the output layer.
-        pooling: a layer of `tfmtl.models.pooling`, or its configuration; attention where it is `None`.
+        pooling: a class of `tfmtl.models.pooling`, or the name that it is registered by.
     """
 
-    def __init__(self, pair: bool, dropout: float, pooling: keras.layers.Layer | dict | None = None, **kwargs):
+    def __init__(
+        self, pair: bool, dropout: float, pooling: type[keras.layers.Layer] | str = AttentionPooling, **kwargs
+    ):
         super().__init__(**kwargs)
         self.pair = pair
         self.rate = dropout
-        if isinstance(pooling, dict):
-            pooling = keras.saving.deserialize_keras_object(pooling)
-        self.pooling = pooling or AttentionPooling(name="pooling", dtype=self.dtype_policy.name)
+        self._pooling_class = keras.saving.get_registered_object(pooling) if isinstance(pooling, str) else pooling
 
     @property
     def outputs(self) -> int:
@@ -33,8 +33,8 @@ class PooledHead(keras.layers.Layer):
 
     def build(self, states_shape, tokens_shape=None, ngrams_shape=None):
         policy, hidden = self.dtype_policy, states_shape[-1]
-        if not self.pooling.built:
-            self.pooling.build(states_shape)
+        self.pooling = self._pooling_class(name="pooling", dtype=policy)
+        self.pooling.build(states_shape)
         self.dropout = keras.layers.Dropout(self.rate, name="dropout", dtype=policy)
         self.comparison = keras.layers.Dense(hidden, activation="tanh", name="comparison", dtype=policy)
         if self.pair:
@@ -63,7 +63,7 @@ class PooledHead(keras.layers.Layer):
         return self.comparison(ops.concatenate(features, axis=-1))
 
     def get_config(self):
-        pooling = keras.saving.serialize_keras_object(self.pooling)
+        pooling = keras.saving.get_registered_name(self._pooling_class)
         return {**super().get_config(), "pair": self.pair, "dropout": self.rate, "pooling": pooling}
 
 

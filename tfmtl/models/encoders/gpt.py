@@ -38,6 +38,8 @@ class GPTEncoder(Encoder):
         options: the options, or a mapping of them.
     """
 
+    pooling = LastPooling
+
     def __init__(self, options: GPTOptions | dict, **kwargs):
         super().__init__(**kwargs)
         self.options = GPTOptions.model_validate(options)
@@ -48,11 +50,6 @@ class GPTEncoder(Encoder):
     ) -> ContinuationStart:
         """Returns a task's separator and the places of its summary; the layers are the trunk's own."""
         return ContinuationStart(options.positions, max_length, **kwargs)
-
-    @staticmethod
-    def pooling(**kwargs) -> LastPooling:
-        """Returns what reads the last piece."""
-        return LastPooling(**kwargs)
 
     def last_states(self, states: KerasTensor) -> KerasTensor:
         return states[..., -self.options.hidden :]
