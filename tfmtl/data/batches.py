@@ -25,12 +25,11 @@ def distributed_batches(
     plan: Plan,
     start: int = 0,
     stop: int | None = None,
-    passes: int = 1,
 ) -> tf.distribute.DistributedDataset:
     """Returns the same batches, each cut into one part a replica: row `i` of a slice goes to replica `i % replicas`.
 
-    What is behind the last batch of a distributed dataset is not its end but one more batch, without a row: give
-    `passes` for as many as are read, and read no further.
+    They have no end: behind the last comes the first again. Of a dataset with an end, TensorFlow would make one more
+    batch, without a row, and so forget how many rows each of them has.
     """
     gather = _Gather(tables, plan)
     replicas = strategy.num_replicas_in_sync
@@ -39,7 +38,7 @@ def distributed_batches(
         local = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * local
         end = plan.updates if stop is None else stop
-        return gather.dataset(start, end, replicas, range(first, first + local)).repeat(passes)
+        return gather.dataset(start, end, replicas, range(first, first + local)).repeat()
 
     return strategy.distribute_datasets_from_function(parts)
 

@@ -194,18 +194,17 @@ def _resume(training: Training, checkpointing: Checkpointing) -> None:
 
 def _dataset(training: Training, start: int, stop: int):
     tables, plan = training.data.tables, training.data.plan
-    if training.strategy.num_replicas_in_sync == 1:
+    if not tf.distribute.has_strategy():
         return batches(tables, plan, start, stop)
     return distributed_batches(training.strategy, tables, plan, start, stop)
 
 
 def _validation(training: Training):
-    """A pass over validation for each epoch, of which Keras reads as many batches as it is told."""
+    """Passes over validation without an end, of which Keras reads as many batches as it is told."""
     tables, plan = training.data.validation_tables, training.data.validation_plan
-    epochs = training.experiment.training.epochs
-    if training.strategy.num_replicas_in_sync == 1:
-        return batches(tables, plan).repeat(epochs)
-    return distributed_batches(training.strategy, tables, plan, passes=epochs)
+    if not tf.distribute.has_strategy():
+        return batches(tables, plan).repeat()
+    return distributed_batches(training.strategy, tables, plan)
 
 
 def _callbacks(training: Training, make_scorer: Callable) -> list[keras.callbacks.Callback]:
