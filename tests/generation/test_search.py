@@ -69,15 +69,3 @@ def test_one_graph_serves_every_batch_and_a_saved_model(tmp_path, history_model,
     restored = tf.saved_model.load(str(tmp_path)).write(tf.range(5))
     for name, value in eager._asdict().items():
         np.testing.assert_array_equal(restored[name], value)
-
-
-@pytest.mark.parametrize("beams", [1, 3])
-def test_compiles(history_model, search_options, beams):
-    model = history_model(seed=4)
-    options = search_options(beams=beams, length_penalty=1.0, no_repeat_ngram=2)
-    plain = generate(model.step, *model.states(tf.range(3)), options)
-    compiled = tf.function(lambda rows: generate(model.step, *model.states(rows), options), jit_compile=True)(
-        tf.range(3)
-    )
-    np.testing.assert_array_equal(compiled.tokens, plain.tokens)
-    np.testing.assert_allclose(compiled.log_probabilities, plain.log_probabilities, rtol=1e-5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.generation.sequences import batch_size, loop, sequences, write
+from tfmtl.generation.sequences import batch_size, sequences, write
 
 
 def test_lengths_count_what_is_not_padding():
@@ -22,15 +22,3 @@ def test_batch_without_a_tensor_is_refused():
 def test_write_puts_one_piece_into_each_sequence():
     tokens = tf.zeros([2, 1, 3], tf.int32)
     np.testing.assert_array_equal(write(tokens, tf.constant(1), tf.constant([[7], [8]])), [[[0, 7, 0]], [[0, 8, 0]]])
-
-
-def test_loop_runs_while_the_condition_holds_but_not_longer_than_its_steps():
-    def count(limit, steps):
-        return int(loop(lambda number: number < limit, lambda number: (number + 1,), (tf.constant(0),), steps)[0])
-
-    assert (count(3, 10), count(10, 3)) == (3, 3)
-
-
-def test_loop_refuses_a_variable_that_grows():
-    with pytest.raises(ValueError, match="must be equal, but are 1 and 2"):
-        tf.function(lambda: loop(lambda row: True, lambda row: (tf.concat([row, row], 0),), (tf.zeros([1]),), 2))()

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from tfmtl.generation.constraints import FORBIDDEN, constrain, is_allowed
 from tfmtl.generation.options import SearchOptions
-from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, loop, sequences, write
+from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, sequences, write
+from tfmtl.generation.shrinking_batch import until_done
 
 
 class _Running(NamedTuple):
@@ -38,6 +39,21 @@ class _Ended(NamedTuple):
     tokens: tf.Tensor
     totals: tf.Tensor
     scores: tf.Tensor
+
+
+class _State(NamedTuple):
+    """What is written so far.
+
+    Attributes:
+        undone: bool `[batch]`: rows whose best hypothesis may not have been found.
+        running, ended: its hypotheses.
+        cache: of the step, for `batch * beams` hypotheses.
+    """
+
+    undone: tf.Tensor
+    running: _Running
+    ended: _Ended
+    cache: Nest
 
 
 class _Candidates(NamedTuple):
@@ -71,31 +87,37 @@ def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) 
         context: what the step only reads; likewise, but it is never reordered, being the same for a row's hypotheses.
         options: beams, penalty, constraints and special pieces.
     """
-    batch = batch_size(cache, context)
     penalties = _length_penalties(options)
-    context = _repeat(context, options.beams)
 
-    def any_undone(position, undone, running, ended, cache):
-        return tf.reduce_any(undone)
-
-    def advance(position, undone, running, ended, cache):
-        log_probabilities, cache = step(tf.reshape(running.pieces, [-1]), position, cache, context)
-        tokens = tf.reshape(running.tokens, [-1, options.max_length])
-        candidates = _best(running, position, constrain(log_probabilities, tokens, position, options))
-        ended = _end(ended, undone, candidates, penalties[position], options)
+    def advance(position: tf.Tensor, state: _State, context: Nest) -> _State:
+        pieces = tf.reshape(state.running.pieces, [-1])
+        log_probabilities, cache = step(pieces, position, state.cache, context)
+        tokens = tf.reshape(state.running.tokens, [-1, options.max_length])
+        allowed = constrain(log_probabilities, tokens, position, options)
+        candidates = _best(state.running, position, allowed)
+        ended = _end(state, candidates, penalties[position], options)
         running, parents = _continue(candidates, options)
         last = options.max_length - 1
         penalty = penalties[tf.minimum(position + 1, last) if options.early_stopping else last]
-        undone = tf.logical_and(undone, _scores(running.totals[:, 0], penalty) > ended.scores)
-        return position + 1, undone, running, ended, _reorder(cache, parents)
+        undone = tf.logical_and(state.undone, _scores(running.totals[:, 0], penalty) > ended.scores)
+        return _State(undone, running, ended, _reorder(cache, parents))
 
-    undone = tf.fill([batch], True)
-    start = tf.constant(0), undone, _first(batch, options), _none_ended(batch, options), _repeat(cache, options.beams)
-    _, _, running, ended, _ = loop(any_undone, advance, start, options.max_length)
-    is_cut = ended.scores <= FORBIDDEN
-    tokens = tf.where(is_cut[:, tf.newaxis], running.tokens[:, 0], ended.tokens)
-    totals = tf.where(is_cut, running.totals[:, 0], ended.totals)
+    batch = batch_size(cache, context)
+    start = _State(
+        undone=tf.fill([batch], True),
+        running=_first(batch, options),
+        ended=_none_ended(batch, options),
+        cache=_repeat(cache, options.beams),
+    )
+    tokens, totals = until_done(advance, _answer, start, _repeat(context, options.beams), options.max_length)
     return sequences(tokens, totals, options.pad_id)
+
+
+def _answer(state: _State) -> tuple[tf.Tensor, tf.Tensor]:
+    """The best hypothesis that has ended, int32 `[rows, max_length]` with its total; where there is none, the best."""
+    is_cut = state.ended.scores <= FORBIDDEN
+    tokens = tf.where(is_cut[:, tf.newaxis], state.running.tokens[:, 0], state.ended.tokens)
+    return tokens, tf.where(is_cut, state.running.totals[:, 0], state.ended.totals)
 
 
 def _length_penalties(options: SearchOptions) -> tf.Tensor:
@@ -137,15 +159,14 @@ def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) 
     return _Candidates(tokens, pieces, totals, parents)
 
 
-def _end(
-    ended: _Ended, undone: tf.Tensor, candidates: _Candidates, penalty: tf.Tensor, options: SearchOptions
-) -> _Ended:
+def _end(state: _State, candidates: _Candidates, penalty: tf.Tensor, options: SearchOptions) -> _Ended:
     """The best of the hypothesis that has ended and, in rows undone, of the first `beams` candidates that end now."""
     first = _Candidates(*(field[:, : options.beams] for field in candidates))
     scores = tf.where(first.pieces == options.end_id, _scores(first.totals, penalty), FORBIDDEN)
     best = tf.argmax(scores, axis=-1, output_type=tf.int32)
     new = _Ended(*(tf.gather(field, best, batch_dims=1) for field in (first.tokens, first.totals, scores)))
-    is_better = tf.logical_and(undone, new.scores > ended.scores)
+    ended = state.ended
+    is_better = tf.logical_and(state.undone, new.scores > ended.scores)
     return _Ended(
         tf.where(is_better[:, tf.newaxis], new.tokens, ended.tokens),
         tf.where(is_better, new.totals, ended.totals),

@@ -1,10 +1,31 @@
 """Greedy search: at each step the most probable piece."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from tfmtl.generation.constraints import constrain
 from tfmtl.generation.options import SearchOptions
-from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, loop, sequences, write
+from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, sequences, write
+from tfmtl.generation.shrinking_batch import until_done
+
+
+class _State(NamedTuple):
+    """What is written so far.
+
+    Attributes:
+        undone: bool `[rows]`: those without an end mark.
+        pieces: int32 `[rows]`, the last of each.
+        tokens: int32 `[rows, max_length]`.
+        totals: float32 `[rows]`, their log-probabilities.
+        cache: of the step.
+    """
+
+    undone: tf.Tensor
+    pieces: tf.Tensor
+    tokens: tf.Tensor
+    totals: tf.Tensor
+    cache: Nest
 
 
 def greedy_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) -> Sequences:
@@ -16,31 +37,23 @@ def greedy_search(step: Step, cache: Nest, context: Nest, options: SearchOptions
         context: what the step only reads; likewise.
         options: the constraints and special pieces; `beams` and `length_penalty` have no part.
     """
+
+    def advance(position: tf.Tensor, state: _State, context: Nest) -> _State:
+        log_probabilities, cache = step(state.pieces, position, state.cache, context)
+        allowed = constrain(log_probabilities, state.tokens, position, options)
+        best = tf.argmax(allowed, axis=-1, output_type=tf.int32)
+        pieces = tf.where(state.undone, best, options.pad_id)
+        totals = state.totals + tf.where(state.undone, tf.reduce_max(allowed, axis=-1), 0.0)
+        undone = tf.logical_and(state.undone, pieces != options.end_id)
+        return _State(undone, pieces, write(state.tokens, position, pieces), totals, cache)
+
     batch = batch_size(cache, context)
-
-    def unfinished(position, pieces, tokens, totals, cache):
-        return tf.reduce_any(_runs(pieces, position, options))
-
-    def advance(position, pieces, tokens, totals, cache):
-        runs = _runs(pieces, position, options)
-        log_probabilities, cache = step(pieces, position, cache, context)
-        allowed = constrain(log_probabilities, tokens, position, options)
-        pieces = tf.where(runs, tf.argmax(allowed, axis=-1, output_type=tf.int32), options.pad_id)
-        totals += tf.where(runs, tf.reduce_max(allowed, axis=-1), 0.0)
-        return position + 1, pieces, write(tokens, position, pieces), totals, cache
-
-    start = (
-        tf.constant(0),
-        tf.fill([batch], options.start_id),
-        tf.fill([batch, options.max_length], options.pad_id),
-        tf.zeros([batch]),
-        cache,
+    start = _State(
+        undone=tf.fill([batch], True),
+        pieces=tf.fill([batch], options.start_id),
+        tokens=tf.fill([batch, options.max_length], options.pad_id),
+        totals=tf.zeros([batch]),
+        cache=cache,
     )
-    _, _, tokens, totals, _ = loop(unfinished, advance, start, options.max_length)
+    tokens, totals = until_done(advance, lambda state: (state.tokens, state.totals), start, context, options.max_length)
     return sequences(tokens, totals, options.pad_id)
-
-
-def _runs(pieces: tf.Tensor, position: tf.Tensor, options: SearchOptions) -> tf.Tensor:
-    """Bool `[batch]`: rows whose last piece ended nothing. The first step reads start marks, whatever their id."""
-    ended = tf.logical_or(pieces == options.end_id, pieces == options.pad_id)
-    return tf.logical_or(position == 0, tf.logical_not(ended))

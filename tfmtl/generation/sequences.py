@@ -52,13 +52,3 @@ def write(tokens: tf.Tensor, position: tf.Tensor, pieces: tf.Tensor) -> tf.Tenso
     """Returns `tokens` `[..., max_length]` with `pieces` `[...]` at `position`."""
     here = tf.range(tf.shape(tokens)[-1]) == position
     return tf.where(here, pieces[..., tf.newaxis], tokens)
-
-
-def loop(condition: Callable[..., tf.Tensor], body: Callable[..., tuple], variables: tuple, steps: int) -> tuple:
-    """`tf.while_loop` for at most `steps` steps with variables that keep their static shapes."""
-
-    def shaped_body(*before: Nest) -> Nest:
-        after = body(*before)
-        return tf.nest.map_structure(lambda old, new: tf.ensure_shape(new, old.shape), before, after)
-
-    return tf.while_loop(condition, shaped_body, variables, maximum_iterations=steps)
