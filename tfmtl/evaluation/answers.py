@@ -12,6 +12,7 @@ import numpy as np
 from tfmtl.errors import RunError
 from tfmtl.evaluation.evaluate import TaskResult
 from tfmtl.evaluation.metric import Rows
+from tfmtl.shortest_number import shortest_number
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
@@ -96,7 +97,7 @@ def _(task: Classification) -> _Lines:
     labels = task.labels
 
     def written(target, probabilities):
-        by_label = dict(zip(labels, map(_number, probabilities), strict=True))
+        by_label = dict(zip(labels, map(shortest_number, probabilities), strict=True))
         return {
             "target": labels[target],
             "prediction": {"label": labels[int(np.argmax(probabilities))], "probabilities": by_label},
@@ -112,7 +113,7 @@ def _(task: Classification) -> _Lines:
 @_lines.register
 def _(task: Regression) -> _Lines:
     return _Lines(
-        lambda target, score: {"target": _number(target), "prediction": {"score": _number(score)}},
+        lambda target, score: {"target": shortest_number(target), "prediction": {"score": shortest_number(score)}},
         lambda targets: np.array(targets, np.float32),
         lambda found: np.array([row["score"] for row in found], np.float32),
     )
@@ -125,8 +126,3 @@ def _(task: Summarization) -> _Lines:
         lambda targets: [tuple(references) for references in targets],
         lambda found: [row["summary"] for row in found],
     )
-
-
-def _number(value: np.floating) -> float:
-    """The number with the fewest digits that is read back as the same."""
-    return float(str(value))

@@ -1,6 +1,5 @@
 """The report of a run: `report.md` with its plots, for people."""
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from tfmtl.evaluation.evaluate import TaskResult
 from tfmtl.evaluation.metric import predicted_classes
 from tfmtl.evaluation.plots import plot_confusion, plot_losses, plot_scatter, read_history
+from tfmtl.markdown import plain, table
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
@@ -18,7 +18,6 @@ from tfmtl.written_aside import written_aside
 
 _SAMPLES = 5
 _TEXT_START = 300
-_MARKUP = re.compile(r"[\\`*\[\]{}|<>$#~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 def write_report(folder: str | Path, results: Sequence[TaskResult], split: str) -> Path:
@@ -35,10 +34,10 @@ def write_report(folder: str | Path, results: Sequence[TaskResult], split: str) 
     folder = Path(folder)
     (folder / "plots").mkdir(parents=True, exist_ok=True)
     labelled = [result.labelled() for result in results]
-    lines = [f"# {_plain(folder.resolve().name)}: evaluation on {_plain(split)}", "", *_metrics_table(labelled)]
+    lines = [f"# {plain(folder.resolve().name)}: evaluation on {plain(split)}", "", *_metrics_table(labelled)]
     lines += _training_section(folder)
     for result in labelled:
-        lines += ["", f"## {_plain(result.task.name)} ({result.task.kind})", ""]
+        lines += ["", f"## {plain(result.task.name)} ({result.task.kind})", ""]
         lines += _section(result.task, result, folder) if len(result.targets) else ["No row has a target."]
     path = folder / "report.md"
     with written_aside(path) as aside:
@@ -116,13 +115,4 @@ def _(task: Summarization, result: TaskResult, folder: Path) -> list[str]:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    cells = [" | ".join(_plain(str(cell)) for cell in row) for row in rows]
-    return [f"| {' | '.join(header)} |", "|" + "---|" * len(header), *(f"| {line} |" for line in cells)]
-
-
-def _plain(text: str) -> str:
-    """Returns the start of `text` on one line, such that Markdown shows it as it is."""
-    line = " ".join(text.split())
-    if len(line) > _TEXT_START:
-        line = f"{line[:_TEXT_START].rstrip()}\u2026"
-    return _MARKUP.sub(r"\\\g<0>", line)
+    return table(header, [[plain(cell, _TEXT_START) for cell in row] for row in rows])

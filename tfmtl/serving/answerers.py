@@ -13,6 +13,7 @@ from tfmtl.errors import DataError, RunError
 from tfmtl.serving.description import Description, versions_in
 from tfmtl.serving.rows import Row
 from tfmtl.serving.signatures import ALL_TASKS, ServedTask, input_specs, trace
+from tfmtl.shortest_number import shortest_number
 from tfmtl.training.run_folder import RunFolder
 
 
@@ -90,22 +91,17 @@ def _strings(texts: Sequence[str]) -> tf.Tensor:
 
 
 def _classification(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
-    probabilities = map(_number, arrays[f"{name}_probabilities"][index])
+    probabilities = map(shortest_number, arrays[f"{name}_probabilities"][index])
     label = arrays[f"{name}_label"][index].decode("utf-8")
     return {"label": label, "probabilities": dict(zip(task.labels, probabilities, strict=True))}
 
 
 def _regression(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
-    return {"score": _number(arrays[f"{name}_score"][index])}
+    return {"score": shortest_number(arrays[f"{name}_score"][index])}
 
 
 def _summarization(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
     return {"summary": arrays[f"{name}_summary"][index].decode("utf-8", "replace")}
-
-
-def _number(value: np.float32) -> float:
-    """The number with the fewest digits that is read back as the same float32."""
-    return float(str(value))
 
 
 _ANSWERS = {"classification": _classification, "regression": _regression, "summarization": _summarization}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfmtl.markdown import plain, table
 from tfmtl.serving.description import Description
 from tfmtl.serving.signatures import signatures
 from tfmtl.training.run_folder import RunFolder
@@ -37,7 +38,7 @@ def write_model_card(
         description: of the export.
         quantization: of its weights, if they are not as they were trained.
     """
-    lines = [f"# {description.name}", "", "One model that answers every task below about a text.", ""]
+    lines = [f"# {plain(description.name)}", "", "One model that answers every task below about a text.", ""]
     lines += _tasks(description)
     for split in ("test", "validation"):
         if run.evaluation(split).is_file():
@@ -52,61 +53,51 @@ def write_model_card(
 
 
 def _tasks(description: Description) -> list[str]:
-    lines = ["## Tasks", "", "| task | kind | reads | labels |", "| --- | --- | --- | --- |"]
+    rows = []
     for name, task in description.tasks.items():
-        shown = [*map(_cell, task.labels[:_LABELS_SHOWN])]
+        labels = [*map(plain, task.labels[:_LABELS_SHOWN])]
         if len(task.labels) > _LABELS_SHOWN:
-            shown.append(f"and {len(task.labels) - _LABELS_SHOWN} more")
-        lines.append(f"| {name} | {task.kind} | {'two texts' if task.pair else 'a text'} | {', '.join(shown)} |")
-    return [*lines, ""]
+            labels.append(f"and {len(task.labels) - _LABELS_SHOWN} more")
+        rows.append([plain(name), task.kind, "two texts" if task.pair else "a text", ", ".join(labels)])
+    return ["## Tasks", "", *table(["task", "kind", "reads", "labels"], rows), ""]
 
 
 def _metrics(split: str, tasks: dict) -> list[str]:
-    lines = [
-        f"## On {split}",
-        "",
-        "| task | metric | value | 95 % interval | examples |",
-        "| --- | --- | --- | --- | --- |",
+    rows = [
+        [plain(name), metric, f"{metrics[metric]:.4f}", f"{low:.4f} to {high:.4f}", str(metrics["examples"])]
+        for name, metrics in tasks.items()
+        for metric, (low, high) in metrics["intervals"].items()
     ]
-    for name, metrics in tasks.items():
-        for metric, (low, high) in metrics["intervals"].items():
-            value, interval = f"{metrics[metric]:.4f}", f"{low:.4f} to {high:.4f}"
-            lines.append(f"| {name} | {metric} | {value} | {interval} | {metrics['examples']} |")
-    return [*lines, ""]
+    return [f"## On {split}", "", *table(["task", "metric", "value", "95 % interval", "examples"], rows), ""]
 
 
 def _quantized(quantization: Quantization) -> list[str]:
-    lines = [
+    rows = [
+        [plain(task), metric, f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}"]
+        for task, metric, before, after in quantization.losses
+    ]
+    return [
         f"## Weights in {quantization.name}",
         "",
         "The metrics above are those of the model as it was trained. Those of validation, with summaries searched for",
         "as in this export, of as many rows as each epoch of training wrote:",
         "",
-        f"| task | metric | as trained | in {quantization.name} | difference |",
-        "| --- | --- | --- | --- | --- |",
+        *table(["task", "metric", "as trained", f"in {quantization.name}", "difference"], rows),
+        "",
     ]
-    for task, metric, before, after in quantization.losses:
-        lines.append(f"| {task} | {metric} | {before:.4f} | {after:.4f} | {after - before:+.4f} |")
-    return [*lines, ""]
 
 
 def _signatures(description: Description) -> list[str]:
-    lines = ["## Signatures", "", "| signature | answers |", "| --- | --- |"]
-    lines += [f"| `{name}` | {', '.join(answered)} |" for name, answered in signatures(description.tasks).items()]
-    return [*lines, ""]
+    rows = [[f"`{name}`", ", ".join(map(plain, answered))] for name, answered in signatures(description.tasks).items()]
+    return ["## Signatures", "", *table(["signature", "answers"], rows), ""]
 
 
 def _training(run: RunFolder) -> list[str]:
     """What the model has seen: its answers to other texts than such are not measured here."""
-    experiment = run.experiment()
-    lines = ["## Trained on", "", "| source | format | files or name |", "| --- | --- | --- |"]
-    for name, source in experiment.sources.items():
+    rows = []
+    for name, source in run.experiment().sources.items():
         values = source.as_mapping()
         train = values.get("train") or values.get("dataset") or values.get("name") or ""
-        shown = ", ".join(map(str, train)) if isinstance(train, list | tuple) else str(train)
-        lines.append(f"| {name} | {values['format']} | {_cell(shown)} |")
-    return lines
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+        files = ", ".join(map(str, train)) if isinstance(train, list | tuple) else str(train)
+        rows.append([plain(name), values["format"], plain(files)])
+    return ["## Trained on", "", *table(["source", "format", "files or name"], rows)]

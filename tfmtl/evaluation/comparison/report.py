@@ -11,6 +11,7 @@ import numpy as np
 from tfmtl.evaluation.comparison.compare import Change, Comparison, Gain
 from tfmtl.evaluation.comparison.plots import plot_convergence, plot_gains
 from tfmtl.evaluation.comparison.systems import System
+from tfmtl.markdown import plain, table
 from tfmtl.written_aside import written_aside
 
 
@@ -31,19 +32,24 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
 def as_markdown(comparison: Comparison) -> str:
     """Returns the whole comparison as tables."""
     lines = [f"# Comparison on {comparison.split}", ""]
-    lines += [f"**{warning}**\n" for warning in comparison.warnings]
+    lines += [f"**{plain(warning)}**\n" for warning in comparison.warnings]
     lines += [*_table(["task", "metric", *(system.name for system in comparison.systems)], _scores(comparison)), ""]
     lines += ["With the 95 % interval of the rows (bootstrap); of several trainings mean and standard deviation.", ""]
     lines += [*_table(["system", *_COSTS], [_cost(system) for system in comparison.systems]), ""]
     if comparison.ranks:
         ranked = sorted(comparison.ranks.items(), key=lambda item: item[1])
         lines += ["Mean rank over the tasks that all have, by their primary metrics: "]
-        lines[-1] += ", ".join(f"{name} {rank:.2f}" for name, rank in ranked) + ".\n"
+        lines[-1] += ", ".join(f"{plain(name)} {rank:.2f}" for name, rank in ranked) + ".\n"
     for number, gain in enumerate(comparison.gains):
         lines += _gain_section(number, gain)
     for name, changes in comparison.differences.items():
         if changes:
-            lines += [f"## {name} less {comparison.systems[0].name}", "", *_changes_table(changes, ""), ""]
+            lines += [
+                f"## {plain(name)} less {plain(comparison.systems[0].name)}",
+                "",
+                *_changes_table(changes, ""),
+                "",
+            ]
     note = f"Intervals and p-values are of {comparison.samples} samples of paired rows: "
     note += "bootstrap, and approximate randomization."
     return "\n".join([*lines, note, "", "![Loss over time](convergence.png)"])
@@ -150,9 +156,9 @@ def _gain_section(number: int, gain: Gain) -> list[str]:
     delta = (
         "not defined, because a score of a single task is zero or below" if gain.delta is None else f"{gain.delta:+.2%}"
     )
-    worse = [f"{change.task} ({change.metric})" for change in gain.changes if change.is_worse]
+    worse = [f"{plain(change.task)} ({change.metric})" for change in gain.changes if change.is_worse]
     return [
-        f"## {gain.system.name}: gain over {gain.single.name}",
+        f"## {plain(gain.system.name)}: gain over {plain(gain.single.name)}",
         "",
         f"Relative, mean of the tasks (Delta_p): **{delta}**; absolute: **{gain.absolute:+.4f}**.",
         f"Negative transfer, the whole interval below zero: {', '.join(worse) or 'none'}.",
@@ -177,6 +183,4 @@ def _changes_table(changes: Sequence[Change], flag: str) -> list[str]:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (header, *rows)]
-    lines = [f"| {' | '.join(row)} |" for row in cells]
-    return [lines[0], "|" + " --- |" * len(header), *lines[1:]]
+    return table([plain(cell) for cell in header], [[plain(cell) for cell in row] for row in rows])
