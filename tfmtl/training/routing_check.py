@@ -33,44 +33,42 @@ def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task],
         RuntimeError: where a loss moves with another task's target or head, or does not move with its own.
     """
     names = update.tasks
-    measured = _on_first_replica(lambda batch: _losses_and_reach(model, update, tasks, batch))
-    before, _ = measured(_batch(tasks, slices, []))
+    losses = _on_first_replica(lambda batch: update.measure(model, batch))
+    before = losses(_batch(tasks, slices, []))
     for index, name in enumerate(names):
-        after, _ = measured(_batch(tasks, slices, [name]))
+        after = losses(_batch(tasks, slices, [name]))
         _require_only(index, ~np.isclose(after, before, rtol=1e-5, atol=0.0), names, "target")
-    _, reached = measured(_batch(tasks, slices, names))
+    reached = _on_first_replica(lambda batch: _reached(model, update, tasks, batch))(_batch(tasks, slices, names))
     for index in range(len(names)):
         _require_only(index, reached[:, index], names, "head")
 
 
 def _on_first_replica(compute: Callable) -> Callable:
-    """Returns the function that runs `compute(batch)` on every replica and returns the first one's arrays.
+    """Returns the function that runs `compute(batch)` on every replica and returns the first one's array.
 
-    One function for all batches: to trace it takes longer than to run it.
+    Without a strategy there is nothing to trace: to make a graph takes longer than these few runs.
     """
+    if not tf.distribute.has_strategy():
+        return lambda batch: compute(batch).numpy()
     strategy = tf.distribute.get_strategy()
 
     @tf.function(reduce_retracing=True, autograph=False)
     def run(inputs, targets):
         return strategy.run(lambda *batch: compute(batch), args=(inputs, targets))
 
-    return lambda batch: [strategy.experimental_local_results(value)[0].numpy() for value in run(*batch)]
+    return lambda batch: strategy.experimental_local_results(run(*batch))[0].numpy()
 
 
-def _losses_and_reach(
-    model: keras.Model, update: Update, tasks: Mapping[str, Task], batch
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the tasks' losses, `[tasks]`, and what they reach, bool `[tasks, tasks]`.
+def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batch) -> tf.Tensor:
+    """Returns which task's loss reaches which task, bool `[tasks, tasks]`.
 
     A task's loss reaches another task where it has a gradient in the layers that are the other one's own.
     """
     heads = [_own_variables(model, tasks[name]) for name in update.tasks]
     with tf.GradientTape(persistent=True) as tape:
-        losses = update.measure(model, batch)
-        of_tasks = tf.unstack(losses, num=len(heads))
+        of_tasks = tf.unstack(update.measure(model, batch), num=len(heads))
     gradients = [tape.gradient(loss, heads, unconnected_gradients="zero") for loss in of_tasks]
-    reached = tf.stack([tf.stack([_any_non_zero(of_head) for of_head in of_loss]) for of_loss in gradients])
-    return losses, reached
+    return tf.stack([tf.stack([_any_non_zero(of_head) for of_head in of_loss]) for of_loss in gradients])
 
 
 def _own_variables(model: keras.Model, task: Task) -> list[tf.Variable]:
