@@ -71,3 +71,19 @@ def test_the_trunk_follows_the_weighted_sum_and_each_head_its_own_loss(stepped, 
         weights = scales if len(reaching) > 1 else np.ones(len(TASKS))
         expected = sum(weight * gradient for weight, gradient in zip(weights, of_tasks, strict=True))
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_graph_has_a_backward_pass_through_each_head_and_one_through_the_trunk(monkeypatch):
+    """By the states, by the variables of each head, and by those of the trunk: however many variables there are."""
+    gradient, passes = tf.GradientTape.gradient, []
+
+    def counted(self, *arguments, **options):
+        passes.append(arguments)
+        return gradient(self, *arguments, **options)
+
+    model = make_model()
+    update = make_update(model, *CASES["mgda by the representation"])
+    model.compile(keras.optimizers.SGD(1.0), update, jit_compile=False)
+    monkeypatch.setattr(tf.GradientTape, "gradient", counted)
+    tf.function(lambda: update.train(model, tf.nest.map_structure(tf.constant, step_batch(0))))()
+    assert len(passes) == 2 * len(TASKS) + 1

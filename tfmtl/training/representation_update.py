@@ -1,5 +1,6 @@
 """One update whose weights follow from the tasks' gradients by what the trunk gives to all of them."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -55,8 +56,12 @@ class RepresentationUpdate(SplitUpdate):
                     weights = weigh(losses, lambda: self._inner_products(tape, parts, states) / scale**2)
                 loss = tf.reduce_sum(tf.stack(parts) * weights)
             of_shared = tape.gradient(loss, shared)
-            of_own = [tape.gradient(parts[k], variables[position]) for k, position in self._own]
-            found = zip([*of_shared, *of_own], [*shared, *own], strict=True)
+            # A pass for each task, not for each of its variables: all of them would be in the graph.
+            of_own = [
+                tape.gradient(share, [variables[position] for position in self._reach.own(task)])
+                for task, share in zip(self.tasks, parts, strict=True)
+            ]
+            found = zip([*of_shared, *itertools.chain(*of_own)], [*shared, *own], strict=True)
             return [losses, *(dense(gradient, variable) for gradient, variable in found)]
 
         losses, *gradients = self._accumulation.total(batch, compute, [self._of_tasks(), *specs([*shared, *own])])
