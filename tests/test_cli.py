@@ -34,7 +34,12 @@ def test_list_prints_the_table_of_a_group(group, capsys):
         (["compare", "no/such/folder", "b"], "no/such/folder: there is no such run folder"),
         (["train", "configs/pydocs.yaml", "--seeds", "0,x"], "--seeds 0,x: expected different whole numbers"),
         (["train", "configs/pydocs.yaml", "--seeds", "1,1"], "--seeds 1,1: expected different whole numbers"),
+        (["train", "configs/pydocs.yaml", "--seeds", ""], "--seeds : expected different whole numbers"),
         (["train", "a.yaml", "--seeds", "1", "--run", "b"], "--run names the folder of one run"),
+        (["train", "configs/pydocs.yaml", "--run", 300 * "x"], f"{300 * 'x'}/config.yaml: File name too long"),
+        (["predict", "--server", "", "a text"], ": expected HOST:PORT"),
+        (["export", "a", "--serving-config", "setup.cfg"], "setup.cfg: this is a file, not a folder"),
+        (["serve", "a", "--batch-delay", "inf"], "serve.batch_delay: input should be a finite number, found inf"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_code_2(arguments, said, capsys):

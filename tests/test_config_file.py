@@ -76,3 +76,8 @@ def test_a_file_s_name_becomes_a_name_of_a_run(tmp_path):
         "sources: {s: {format: csv, train: a.csv}}\ntasks: {t: {kind: classification, source: s}}\n", encoding="utf-8"
     )
     assert load_experiment(path).name == "my-first-experiment"
+
+
+def test_a_key_that_stands_twice_in_a_setting_is_told():
+    with pytest.raises(ConfigurationError, match="the key 'epochs' stands there twice"):
+        load_experiment("configs/pydocs.yaml", ["training={epochs: 1, epochs: 2}"])

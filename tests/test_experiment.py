@@ -168,5 +168,5 @@ def test_a_run_without_a_best_model_can_be_neither_evaluated_nor_exported_nor_as
     ):
         with pytest.raises(RunError) as caught:
             call()
-        assert str(caught.value) == f"{begun}: no epoch of this run has been finished: there is no best.keras"
+        assert str(caught.value) == f"{begun}: no epoch of this run has been finished, or its best.keras was removed"
     assert not (tmp_path / "export").exists()

@@ -13,6 +13,7 @@ class Inner(Options):
 class Outer(Options):
     name: str
     inner: Inner = Inner()
+    other: Inner | None = None
     share: float | None = None
     named: bool = False
     tasks: dict[str, int] = Field({"a": 1}, min_length=1)
@@ -40,9 +41,14 @@ def test_options_pass_unchanged():
     [
         (
             {"name": "a", "iner": {}},
-            "outer: unknown key 'iner'; did you mean 'inner'? (known: inner, name, named, share, tasks)",
+            "outer: unknown key 'iner'; did you mean 'inner'? (known: inner, name, named, other, share, tasks)",
         ),
         ({"name": "a", "inner": {"dept": 2}}, "outer.inner: unknown key 'dept'; did you mean 'depth'? (known: depth)"),
+        ({"name": "a", "other": {"dept": 2}}, "outer.other: unknown key 'dept'; did you mean 'depth'? (known: depth)"),
+        (
+            {"name": "a", "inner": {"depth": 10**20}},
+            "outer.inner.depth: expected a number below 2147483648, found 100000000000000000000",
+        ),
         ({}, "outer.name: this key is required"),
         (
             {"name": "a", "inner": {"depth": 0}},

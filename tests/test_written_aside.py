@@ -1,6 +1,7 @@
 import pytest
 
-from tfmtl.written_aside import written_aside
+from tfmtl.errors import RunError
+from tfmtl.written_aside import check_folder, check_place, written_aside
 
 
 def test_the_file_appears_once_the_block_has_ended_in_a_folder_that_is_made(tmp_path):
@@ -32,3 +33,16 @@ def test_a_folder_is_there_whole(tmp_path):
         aside.mkdir()
         (aside / "vocabulary.spm").write_bytes(b"pieces")
     assert (tmp_path / "tokenizer" / "vocabulary.spm").read_bytes() == b"pieces"
+
+
+def test_a_place_below_a_file_or_taken_by_one_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    check_place(tmp_path / "new" / "deep")
+    check_folder(tmp_path)
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(RunError) as caught:
+        check_place(tmp_path / "file" / "deep" / "er")
+    assert str(caught.value) == f"{tmp_path}/file/deep/er: '{tmp_path}/file' is a file, not a folder"
+    with pytest.raises(RunError) as caught:
+        check_folder(tmp_path / "file")
+    assert str(caught.value) == f"{tmp_path}/file: this is a file, not a folder"

@@ -67,12 +67,12 @@ def train(
     from tfmtl.experiment import train
     from tfmtl.variants import single_tasks, with_seeds
 
-    if run and (alone or seeds):
+    if run and (alone or seeds is not None):
         raise UserError("train: --run names the folder of one run; --single-tasks and --seeds make several")
     experiments = [load_experiment(config, settings or [])]
     if alone:
         experiments = [variant for experiment in experiments for variant in single_tasks(experiment)]
-    if seeds:
+    if seeds is not None:
         experiments = [variant for experiment in experiments for variant in with_seeds(experiment, _numbers(seeds))]
     for experiment in experiments:
         print(f"trained: {train(experiment, run).path}", flush=True)
@@ -126,16 +126,16 @@ def predict(
     from tfmtl.serving.predict import arrived_windows, full_windows, predict
     from tfmtl.serving.rows import Row, read_jsonl
 
-    if server and model and not model.is_dir():
+    if server is not None and model and not model.is_dir():
         texts, model = [str(model), *(texts or [])], None
-    if not server and not model:
+    if server is None and not model:
         raise UserError("predict: name a run or an export, or a server by --server HOST:PORT")
     if texts and source:
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
     rows = map(Row, texts) if texts else read_jsonl(source or "-", encoding_errors)
-    answerer = _remote_answerer(server, model) if server else open_answerer(model)
+    answerer = _remote_answerer(server, model) if server is not None else open_answerer(model)
     predict(answerer, rows, output, full_windows if texts or source else arrived_windows)
 
 
@@ -164,7 +164,10 @@ def export(
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
     from tfmtl.experiment import export
     from tfmtl.serving.server_config import write_server_config
+    from tfmtl.written_aside import check_folder
 
+    if serving_config:
+        check_folder(serving_config)
     version = export(run, to, quantize=quantize, encoder_only=encoder_only)
     print(f"exported: {version}")
     if serving_config:
@@ -192,16 +195,17 @@ def serve(
         from tfmtl.serving.server.serve import Address, serve
     except ModuleNotFoundError as error:
         raise UserError(f"serve: the package '{error.name}' is missing; install 'tfmtl[serve]'") from None
+    from tfmtl.validation import validate
 
-    options = ServerOptions(
-        batch_size=batch_size,
-        batch_delay=batch_delay,
-        max_enqueued_rows=max_enqueued_rows,
-        max_request_bytes=max_request_bytes,
-        request_seconds=request_seconds,
-        versions=versions,
-    )
-    serve(model, Address(host, rest_port, grpc_port), options)
+    limits = {
+        "batch_size": batch_size,
+        "batch_delay": batch_delay,
+        "max_enqueued_rows": max_enqueued_rows,
+        "max_request_bytes": max_request_bytes,
+        "request_seconds": request_seconds,
+        "versions": versions,
+    }
+    serve(model, Address(host, rest_port, grpc_port), validate(ServerOptions, limits, "serve"))
 
 
 @command()
@@ -256,6 +260,11 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error), 2)
     except _UsageError as error:
         _fail(error.format_message(), 2)
+    except OSError as error:
+        # A path that the system cannot take, such as a name that is too long; anything else has no path.
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}", 2)
 
 
 def _fail(message: str, code: int) -> None:

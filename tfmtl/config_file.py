@@ -64,7 +64,7 @@ def _override(values: Mapping, setting: str) -> dict:
     if not separator or not key:
         raise ConfigurationError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=2")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"--set {setting}: the value is not YAML: {' '.join(str(error).split())}") from None
     return _replaced(values, key.split("."), value, setting)

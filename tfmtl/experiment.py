@@ -31,6 +31,7 @@ from tfmtl.training.reach import reach_of
 from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.train import Training
 from tfmtl.training.train import train as _train
+from tfmtl.written_aside import check_place
 
 
 def train(experiment: Experiment | str | Path, run: str | Path | None = None) -> RunFolder:
@@ -105,6 +106,7 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     output = Path(output) if output else run.evaluation(split)
     if output.is_dir():
         raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
+    check_place(output)
     experiment = run.experiment()
     experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
     reader = run.reader()

@@ -18,7 +18,7 @@ from tfmtl.errors import ConfigurationError, nearest
 class Options(BaseModel):
     """Base of every typed group of options.
 
-    Unknown keys, numbers that are not finite, and true or false where a number belongs are refused.
+    Unknown keys, numbers that are not finite or beyond 32 bits, and true or false where a number belongs are refused.
 
     Values do not change after validation.
     """
@@ -32,6 +32,8 @@ class Options(BaseModel):
         types = get_args(annotation) or (annotation,)
         if isinstance(value, bool) and bool not in types and (int in types or float in types):
             raise ValueError("expected a number")
+        if isinstance(value, int) and abs(value) >= 2**31:
+            raise ValueError(f"expected a number below {2**31}")
         return value
 
 

@@ -1,7 +1,7 @@
 """From plain mappings to typed options, with errors of one line that name the place and the nearest right key."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError
 
@@ -55,8 +55,10 @@ _BRANCHES = {"bool", "int", "float", "str", "list", "dict", "tuple", "none"}
 def _keys(options: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         annotation = options.model_fields[part].annotation if part in options.model_fields else None
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            options = annotation
+        # A section that may be absent is a union.
+        for section in get_args(annotation) or (annotation,):
+            if isinstance(section, type) and issubclass(section, BaseModel):
+                options = section
     return [field.alias or name for name, field in options.model_fields.items()]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tfmtl.errors import RunError
+
 
 @contextmanager
 def written_aside(path: str | Path) -> Iterator[Path]:
@@ -29,3 +31,23 @@ def written_aside(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(aside)
         else:
             aside.unlink(missing_ok=True)
+
+
+def check_place(path: str | Path) -> None:
+    """Checks that a file or folder can be made at a place: told before hours of work, not after.
+
+    Raises:
+        RunError: where a file stands in the place of a folder above it, or that may not be written to.
+    """
+    there = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise RunError(f"{path}: '{there}' is a file, not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RunError(f"{path}: '{there}' may not be written to")
+
+
+def check_folder(path: str | Path) -> None:
+    """Checks as `check_place`, and that no file stands there already."""
+    if Path(path).exists() and not Path(path).is_dir():
+        raise RunError(f"{path}: this is a file, not a folder")
+    check_place(path)

@@ -186,7 +186,16 @@ def test_the_reader_has_the_weights_tasks_and_pieces_of_the_run(finished, model,
 def test_a_run_without_a_finished_epoch_has_no_reader(folder):
     with pytest.raises(RunError) as caught:
         folder.reader()
-    assert str(caught.value) == f"{folder.path}: no epoch of this run has been finished: there is no best.keras"
+    assert str(caught.value) == f"{folder.path}: no epoch of this run has been finished, or its best.keras was removed"
+
+
+@pytest.mark.parametrize("content", [b"\xff\x00junk", b"{}", b"[]", b'{"tasks": 3}'])
+def test_a_damaged_evaluation_is_told(folder, content):
+    folder.evaluation("test").write_bytes(b'{"split": "test", "tasks": {"topic": {"accuracy": 0.5}}}')
+    assert folder.measured("test") == {"topic": {"accuracy": 0.5}}
+    folder.evaluation("test").write_bytes(content)
+    with pytest.raises(RunError, match=r"evaluation_test.json: damaged; evaluate the run again"):
+        folder.measured("test")
 
 
 def test_a_best_model_with_another_byte_is_damaged(copied):

@@ -51,8 +51,10 @@ class Description(BaseModel):
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             raise RunError(f"{export}: not an export of tfmtl: there is no {METADATA_FILE} in it") from None
-        except (OSError, ValidationError) as error:
-            raise RunError(f"{path}: damaged: {' '.join(str(error).split())[:200]}") from None
+        except ValidationError as error:
+            raise RunError(f"{path}: damaged: {' '.join(error.errors()[0]['msg'].split())}") from None
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
 
     def write(self, export: Path) -> None:
         """Writes the description into the directory of one version."""

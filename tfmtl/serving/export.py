@@ -14,7 +14,7 @@ from tfmtl.data.streams import Examples, Stream, load_streams
 from tfmtl.errors import RunError, UserError
 from tfmtl.generation.reader import Reader
 from tfmtl.serving.description import Description, is_version, versions_in
-from tfmtl.serving.model_card import Quantization, write_model_card
+from tfmtl.serving.model_card import EVALUATED, Quantization, write_model_card
 from tfmtl.serving.parity import check_parity, probe_texts
 from tfmtl.serving.quantization import Scores, loss_by_quantization, quantized
 from tfmtl.serving.signatures import ALL_TASKS, GraphFunction, ServedTask, signatures, trace
@@ -69,6 +69,8 @@ def export_run(
     folder = Path(to) if to is not None else Path("saved_models") / experiment.name
     description = Description.of(experiment.name, tasks)
     _check_folder(folder, description)
+    for split in filter(lambda split: run.evaluation(split).is_file(), EVALUATED):
+        run.measured(split)
     reader = run.reader()
     streams = _validation_streams(experiment)
     quantization = None

@@ -1,6 +1,5 @@
 """What people should know of an export: a page beside the graph."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ from tfmtl.serving.signatures import signatures
 from tfmtl.training.run_folder import RunFolder
 
 CARD_FILE = "model_card.md"
+EVALUATED = ("test", "validation")
+"""Splits whose evaluations are quoted."""
 _LABELS_SHOWN = 20
 
 
@@ -40,9 +41,9 @@ def write_model_card(
     """
     lines = [f"# {plain(description.name)}", "", "One model that answers every task below about a text.", ""]
     lines += _tasks(description)
-    for split in ("test", "validation"):
+    for split in EVALUATED:
         if run.evaluation(split).is_file():
-            measured = json.loads(run.evaluation(split).read_text(encoding="utf-8"))["tasks"]
+            measured = run.measured(split)
             lines += _metrics(split, {name: measured[name] for name in description.tasks if name in measured})
     if quantization:
         lines += _quantized(quantization)

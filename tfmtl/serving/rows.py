@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
 from tfmtl.errors import DataError, missing_file, nearest
-from tfmtl.written_aside import written_aside
+from tfmtl.written_aside import check_place, written_aside
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ def _rows(lines: Iterable[tuple[int, str]], source: str) -> Iterator[Row]:
             raise DataError(f"{place}: not JSON: {error.msg} at column {error.colno}") from None
         except RecursionError:
             raise DataError(f"{place}: not JSON: nested too deeply") from None
+        except ValueError:
+            raise DataError(f"{place}: not JSON: a number has more digits than can be read") from None
         yield Row.parse(value, place)
 
 
@@ -107,6 +109,7 @@ def _opened(path: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     target = Path(path).resolve()
+    check_place(target)
     with contextlib.ExitStack() as stack:
         try:
             is_replaced = target.is_file() or not target.exists()

@@ -1,6 +1,6 @@
 """The folder of a run: everything that one training leaves, and all that evaluation and export need."""
 
-import os
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from tfmtl.generation.reader import Reader
 from tfmtl.registry import TOKENIZERS
 from tfmtl.tasks.task import Task
 from tfmtl.training.checkpoints import DAMAGE
-from tfmtl.written_aside import written_aside
+from tfmtl.written_aside import check_folder, written_aside
 
 FREE_KEYS = frozenset(
     {"training.checkpoint_every", "training.log_every", "generation.beams", "generation.length_penalty"}
@@ -73,6 +73,17 @@ class RunFolder:
     def evaluation(self, split: str) -> Path:
         return self.path / f"evaluation_{split}.json"
 
+    def measured(self, split: str) -> dict[str, dict[str, Any]]:
+        """Returns the metrics of each task on a split that has been evaluated.
+
+        Raises:
+            RunError: where the evaluation is damaged.
+        """
+        try:
+            return dict(json.loads(self.evaluation(split).read_text(encoding="utf-8"))["tasks"])
+        except (KeyError, TypeError, ValueError):
+            raise RunError(f"{self.evaluation(split)}: damaged; evaluate the run again") from None
+
     def answers(self, split: str) -> Path:
         """The best model's answers to each row of a split."""
         return self.path / f"answers_{split}.jsonl"
@@ -105,18 +116,11 @@ class RunFolder:
             # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else.
             if any(not path.name.startswith(f".{self.config.stem}.") for path in self.path.iterdir()):
                 raise RunError(f"{self.path}: the folder is not empty and holds no run; choose another with --run")
-        elif self.path.exists():
-            raise RunError(f"{self.path}: this is a file, not a folder; choose another with --run")
         else:
-            self._check_parents()
-
-    def _check_parents(self) -> None:
-        """Raises `RunError` where the folder cannot be made: told before hours of work, not after."""
-        there = next(parent for parent in self.path.absolute().parents if parent.exists())
-        if not there.is_dir():
-            raise RunError(f"{self.path}: '{there}' is a file, not a folder; choose another with --run")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise RunError(f"{self.path}: '{there}' may not be written to; choose another with --run")
+            try:
+                check_folder(self.path)
+            except RunError as error:
+                raise RunError(f"{error}; choose another with --run") from None
 
     def claim(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
         """Makes the folder the experiment's own; one that it is already takes on what `FREE_KEYS` say anew.
@@ -149,7 +153,8 @@ class RunFolder:
         """
         experiment = self.experiment()
         if not self.best_model.is_file():
-            raise RunError(f"{self.path}: no epoch of this run has been finished: there is no {self.best_model.name}")
+            name = self.best_model.name
+            raise RunError(f"{self.path}: no epoch of this run has been finished, or its {name} was removed")
         try:
             with zipfile.ZipFile(self.best_model) as archive:
                 damaged = archive.testzip()

@@ -151,6 +151,9 @@ def _fit(training: Training, make_scorer: Callable, more_callbacks: MoreCallback
     checkpointing = Checkpointing(checkpoints, progress, training.update, options.checkpoint_every)
     _resume(training, checkpointing)
     if progress.finished or progress.epoch >= options.epochs:
+        best = training.run.best_model
+        if training.writes and not best.is_file():
+            raise RunError(f"{best}: missing, though the training is finished; remove the run's folder")
         _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
         return
     callbacks = [*_callbacks(training, make_scorer), *more_callbacks(training), checkpointing]

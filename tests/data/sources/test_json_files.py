@@ -41,6 +41,7 @@ def test_one_list_of_objects(tmp_path, name, document):
         (JsonLinesSource, '{"txt": "a"}\n', ": there is no column 'text'; did you mean 'txt'? (known: txt)"),
         (JsonLinesSource, "", ": the file has no rows"),
         (JsonLinesSource, "[" * 100_000, ":1: not JSON: nested too deeply"),
+        (JsonLinesSource, f'{{"text": {"9" * 5000}}}', ":1: not JSON: a number has more digits than can be read"),
         (JsonSource, "", ": the file is empty"),
         (JsonSource, "[]", ": the file has no rows"),
         (JsonSource, '[\n{"text": "a"},\n{"text" "a"}]', ":3: not JSON: Expecting ':' delimiter at column 9"),

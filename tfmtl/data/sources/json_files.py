@@ -49,6 +49,8 @@ def _parsed(text: str, path: Path, first_line: int, encoding_errors: str) -> Any
         raise DataError(f"{path}:{line}: not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise DataError(f"{path}:{first_line}: not JSON: nested too deeply") from None
+    except ValueError:
+        raise DataError(f"{path}:{first_line}: not JSON: a number has more digits than can be read") from None
     return _without_surrogates(found, f"{path}:{first_line}", encoding_errors) if _ESCAPE.search(text) else found
 
 

@@ -1,6 +1,5 @@
 """Runs as they are compared: what they were asked, what they answered, what they cost."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,11 +56,7 @@ def load_run(run: RunFolder, split: str, evaluate: Evaluate) -> ComparedRun:
     """Returns a run with its evaluation, which is made where there is none of its present model."""
     if not _is_evaluated(run, split):
         evaluate(run, split)
-    experiment = run.experiment()
-    try:
-        metrics = json.loads(run.evaluation(split).read_text(encoding="utf-8"))["tasks"]
-    except (KeyError, TypeError, ValueError):
-        raise RunError(f"{run.evaluation(split)}: damaged; evaluate the run again") from None
+    experiment, metrics = run.experiment(), run.measured(split)
     answers = read_answers(run.answers(split), experiment.tasks)
     if not answers:
         raise RunError(f"{run.path}: no row of {split} has a target of its tasks")
