@@ -21,8 +21,9 @@ quickstart: $(VENV)/.installed-test ## Trains, evaluates and exports on the buil
 	$(VENV)/bin/tfmtl export runs/pydocs
 	$(PYTHON) examples/show_predictions.py runs/pydocs
 
+# Three processes: on two cores, there is always one that waits for a server or for a process of its own.
 test: $(VENV)/.installed-test ## Runs the tests.
-	$(PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev ## Checks style and formatting.
 	$(PYTHON) -m ruff check .
