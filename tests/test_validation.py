@@ -47,7 +47,7 @@ def test_options_pass_unchanged():
         ({"name": "a", "other": {"dept": 2}}, "outer.other: unknown key 'dept'; did you mean 'depth'? (known: depth)"),
         (
             {"name": "a", "inner": {"depth": 10**20}},
-            "outer.inner.depth: expected a number below 2147483648, found 100000000000000000000",
+            "outer.inner.depth: expected a number of at most 32 bits, found 100000000000000000000",
         ),
         ({}, "outer.name: this key is required"),
         (

@@ -261,7 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
     except _UsageError as error:
         _fail(error.format_message(), 2)
     except OSError as error:
-        # A path that the system cannot take, such as a name that is too long; anything else has no path.
+        # What the system says of a path that the user named, such as that it is too long.
         if error.filename is None:
             raise
         _fail(f"{error.filename}: {error.strerror}", 2)

@@ -33,7 +33,7 @@ class Options(BaseModel):
         if isinstance(value, bool) and bool not in types and (int in types or float in types):
             raise ValueError("expected a number")
         if isinstance(value, int) and abs(value) >= 2**31:
-            raise ValueError(f"expected a number below {2**31}")
+            raise ValueError("expected a number of at most 32 bits")
         return value
 
 

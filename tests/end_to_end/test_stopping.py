@@ -55,6 +55,9 @@ def test_interrupted_and_resumed_a_stopped_task_stays_stopped(train, tmp_path, m
     weights = _scalars(tmp_path / "run" / "tensorboard", "weight/subject")
     assert {weight for step, weight in weights if step <= 2 * UPDATES_PER_EPOCH} == {1.0}
     assert {weight for step, weight in weights if step > 2 * UPDATES_PER_EPOCH} == {0.0}
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        assert train() == 0
+    assert "this training is finished, after 4 epochs" in caplog.text
 
 
 def _scalars(folder, tag: str) -> list[tuple[int, float]]:

@@ -150,8 +150,9 @@ def test_an_answer_depends_on_no_other_row_and_on_no_padding(trace, batch, seed,
     np.testing.assert_allclose(outputs["title"][:with_summary, :length], plain["title"], atol=1e-4)
 
 
-def test_lower_precision_gives_float32_outputs_and_trains(make_experiment, data, batch):
-    model, update = compile_model(make_experiment(training={"precision": "mixed_float16"}), data)
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_lower_precision_gives_float32_outputs_and_trains(make_experiment, data, batch, precision):
+    model, update = compile_model(make_experiment(training={"precision": precision}), data)
     before = [np.array(variable) for variable in model.trainable_variables]
     # The first scales of a float16 loss are too large: such updates are left out, and the scale is halved.
     logs = model.fit(tf.data.Dataset.from_tensors(batch).repeat(12), verbose=0).history

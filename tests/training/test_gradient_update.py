@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfmtl.config import parse
 from tfmtl.data.batches import batches
+from tfmtl.data.plan import plan_training
 from tfmtl.training.data import prepare
 from tfmtl.training.reach import reach_of
 from tfmtl.training.run_folder import RunFolder
@@ -84,6 +85,18 @@ def test_the_shared_step_is_the_shortest_of_the_hull_and_each_head_follows_its_o
         if k not in shared:
             expected = sum(row[k] for row in of_tasks if row[k] is not None)
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * max(np.abs(expected).max(), 1e-2))
+
+
+def test_a_batch_in_parts_gives_the_update_of_the_whole(make_experiment, data, of_gradnorm):
+    """Of 12 rows, which stand in two slices, in four parts."""
+    experiment = make_experiment(training={"clip_norm": 0.0, "accumulation": 4}, balancing={"method": "gradnorm"})
+    plan = plan_training(data.tables, experiment.mixing, 1, 12, multiple=4, seed=0)
+    model, update = compiled(experiment, data)
+    before = values(model)
+    model.fit(batches(data.tables, plan, 0, 1), verbose=0)
+    for first, second, expected in zip(before, values(model), of_gradnorm, strict=True):
+        np.testing.assert_allclose(first - second, expected, rtol=1e-4, atol=1e-5 * max(np.abs(expected).max(), 1e-2))
+    assert (update.counts.numpy() > 0).all()
 
 
 @pytest.mark.parametrize("method", ["pcgrad", "gradnorm"])

@@ -94,7 +94,8 @@ def write_jsonl(rows: Iterable[Mapping[str, Any]], path: Path | None = None) -> 
         path: of the file; the standard output where it is `None` or `-`.
 
     Raises:
-        DataError: where the file cannot be made; it is so before the first row is asked for.
+        RunError: where a file stands in the place of its folder; before the first row is asked for.
+        DataError: where the file cannot be made; likewise.
     """
     with _opened(path) as file:
         for row in rows:
