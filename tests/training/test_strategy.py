@@ -1,11 +1,12 @@
 import contextlib
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfmtl.errors import ConfigurationError
-from tfmtl.training.strategy import is_chief, make_strategy, scope
+from tfmtl.training.strategy import is_chief, make_strategy, on_first_replica, scope
 
 
 def test_without_gpus_or_workers_the_automatic_choice_is_none(monkeypatch):
@@ -23,6 +24,26 @@ def test_mirrored_takes_every_device_and_is_made_once(mirrored):
     assert is_chief(mirrored)
     with scope(mirrored):
         assert tf.distribute.get_strategy() is mirrored
+
+
+def test_a_function_runs_on_every_replica_and_gives_the_first_ones_tensor(mirrored):
+    contexts = []
+
+    def sum_over_replicas(batch):
+        contexts.append(tf.executing_eagerly())
+        context = tf.distribute.get_replica_context()
+        share = tf.cast(context.replica_id_in_sync_group + 1, tf.float32) * batch["a"]
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, share)
+
+    batch = {"a": tf.constant([1.0, -2.0])}
+    np.testing.assert_array_equal(on_first_replica(sum_over_replicas)(batch), [1.0, -2.0])
+    assert contexts == [True]
+    with scope(mirrored):
+        run = on_first_replica(sum_over_replicas)
+        np.testing.assert_array_equal(run(batch), [3.0, -6.0])
+        np.testing.assert_array_equal(run(batch), [3.0, -6.0])
+    # A graph is made once, by each replica's part.
+    assert contexts == [True, False, False]
 
 
 def test_a_single_worker_is_no_cluster(monkeypatch):

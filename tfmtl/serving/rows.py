@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from tfmtl.data.json_text import parse_json
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
 from tfmtl.errors import DataError, missing_file, nearest
 from tfmtl.written_aside import check_place, written_aside
@@ -69,18 +70,8 @@ def read_jsonl(path: str | Path, encoding_errors: str = "strict") -> Iterator[Ro
 
 def _rows(lines: Iterable[tuple[int, str]], source: str) -> Iterator[Row]:
     for number, line in lines:
-        if not line.strip():
-            continue
-        place = f"{source}:{number}"
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{place}: not JSON: {error.msg} at column {error.colno}") from None
-        except RecursionError:
-            raise DataError(f"{place}: not JSON: nested too deeply") from None
-        except ValueError:
-            raise DataError(f"{place}: not JSON: a number has more digits than can be read") from None
-        yield Row.parse(value, place)
+        if line.strip():
+            yield Row.parse(parse_json(line, source, number), f"{source}:{number}")
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Any]], path: Path | None = None) -> None:

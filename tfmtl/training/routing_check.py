@@ -1,6 +1,6 @@
 """The check at start-up that each head learns from its own target, and from no other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ from tfmtl.data.piece_ids import END_ID, SPECIAL_IDS, START_ID
 from tfmtl.data.tables import Slice
 from tfmtl.models.builder import decoder_name
 from tfmtl.tasks.task import Task
+from tfmtl.training.strategy import on_first_replica
 from tfmtl.training.update import Update
 
 _ROWS = 2
@@ -33,30 +34,15 @@ def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task],
         RuntimeError: where a loss moves with another task's target or head, or does not move with its own.
     """
     names = update.tasks
-    losses = _on_first_replica(lambda batch: update.measure(model, batch))
+    losses = on_first_replica(lambda batch: update.measure(model, batch))
     before = losses(_batch(tasks, slices, []))
     for index, name in enumerate(names):
         after = losses(_batch(tasks, slices, [name]))
         _require_only(index, ~np.isclose(after, before, rtol=1e-5, atol=0.0), names, "target")
-    reached = _on_first_replica(lambda batch: _reached(model, update, tasks, batch))(_batch(tasks, slices, names))
+    reach = on_first_replica(lambda batch: _reached(model, update, tasks, batch))
+    reached = reach(_batch(tasks, slices, names)).numpy()
     for index in range(len(names)):
         _require_only(index, reached[:, index], names, "head")
-
-
-def _on_first_replica(compute: Callable) -> Callable:
-    """Returns the function that runs `compute(batch)` on every replica and returns the first one's array.
-
-    Without a strategy there is nothing to trace: to make a graph takes longer than these few runs.
-    """
-    if not tf.distribute.has_strategy():
-        return lambda batch: compute(batch).numpy()
-    strategy = tf.distribute.get_strategy()
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def run(inputs, targets):
-        return strategy.run(lambda *batch: compute(batch), args=(inputs, targets))
-
-    return lambda batch: strategy.experimental_local_results(run(*batch))[0].numpy()
 
 
 def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batch) -> tf.Tensor:

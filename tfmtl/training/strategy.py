@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -44,6 +45,18 @@ def is_same_everywhere(strategy: tf.distribute.Strategy, number: int) -> bool:
     """Whether all workers have the same `number`; every worker must ask."""
     numbers = tf.function(lambda: strategy.run(lambda: tf.constant(number, tf.float64)), autograph=False)()
     return float(strategy.reduce(tf.distribute.ReduceOp.MEAN, numbers, axis=None)) == number
+
+
+def on_first_replica(compute: Callable) -> Callable:
+    """Returns the function of a batch that runs `compute(batch)` on every replica and returns the first one's tensor.
+
+    Without a strategy there is no graph: to make one takes longer than the few runs that a check or an epoch needs.
+    """
+    if not tf.distribute.has_strategy():
+        return compute
+    strategy = tf.distribute.get_strategy()
+    run = tf.function(lambda batch: strategy.run(compute, args=(batch,)), reduce_retracing=True, autograph=False)
+    return lambda batch: strategy.experimental_local_results(run(batch))[0]
 
 
 def _is_default(strategy: tf.distribute.Strategy) -> bool:

@@ -88,7 +88,11 @@ class Update:
 
     def measure(self, model: keras.Model, batch) -> tf.Tensor:
         """Returns each task's loss on a batch, without dropout, float32 `[tasks]`; gradients flow through it."""
-        return all_sum(tf.stack(self._shares(model, batch, self._count(batch), False)))
+        return all_sum(tf.stack(self.shares(model, batch)))
+
+    def shares(self, model: keras.Model, batch) -> list[tf.Tensor]:
+        """Returns this replica's share of each task's loss on a batch, without dropout; gradients flow through it."""
+        return self._shares(model, batch, self._count(batch), False)
 
     def _gradients(self, model: keras.Model, batch, counts: tf.Tensor) -> list[tf.Tensor]:
         """Returns the gradient of the weighted loss by each variable, over all replicas; notes losses and weights."""

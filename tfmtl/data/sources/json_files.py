@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfmtl.data.json_text import parse_json
 from tfmtl.data.rows import Rows
 from tfmtl.data.source import require_fields
 from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
@@ -42,15 +43,7 @@ class JsonSource(FileSource):
 
 
 def _parsed(text: str, path: Path, first_line: int, encoding_errors: str) -> Any:
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        line = first_line + error.lineno - 1
-        raise DataError(f"{path}:{line}: not JSON: {error.msg} at column {error.colno}") from None
-    except RecursionError:
-        raise DataError(f"{path}:{first_line}: not JSON: nested too deeply") from None
-    except ValueError:
-        raise DataError(f"{path}:{first_line}: not JSON: a number has more digits than can be read") from None
+    found = parse_json(text, str(path), first_line)
     return _without_surrogates(found, f"{path}:{first_line}", encoding_errors) if _ESCAPE.search(text) else found
 
 
