@@ -52,7 +52,7 @@ class CAGrad(GramCombination):
         # A mean that is zero but for rounding has no direction.
         length = tf.where(length > 1e-7 * tf.reduce_max(norms), length, tf.zeros_like(length))
         toward_mean = tf.clip_by_value(tf.math.divide_no_nan(with_mean, norms * length), -1.0, 1.0)
-        shares = self._shares(cosines, norms, usable, toward_mean)
+        shares = _shares(cosines, norms, usable, toward_mean, self.options.c)
         combined = tf.sqrt(tf.maximum(tf.tensordot(shares, tf.linalg.matvec(cosines, shares), 1), 0.0))
         # A combination that is zero but for rounding has no direction; the shortest vector of the ball stands for it.
         # So it does with c = 1 and gradients whose hull holds zero, where the problem has many solutions.
@@ -64,20 +64,21 @@ class CAGrad(GramCombination):
         divisor = {"none": 1.0, "square": 1.0 + self.options.c**2, "linear": 1.0 + self.options.c}
         return weights / divisor[self.options.rescale]
 
-    def _shares(self, cosines, norms, usable, with_mean):
-        """Returns `w_i |g_i|`, up to a common factor; `with_mean` are the cosines of gradients and mean."""
-        shortest = tf.reduce_min(tf.where(usable, norms, tf.fill(tf.shape(norms), norms.dtype.max)))
-        normal = tf.where(usable, tf.math.divide_no_nan(shortest, norms), tf.zeros_like(norms))
-        normal = tf.where(tf.reduce_any(usable), normal, tf.ones_like(norms))
-        c = self.options.c
 
-        def derivatives(x):
-            inner = tf.linalg.matvec(cosines, x)
-            root = tf.sqrt(tf.maximum(tf.tensordot(x, inner, 1), 0.0) + _SMOOTH)
-            hessian = c * (cosines - inner[:, None] * inner[None, :] / root**2) / root
-            return with_mean + c * inner / root, hessian
+@tf.function(autograph=False)
+def _shares(cosines: tf.Tensor, norms: tf.Tensor, usable: tf.Tensor, with_mean: tf.Tensor, c: float) -> tf.Tensor:
+    """Returns `w_i |g_i|`, up to a common factor; `with_mean` are the cosines of gradients and mean."""
+    shortest = tf.reduce_min(tf.where(usable, norms, tf.fill(tf.shape(norms), norms.dtype.max)))
+    normal = tf.where(usable, tf.math.divide_no_nan(shortest, norms), tf.zeros_like(norms))
+    normal = tf.where(tf.reduce_any(usable), normal, tf.ones_like(norms))
 
-        return minimise(derivatives, tf.zeros_like(norms), normal)
+    def derivatives(x):
+        inner = tf.linalg.matvec(cosines, x)
+        root = tf.sqrt(tf.maximum(tf.tensordot(x, inner, 1), 0.0) + _SMOOTH)
+        hessian = c * (cosines - inner[:, None] * inner[None, :] / root**2) / root
+        return with_mean + c * inner / root, hessian
+
+    return minimise(derivatives, tf.zeros_like(norms), normal)
 
 
 def _is_apart_from_zero(cosines: tf.Tensor, norms: tf.Tensor, present: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,7 @@ _STEPS = tuple(0.5**power for power in range(25))
 _RIDGE = 1e-13
 
 
+@tf.function(autograph=False)
 def fair_weights(gram: tf.Tensor, alpha: float) -> tf.Tensor:
     r"""Returns the positive weights with :math:`(G w)_i = w_i^{-1/\alpha}`; 0 for a gradient of zero.
 

@@ -1,8 +1,8 @@
 """The small convex problems behind several methods, as graph code in float64 on as many numbers as there are tasks.
 
 Rows are scaled to unit norm first, because the answers' directions do not depend on their lengths: the problems then
-have the same condition for gradients of like size and for gradients of norms 1e-6 and 1e6. Two solvers are traced, once
-for each number of tasks: an iteration outside a graph costs a hundred times as much.
+have the same condition for gradients of like size and for gradients of norms 1e-6 and 1e6. Solvers are traced, once for
+each number of tasks: an iteration outside a graph costs a hundred times as much.
 """
 
 from collections.abc import Callable
@@ -58,9 +58,21 @@ def minimum_norm_weights(gram: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
     shortest = tf.reduce_min(tf.where(usable, norms, tf.fill(tf.shape(norms), norms.dtype.max)))
     normal = tf.where(usable, shortest / tf.where(usable, norms, tf.ones_like(norms)), tf.zeros_like(norms))
     normal = tf.where(tf.reduce_any(usable), normal, tf.ones_like(norms))
-    weights = normal * minimise(lambda x: (tf.linalg.matvec(cosines, x), cosines), tf.zeros_like(norms), normal)
+    weights = normal * minimum_on_plane(cosines, tf.zeros_like(norms), normal)
     has_zero = tf.reduce_any(zeros > 0)
     return tf.where(has_zero, zeros, weights) / tf.reduce_sum(tf.where(has_zero, zeros, weights))
+
+
+@tf.function(autograph=False)
+def minimum_on_plane(hessian: tf.Tensor, slope: tf.Tensor, normal: tf.Tensor) -> tf.Tensor:
+    """Returns the `x >= 0` with `normal' x = 1` that makes `x' hessian x / 2 + slope' x` smallest; float64 `[tasks]`.
+
+    Args:
+        hessian: positive semidefinite, float64 `[tasks, tasks]`.
+        slope: float64 `[tasks]`.
+        normal: float64 `[tasks]`, non-negative.
+    """
+    return minimise(lambda x: (tf.linalg.matvec(hessian, x) + slope, hessian), tf.zeros_like(slope), normal)
 
 
 @tf.function(autograph=False)

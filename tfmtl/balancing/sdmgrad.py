@@ -4,7 +4,7 @@ import tensorflow as tf
 from pydantic import Field
 
 from tfmtl.balancing.method import GramCombination, GramOptions
-from tfmtl.balancing.quadratic import minimise, unit_gram
+from tfmtl.balancing.quadratic import minimum_on_plane, unit_gram
 from tfmtl.registry import BALANCING
 
 
@@ -48,10 +48,6 @@ class SDMGrad(GramCombination):
         normal = tf.where(tf.reduce_any(usable), normal, tf.ones_like(norms))
         pull = self.options.pull * tf.linalg.matvec(cosines, mean * norms) / shortest
         size = tf.maximum(tf.reduce_max(tf.abs(pull)), 1.0)
-
-        def derivatives(x):
-            return (tf.linalg.matvec(cosines, x) + pull) / size, cosines / size
-
-        shares = normal * minimise(derivatives, tf.zeros_like(norms), normal)
+        shares = normal * minimum_on_plane(cosines / size, pull / size, normal)
         shares = tf.math.divide_no_nan(shares, tf.reduce_sum(shares))
         return (shares + self.options.pull * mean) / (1.0 + self.options.pull)

@@ -97,7 +97,7 @@ def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, max_l
     return _tokenize(_pair_packer(tokenizer, max_length), texts, pairs)
 
 
-# Traced once for all splits: on small data that takes longer than the rows do.
+# Traced once for all splits.
 @functools.lru_cache(maxsize=4)
 def _text_packer(tokenizer, max_length: int):
     return tf.function(lambda text: pack_text(tokenizer.tokenize(text), max_length), [_STRINGS], autograph=False)
@@ -121,6 +121,10 @@ def _tokenize(pack, *columns: np.ndarray) -> Pieces:
     if not len(columns[0]):
         return _NO_ROWS
     tensors = tuple(tf.constant(column.tolist()) for column in columns)
+    if len(columns[0]) <= _TOKENIZED_AT_ONCE:
+        # A pipeline would take longer to make than these few rows do.
+        packed = pack(*tensors)
+        return Pieces(packed.values.numpy(), packed.row_splits.numpy())
     rows = tf.data.Dataset.from_tensor_slices(tensors).batch(_TOKENIZED_AT_ONCE)
     packed = rows.map(pack, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
     parts = [Pieces(batch.values.numpy(), batch.row_splits.numpy()) for batch in packed]

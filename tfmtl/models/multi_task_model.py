@@ -31,7 +31,7 @@ class MultiTaskModel(keras.Model):
 
     @property
     def metrics(self):
-        return self.update.trackers if self.update is not None else []
+        return [self.update.means] if self.update is not None else []
 
     def train_step(self, data):
         return self._as_logs(self.update.train(self, data))

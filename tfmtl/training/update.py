@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfmtl.balancing.method import Method
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.averaging import WeightAverage
+from tfmtl.training.loss_means import LossMeans
 from tfmtl.training.losses import TaskLoss
 
 
@@ -30,6 +31,7 @@ class Update:
         weights: of the last update's losses, float32 variable `[tasks]`.
         average: of the weights, where one is kept.
         losses, counts: of the last update, float32 variables `[tasks]`, over all replicas.
+        means: of the losses, since they were reset.
         gradient_norm: of the last update before clipping, float32 variable.
         gram: inner products of the tasks' gradients in the last update, float32 variable `[tasks, tasks]`, where each
             task's gradient is known.
@@ -57,8 +59,7 @@ class Update:
         self.losses = self._state([0.0] * len(self.tasks), "task_losses")
         self.counts = self._state([0.0] * len(self.tasks), "task_counts")
         self.gradient_norm = self._state(0.0, "gradient_norm")
-        self.trackers = [keras.metrics.Mean(name="loss")]
-        self.trackers += [keras.metrics.Mean(name=f"{task}_loss") for task in self.tasks]
+        self.means = LossMeans(self.tasks)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -161,11 +162,8 @@ class Update:
         return [gradient * factor for gradient in gradients]
 
     def _track(self, losses: tf.Tensor, counts: tf.Tensor) -> dict[str, tf.Tensor]:
-        total, *of_tasks = self.trackers
-        total.update_state(tf.reduce_sum(losses * self.weights.value))
-        for index, tracker in enumerate(of_tasks):
-            tracker.update_state(losses[index], sample_weight=counts[index])
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+        self.means.update_state(losses, self.weights.value, counts)
+        return self.means.result()
 
     def _of_tasks(self) -> tf.TensorSpec:
         return tf.TensorSpec([len(self.tasks)], tf.float32)

@@ -60,4 +60,4 @@ class Checkpointing(keras.callbacks.Callback):
         return [*self.model.variables, *self.model.optimizer.variables, *self._update.variables, *self._tracked()]
 
     def _tracked(self) -> list[keras.Variable]:
-        return [variable for tracker in self._update.trackers for variable in tracker.variables]
+        return self._update.means.variables

@@ -1,0 +1,39 @@
+"""The means of the losses over an epoch, which Keras shows while it trains."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+
+class LossMeans(keras.metrics.Metric):
+    """Running means of all tasks' losses: of a task over its rows or pieces, of their weighted sum over updates.
+
+    One metric of vectors, because each metric of Keras adds some twenty operations to every step.
+
+    Args:
+        tasks: their names, in the order of the losses.
+    """
+
+    def __init__(self, tasks: Sequence[str]):
+        super().__init__(name="losses", dtype="float32")
+        self._names = ["loss", *(f"{task}_loss" for task in tasks)]
+        self._sums = self.add_weight((len(self._names),), initializer="zeros", name="sums")
+        self._counts = self.add_weight((len(self._names),), initializer="zeros", name="counts")
+
+    def update_state(self, losses: tf.Tensor, weights: tf.Tensor, counts: tf.Tensor) -> None:
+        """Adds one update.
+
+        Args:
+            losses: of the tasks, float32 `[tasks]`.
+            weights: of the losses in their sum, float32 `[tasks]`.
+            counts: rows or pieces that each loss is the mean of, float32 `[tasks]`.
+        """
+        total = tf.reduce_sum(losses * weights, keepdims=True)
+        self._sums.assign_add(tf.concat([total, losses * counts], axis=0))
+        self._counts.assign_add(tf.concat([[1.0], counts], axis=0))
+
+    def result(self) -> dict[str, tf.Tensor]:
+        """Returns the means by name: `loss`, and `<task>_loss` of each task; 0 where nothing has been added."""
+        means = tf.math.divide_no_nan(self._sums.value, self._counts.value)
+        return dict(zip(self._names, tf.unstack(means), strict=True))
