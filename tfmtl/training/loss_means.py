@@ -16,7 +16,8 @@ class LossMeans(keras.metrics.Metric):
     """
 
     def __init__(self, tasks: Sequence[str]):
-        super().__init__(name="losses", dtype="float32")
+        # By this name, Keras puts the weighted sum first where it returns a list.
+        super().__init__(name="loss", dtype="float32")
         self._names = ["loss", *(f"{task}_loss" for task in tasks)]
         self._sums = self.add_weight((len(self._names),), initializer="zeros", name="sums")
         self._counts = self.add_weight((len(self._names),), initializer="zeros", name="counts")
