@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -35,3 +36,5 @@ def test_replicas_that_add_the_same_have_the_means_of_one(mirrored):
     add()
     add()
     assert results(means) == {"loss": 2.0, "topic_loss": 2.0}
+    sums, counts = (np.array(variable) for variable in means.variables)
+    np.testing.assert_array_equal([sums, counts], [[4.0, 12.0], [2.0, 6.0]])

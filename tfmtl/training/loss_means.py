@@ -23,16 +23,17 @@ class LossMeans(keras.metrics.Metric):
         self._counts = self.add_weight((len(self._names),), initializer="zeros", name="counts")
 
     def update_state(self, losses: tf.Tensor, weights: tf.Tensor, counts: tf.Tensor) -> None:
-        """Adds one update.
+        """Adds one update, of which every replica knows the whole: each adds its share.
 
         Args:
-            losses: of the tasks, float32 `[tasks]`.
+            losses: of the tasks, over all replicas, float32 `[tasks]`.
             weights: of the losses in their sum, float32 `[tasks]`.
             counts: rows or pieces that each loss is the mean of, float32 `[tasks]`.
         """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         total = tf.reduce_sum(losses * weights, keepdims=True)
-        self._sums.assign_add(tf.concat([total, losses * counts], axis=0))
-        self._counts.assign_add(tf.concat([[1.0], counts], axis=0))
+        self._sums.assign_add(tf.concat([total, losses * counts], axis=0) / replicas)
+        self._counts.assign_add(tf.concat([[1.0], counts], axis=0) / replicas)
 
     def result(self) -> dict[str, tf.Tensor]:
         """Returns the means by name: `loss`, and `<task>_loss` of each task; 0 where nothing has been added."""
