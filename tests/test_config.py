@@ -127,6 +127,24 @@ def test_a_mistake_is_one_line_that_names_its_place(path, value, expected):
     assert message(changed(path, value)).startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        ({"gaps": {"kind": "denoising"}}, "tasks: none of them is answered"),
+        ({"topic": {}, "gaps": {"kind": "denoising", "decoder": "topic"}}, "no summarization task 'topic'"),
+        (
+            {"topic": {}, "gaps": {"kind": "denoising", "objective": "pieces", "decoder": "x"}},
+            "a decoder writes spans",
+        ),
+        ({"topic": {}, "gaps": {"kind": "denoising", "text_pair": "other"}}, "a denoising task reads one text"),
+    ],
+)
+def test_gaps_need_another_task_and_a_decoder_that_there_is(tasks, expected):
+    plain = {"kind": "classification", "source": "papers"}
+    found = message({**VALUES, "tasks": {name: {**plain, **task} for name, task in tasks.items()}})
+    assert expected in found
+
+
 def test_two_tasks_cannot_read_one_preset_with_other_settings():
     values = changed(["tasks", "again"], {"preset": "glue/sst2", "source": {"data_dir": "elsewhere"}})
     assert message(values) == "tasks.again.source: another task reads the preset 'glue/sst2' with other settings"

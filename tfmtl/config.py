@@ -18,7 +18,7 @@ from tfmtl.registry import (
     TOKENIZERS,
     Options,
 )
-from tfmtl.tasks.task import Task, TaskName
+from tfmtl.tasks.task import Task, TaskName, answered
 from tfmtl.validation import Choice, choice_of, lookup, validate
 
 
@@ -171,6 +171,7 @@ class Experiment(Options):
             return values
         sources = {name: _source(name, section) for name, section in _section(values, "sources").items()}
         tasks = {name: _task(name, section, sources) for name, section in values["tasks"].items()}
+        _check_decoders(tasks)
         return {**values, "sources": sources, "tasks": tasks}
 
     def as_mapping(self) -> dict[str, Any]:
@@ -224,6 +225,19 @@ def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
     if task.source not in sources:
         raise ConfigurationError(f"{place}.source: unknown source '{task.source}'; {nearest(task.source, sources)}")
     return task
+
+
+def _check_decoders(tasks: dict[str, Task]) -> None:
+    """Raises where gaps are to be filled by a decoder that there is not, or where there is nothing but gaps."""
+    writing = [name for name, task in tasks.items() if task.kind == "summarization"]
+    for name, task in tasks.items():
+        decoder = getattr(task, "decoder", None)
+        if decoder is not None and decoder not in writing:
+            raise ConfigurationError(
+                f"tasks.{name}.decoder: no summarization task '{decoder}'; {nearest(decoder, writing)}"
+            )
+    if tasks and not answered(tasks):
+        raise ConfigurationError("tasks: none of them is answered, so nothing would choose the best model; add one")
 
 
 def _check_task_name(name: str, place: str) -> None:

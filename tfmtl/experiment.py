@@ -108,8 +108,9 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
         raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
     check_place(output)
     experiment = run.experiment()
-    experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
     reader = run.reader()
+    experiment = experiment.model_copy(update={"tasks": reader.tasks})
+    experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
     streams, _ = load_streams(experiment, (split,))
     answers = answer_split(Answering(reader, experiment.evaluation.batch_size), streams, split)
     results = [

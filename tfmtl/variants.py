@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 from tfmtl.config import Experiment, parse
+from tfmtl.tasks.task import answered
 
 
 def single_tasks(experiment: Experiment) -> list[Experiment]:
-    """Returns one experiment for each task, named `<name>-<task>`, that learns it alone by the same network.
+    """Returns one experiment for each task that is answered, named `<name>-<task>`, that learns it alone.
 
-    The passes over the task's rows stay as many, so that each task reads as many rows as it does beside the others. Its
-    loss has a weight of one.
+    The network stays the same, and the passes over the task's rows as many, so that each task reads as many rows as it
+    does beside the others. Its loss has a weight of one.
     """
     values = experiment.as_mapping()
     return [
@@ -22,7 +23,7 @@ def single_tasks(experiment: Experiment) -> list[Experiment]:
                 "balancing": {"method": "fixed"},
             }
         )
-        for name, task in experiment.tasks.items()
+        for name, task in answered(experiment.tasks).items()
     ]
 
 

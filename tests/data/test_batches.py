@@ -1,8 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from tests.data.test_span_corruption import filled, stripped
 from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
+from tfmtl.training.data import prepare
+from tfmtl.training.run_folder import RunFolder
 
 
 def padded(pieces, rows, length):
@@ -90,6 +96,45 @@ def test_replicas_share_a_batch_row_by_row(data, experiment, mirrored):
                     {name: _share(values, counts, replica) for name, values in targets.items()},
                 ),
             )
+
+
+@pytest.fixture(scope="module")
+def with_gaps(make_experiment, tmp_path_factory):
+    """An experiment that also fills gaps of its first source's texts, and its data."""
+    gaps = {"kind": "denoising", "source": "tickets", "noise_density": 0.3}
+    hidden = {"kind": "denoising", "source": "scores", "objective": "pieces"}
+    experiment = make_experiment(tasks={"gaps": gaps, "hidden": hidden})
+    return experiment, prepare(experiment, RunFolder(tmp_path_factory.mktemp("gaps") / "run"), replicas=1)
+
+
+def test_texts_with_gaps_are_others_in_each_epoch_and_the_same_in_each_run(with_gaps):
+    experiment, data = with_gaps
+    plan = plan_training(data.tables, experiment.mixing, epochs=2, batch_size=12, multiple=1, seed=3)
+    table, part = next((t, p) for t, p in zip(data.tables, plan.slices, strict=True) if t.slice.summaries == ("gaps",))
+    assert table.slice.heads == () and len(table.tokens.lengths) == 24
+    first, again = (list(batches(data.tables, plan, 0, 2).as_numpy_iterator()) for _ in range(2))
+    for (inputs, targets), (same, _) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(inputs["tokens_gaps"], same["tokens_gaps"])
+        np.testing.assert_array_equal(targets["gaps"], inputs["summary_gaps"])
+    whole = padded(table.tokens, part.rows[0], part.length[0])
+    inputs = first[0][0]
+    for text, answer, row in zip(inputs["tokens_gaps"], inputs["summary_gaps"], whole, strict=True):
+        assert filled(stripped(text), stripped(answer)) == stripped(row)
+    other = plan_training(data.tables, experiment.mixing, epochs=2, batch_size=12, multiple=1, seed=3)
+    other = replace(other, seed=4)
+    inputs, _ = next(batches(data.tables, other, 0, 1).as_numpy_iterator())
+    assert (inputs["tokens_gaps"] != first[0][0]["tokens_gaps"]).any()
+
+
+def test_replicas_have_the_gaps_of_one(with_gaps, mirrored):
+    experiment, data = with_gaps
+    plan = plan_training(data.tables, experiment.mixing, epochs=1, batch_size=12, multiple=2, seed=0)
+    whole = batches(data.tables, plan, 1, 2).as_numpy_iterator().next()[0]
+    found, _ = next(iter(distributed_batches(mirrored, data.tables, plan, start=1, stop=2)))
+    for name in ("tokens_gaps", "summary_gaps", "tokens_hidden", "summary_hidden"):
+        for replica in range(2):
+            part = mirrored.experimental_local_results(found[name])[replica]
+            np.testing.assert_array_equal(part, whole[name][replica::2])
 
 
 def test_each_replica_knows_how_many_rows_it_gets(data, experiment, mirrored):

@@ -71,6 +71,13 @@ def test_other_texts_of_a_source_are_other_streams(experiment):
     assert streams[0].splits["train"].text_pair.tolist() == ["one", "three"]
 
 
+def test_a_text_with_gaps_is_a_stream_of_its_own_of_all_rows(experiment):
+    tasks = {"topic": TOPIC, "gaps": {"kind": "denoising", "source": "s"}}
+    streams, _ = load_streams(experiment(tasks))
+    assert [(stream.name, len(stream.splits["train"])) for stream in streams] == [("s/text", 2), ("s/text+gaps", 4)]
+    assert streams[1].splits["train"].text[3] == "fourth text"
+
+
 def test_given_labels_keep_their_order(experiment):
     (stream,), _ = load_streams(experiment({"topic": {**TOPIC, "labels": ["b", "a"]}}))
     assert stream.splits["train"].targets["topic"].tolist() == [0, 1]

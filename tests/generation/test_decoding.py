@@ -5,7 +5,9 @@ import tensorflow as tf
 from tfmtl.config import GenerationOptions
 from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
 from tfmtl.generation.decoding import write_summaries
+from tfmtl.tasks.kinds.summarization import Summarization
 
+TITLE = Summarization(name="title", source="tickets", max_length=12)
 PLAIN = {"beams": 1, "length_penalty": 0.0, "no_repeat_ngram": 0, "min_length": 1}
 
 
@@ -23,7 +25,7 @@ def states(model, source):
 
 def write(model, states, source, **options):
     generation = GenerationOptions(**{**PLAIN, **options})
-    return tf.function(lambda: write_summaries(model, "title", states, source, generation))()
+    return tf.function(lambda: write_summaries(model, TITLE, states, source, generation))()
 
 
 def naive(model, states, source, steps):
@@ -54,6 +56,13 @@ def test_greedy_search_with_a_cache_equals_one_that_computes_everything_anew(mod
     np.testing.assert_array_equal(found.tokens, tokens)
     np.testing.assert_allclose(found.log_probabilities, total, rtol=1e-4)
     assert len({tuple(row) for row in tokens}) > 1
+
+
+def test_a_task_s_own_length_ends_its_summaries_whatever_its_decoder_could_write(model, states, source):
+    generation, shorter = GenerationOptions(**PLAIN), TITLE.model_copy(update={"max_length": 5})
+    found = tf.function(lambda: write_summaries(model, shorter, states, source, generation))()
+    np.testing.assert_array_equal(found.tokens[:, :4], write(model, states, source).tokens[:, :4])
+    assert found.tokens.shape == (4, 5)
 
 
 def test_the_beams_of_a_row_read_its_own_source(model, states, source):

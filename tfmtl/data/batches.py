@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfmtl.data.piece_masking import mask
 from tfmtl.data.plan import Plan
+from tfmtl.data.span_corruption import corrupt
 from tfmtl.data.tables import Table
 
 
@@ -43,11 +45,20 @@ def distributed_batches(
     return strategy.distribute_datasets_from_function(parts)
 
 
+_NOISE = {
+    "spans": lambda task, tokens, seed: corrupt(tokens, seed, task.noise_density, task.mean_span),
+    "pieces": lambda task, tokens, seed: mask(tokens, seed, task.noise_density),
+}
+"""Texts with gaps and what stood there, by the objective of a denoising task."""
+
+
 class _Gather:
     """The tables and the plan as tensors, and the graph that makes a batch of them."""
 
     def __init__(self, tables: Sequence[Table], plan: Plan):
         self._slices = [table.slice for table in tables]
+        self._denoising = [table.denoising for table in tables]
+        self._seed = plan.seed
         self._tokens = [table.tokens.ragged() for table in tables]
         self._summaries = [{name: p.ragged() for name, p in table.summaries.items()} for table in tables]
         self._targets = [
@@ -73,21 +84,35 @@ class _Gather:
 
     def _batch(self, update: tf.Tensor, replica: tf.Tensor, replicas: int):
         inputs, targets = {}, {}
-        for k, part in enumerate(self._slices):
-            all_rows, length, summary_lengths = self._plans[k]
-            rows = all_rows[update]
-            count = all_rows.shape[1] // replicas
-            rows = tf.reshape(rows, [count, replicas])[:, replica]
+        for k in range(len(self._slices)):
+            rows = self._plans[k][0][update]
             # The row of padding is the last one of each ragged tensor and column.
             rows = tf.where(rows < 0, self._tokens[k].nrows(tf.int32) - 1, rows)
-            inputs[part.tokens] = _pad(self._tokens[k], rows, length[update])
-            for name in part.heads:
-                targets.setdefault(name, []).append(tf.gather(self._targets[k][name], rows))
-            for name in part.summaries:
-                summary = _pad(self._summaries[k][name], rows, summary_lengths[name][update])
-                inputs[f"summary_{name}"] = summary
-                targets[name] = [summary]
+            mine = tf.range(rows.shape[0] // replicas) * replicas + tf.cast(replica, tf.int32)
+            read = self._with_gaps if self._denoising[k] else self._as_they_are
+            of_slice, answers = read(k, rows, mine, update)
+            inputs |= of_slice
+            for name, answer in answers.items():
+                targets.setdefault(name, []).append(answer)
         return inputs, {name: tf.concat(parts, axis=0) for name, parts in targets.items()}
+
+    def _as_they_are(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[dict, dict]:
+        part, (_, length, summary_lengths) = self._slices[k], self._plans[k]
+        rows = tf.gather(rows, mine)
+        inputs = {part.tokens: _pad(self._tokens[k], rows, length[update])}
+        targets = {name: tf.gather(self._targets[k][name], rows) for name in part.heads}
+        for name in part.summaries:
+            summary = _pad(self._summaries[k][name], rows, summary_lengths[name][update])
+            inputs[f"summary_{name}"] = targets[name] = summary
+        return inputs, targets
+
+    def _with_gaps(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[dict, dict]:
+        task, length = self._denoising[k], self._plans[k][1]
+        seed = tf.stack([tf.cast(self._seed, update.dtype), update])
+        # Drawn for all replicas together, so that a row has the same gaps whatever their number.
+        whole = _NOISE[task.objective](task, _pad(self._tokens[k], rows, length[update]), seed)
+        texts, answers = (tf.gather(tf.ensure_shape(ids, [rows.shape[0], None]), mine) for ids in whole)
+        return {self._slices[k].tokens: texts, f"summary_{task.name}": answers}, {task.name: answers}
 
 
 def _pad(pieces: tf.RaggedTensor, rows: tf.Tensor, length: tf.Tensor) -> tf.Tensor:

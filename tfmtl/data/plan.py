@@ -39,10 +39,12 @@ class Plan:
     Attributes:
         slices: for each table, in order.
         updates_per_epoch: updates of one epoch.
+        seed: of what is drawn when a batch is made.
     """
 
     slices: tuple[SlicePlan, ...]
     updates_per_epoch: int
+    seed: int = 0
 
     @property
     def updates(self) -> int:
@@ -107,7 +109,7 @@ def plan_training(
             for epoch, of_epoch in enumerate(epoch_rows)
         ]
         slices.append(_padded(table, np.concatenate(batches), multiple))
-    return Plan(tuple(slices), updates)
+    return Plan(tuple(slices), updates, seed)
 
 
 def plan_pass(tables: Sequence[Table], batch_size: int, multiple: int = 1) -> Plan:
@@ -128,6 +130,8 @@ def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
     for table, part in zip(tables, plan.slices, strict=True):
         present = {name: has_target(column) for name, column in table.targets.items()}
         present |= {name: pieces.lengths > 0 for name, pieces in table.summaries.items()}
+        if table.denoising:
+            present[table.denoising.name] = np.ones(len(table.tokens.lengths), bool)
         for name, flags in present.items():
             rows[name] = rows.get(name, 0) + np.append(flags, False)[part.rows].sum(axis=1)
     total = np.maximum(sum((part.rows >= 0).sum(axis=1) for part in plan.slices), 1)

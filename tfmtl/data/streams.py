@@ -80,9 +80,10 @@ def load_streams(
         whole = ["train", *missing_splits(source)] if any(map(needs_train, tasks)) else []
         rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), list(fields), experiment.training.seed)
         tasks = [with_labels(task, joined([rows[split] for split in whole]) if whole else None) for task in tasks]
-        groups = _grouped(tasks, lambda task: (task.text, task.text_pair))
-        for read_fields, members in groups.items():
-            stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(filter(None, read_fields))}"
+        # A text with gaps is another text, which is read for that task alone.
+        groups = _grouped(tasks, lambda task: (task.text, task.text_pair, task.name * (not task.is_answered)))
+        for reading, members in groups.items():
+            stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(filter(None, reading))}"
             streams.append(_stream(stream_name, members, rows, splits, choice.options.empty_text))
     order = list(experiment.tasks)
     streams.sort(key=lambda stream: order.index(stream.tasks[0].name))

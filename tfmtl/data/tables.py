@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfmtl.data.packing import pack_pair, pack_summary, pack_text
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.targets import has_target
+from tfmtl.tasks.kinds.denoising import Denoising
 from tfmtl.tasks.task import Task
 
 _TOKENIZED_AT_ONCE = 512
@@ -58,7 +59,7 @@ class Slice:
     Attributes:
         tokens: the name of the model's input.
         heads: the classification and regression tasks that rows of this slice can have a target of.
-        summaries: the summarization tasks that rows of this slice have targets of, each row at least one.
+        summaries: the tasks with a decoder that rows of this slice have targets of, each row at least one.
     """
 
     tokens: str
@@ -76,6 +77,7 @@ class Table:
         targets: of each head, `[rows]`; a row of another stream, or without the target, has the mark of absence.
         summaries: the packed references of each summarization task.
         streams: for each stream, the table's rows that are its own, int64.
+        denoising: the task whose gaps are made in the texts when they are read; `None` where there is none.
     """
 
     slice: Slice
@@ -83,6 +85,7 @@ class Table:
     targets: dict[str, np.ndarray]
     summaries: dict[str, Pieces]
     streams: dict[str, np.ndarray]
+    denoising: Denoising | None = None
 
 
 def absent(kind: str, rows: int) -> np.ndarray:
@@ -168,7 +171,7 @@ def _by_summaries(
 
     A row without a summary stands among those with one where the given slices have no other place for its heads.
     """
-    names = tuple(task.name for task in stream.tasks if task.kind == "summarization")
+    names = tuple(task.name for task in stream.tasks if task.has_decoder)
     has_summary = np.zeros(len(examples), bool)
     for name in names:
         has_summary |= has_target(examples.targets[name])
@@ -181,7 +184,7 @@ def _by_summaries(
 
 
 def _slice(summaries: tuple[str, ...], parts: list) -> Slice:
-    heads = [task.name for stream, _, _ in parts for task in stream.tasks if task.kind != "summarization"]
+    heads = [task.name for stream, _, _ in parts for task in stream.tasks if not task.has_decoder]
     return Slice("_".join(["tokens", *summaries]), tuple(dict.fromkeys(heads)), summaries)
 
 
@@ -190,7 +193,7 @@ def _table(part: Slice, parts: list, tasks: Mapping[str, Task], split: str, toke
     total = int(ends[-1]) if parts else 0
     places = {stream.name: np.arange(end - len(rows), end) for (stream, rows, _), end in zip(parts, ends, strict=True)}
     targets = {name: absent(tasks[name].kind, total) for name in part.heads}
-    references = {name: np.full(total, None, object) for name in part.summaries}
+    references = {name: np.full(total, None, object) for name in part.summaries if tasks[name].is_answered}
     for stream, rows, _ in parts:
         for task in stream.tasks:
             column = targets if task.name in targets else references
@@ -198,7 +201,8 @@ def _table(part: Slice, parts: list, tasks: Mapping[str, Task], split: str, toke
                 column[task.name][places[stream.name]] = stream.splits[split].targets[task.name][rows]
     summaries = {name: _tokenize_summaries(tokenizer, column, tasks[name]) for name, column in references.items()}
     tokens = Pieces.join([pieces for _, _, pieces in parts] or [_NO_ROWS])
-    return Table(part, tokens, targets, summaries, places)
+    denoising = next((tasks[name] for name in part.summaries if not tasks[name].is_answered), None)
+    return Table(part, tokens, targets, summaries, places, denoising)
 
 
 def _tokenize_summaries(tokenizer, references: np.ndarray, task: Task) -> Pieces:

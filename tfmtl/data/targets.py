@@ -10,6 +10,7 @@ import numpy as np
 from tfmtl.data.rows import Rows
 from tfmtl.errors import DataError, nearest
 from tfmtl.tasks.kinds.classification import Classification
+from tfmtl.tasks.kinds.denoising import Denoising
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
 from tfmtl.tasks.task import Task
@@ -72,6 +73,12 @@ def _(task: Summarization, values: Sequence[Any], place: Place) -> np.ndarray:
         if not all(isinstance(reference, str) for reference in targets[row]):
             raise DataError(f"{place(row)}: '{task.target}' of task '{task.name}' is no text: {str(value)[:60]}")
     return targets
+
+
+@encode_targets.register
+def _(task: Denoising, values: Sequence[Any], place: Place) -> np.ndarray:
+    # Every text has its own pieces to learn from.
+    return np.zeros(len(values), np.int32)
 
 
 def has_target(targets: np.ndarray | Sequence[Sequence[str]]) -> np.ndarray:

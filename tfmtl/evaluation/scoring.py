@@ -27,7 +27,8 @@ class ValidationScorer:
 
     def __init__(self, answering: Answering, streams: Sequence[Stream], generate_examples: int):
         self._answering = answering
-        self._streams = [(stream, answering.tokenize(stream.splits["validation"])) for stream in streams]
+        asked = [stream for stream in streams if all(task.is_answered for task in stream.tasks)]
+        self._streams = [(stream, answering.tokenize(stream.splits["validation"])) for stream in asked]
         self._generate = generate_examples
         self._samples: dict[str, list[tuple[str, str, str]]] = {}
 
@@ -36,12 +37,12 @@ class ValidationScorer:
         scores = {}
         for stream, rows in self._streams:
             examples = stream.splits["validation"]
-            heads = [task for task in stream.tasks if task.kind != "summarization"]
+            heads = [task for task in stream.tasks if not task.has_decoder]
             if heads:
                 answers = self._answering.answer([task.name for task in heads], rows)
                 scores |= {t.name: quick_scores(t, examples.targets[t.name], answers[t.name]) for t in heads}
             for task in stream.tasks:
-                if task.kind == "summarization":
+                if task.has_decoder:
                     scores[task.name] = self._generated(task, examples, rows)
         tasks = {task.name: task for stream, _ in self._streams for task in stream.tasks}
         return validation_score(tasks, scores), scores

@@ -9,10 +9,11 @@ from tfmtl.generation.options import SearchOptions
 from tfmtl.generation.search import generate
 from tfmtl.generation.sequences import Sequences
 from tfmtl.models.builder import decoder_name
+from tfmtl.tasks.task import Task
 
 
 def write_summaries(
-    model: keras.Model, task: str, states: tf.Tensor, tokens: tf.Tensor, generation: GenerationOptions
+    model: keras.Model, task: Task, states: tf.Tensor, tokens: tf.Tensor, generation: GenerationOptions
 ) -> Sequences:
     """Writes the summaries of a batch.
 
@@ -20,16 +21,15 @@ def write_summaries(
 
     Args:
         model: of `tfmtl.models.builder`, or loaded.
-        task: the summarization task's name.
+        task: the summarization task.
         states: what its decoder reads of the source, `[batch, length, hidden]`.
         tokens: ids of the source, int32 `[batch, length]`.
         generation: how to search.
     """
-    embedding, encoder, head = (model.get_layer(name) for name in ("embedding", "encoder", task))
-    writer = encoder.writer(model.get_layer(decoder_name(task)))
-    options = SearchOptions.of(
-        generation, max_length=writer.max_length, start_id=START_ID, end_id=END_ID, pad_id=PAD_ID
-    )
+    embedding, encoder, head = (model.get_layer(name) for name in ("embedding", "encoder", task.name))
+    writer = encoder.writer(model.get_layer(decoder_name(task.name)))
+    # Not the decoder's own: it may fill gaps too, which can be longer.
+    options = SearchOptions.of(generation, max_length=task.max_length, start_id=START_ID, end_id=END_ID, pad_id=PAD_ID)
     context = {"tokens": tokens, "source": writer.keys_and_values(states)}
     if head.copy_source:
         context["copy_keys"] = head.copy_keys(encoder.last_states(states), embedding(tokens))

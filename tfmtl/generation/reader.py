@@ -12,7 +12,7 @@ from tfmtl.data.piece_ids import PAD_ID
 from tfmtl.errors import DataError
 from tfmtl.generation.decoding import write_summaries
 from tfmtl.models.builder import bag_of_ngrams
-from tfmtl.tasks.task import Task
+from tfmtl.tasks.task import Task, answered
 
 
 class Reader:
@@ -23,7 +23,7 @@ class Reader:
 
     Attributes:
         model: of `tfmtl.models.builder`, or loaded.
-        tasks: with their label sets.
+        tasks: that are answered, with their label sets.
         tokenizer: of `tfmtl.data.tokenizers`.
         max_length: the most ids of a text.
         generation: how summaries are written.
@@ -38,7 +38,7 @@ class Reader:
         generation: GenerationOptions,
     ):
         self.model = model
-        self.tasks = dict(tasks)
+        self.tasks = answered(tasks)
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.generation = generation
@@ -103,7 +103,7 @@ class Reader:
         return self.model.get_layer(name)(self.model.get_layer("encoder").last_states(states), tokens, *ngrams)
 
     def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, ngrams: list[tf.Tensor]) -> tf.Tensor:
-        sequences = write_summaries(self.model, name, states, tokens, self.generation)
+        sequences = write_summaries(self.model, self.tasks[name], states, tokens, self.generation)
         return self.tokenizer.detokenize(sequences.tokens)
 
 

@@ -1,6 +1,7 @@
 """The functional model of an experiment: one trunk, a head for each task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import keras_hub
@@ -8,8 +9,10 @@ import numpy as np
 from keras import KerasTensor
 
 from tfmtl.config import ModelOptions
+from tfmtl.data.span_corruption import answer_length
 from tfmtl.data.tables import Slice, Table
 from tfmtl.models.heads import ClassificationHead, RegressionHead
+from tfmtl.models.masked_pieces import MaskedPieces
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.models.ngram_bag import NgramBag
 from tfmtl.models.summary_head import SummaryHead
@@ -18,8 +21,13 @@ from tfmtl.tasks.task import Task
 
 
 def decoder_name(task: str) -> str:
-    """The name of a summarization task's decoder layer; its head has the task's own name."""
+    """The name of the decoder layer that belongs to a task; its head has the task's own name."""
     return f"{task}_decoder"
+
+
+def writer_of(task: Task) -> str:
+    """The name of the task whose decoder layer writes for `task`: itself, but for gaps that another one's fills."""
+    return getattr(task, "decoder", None) or task.name
 
 
 def representation_name(tokens: str) -> str:
@@ -91,19 +99,41 @@ class _Builder:
         self._heads = {
             name: HEADS[task.kind](self._encoder, name, task, options, tables) for name, task in tasks.items()
         }
-        self._writers = {name: self._writer(name, task) for name, task in tasks.items() if task.kind == "summarization"}
+        self._writers = self._writers_of([task for task in tasks.values() if task.has_decoder])
 
-    def _writer(self, name: str, task: Task):
+    def _writers_of(self, tasks: Sequence[Task]) -> dict[str, Any]:
+        """Returns what writes for each task, by its name."""
+        pieces: dict[str, int] = {}
+        for task in tasks:
+            pieces[writer_of(task)] = max(pieces.get(writer_of(task), 0), self._pieces(task))
+        writers = {
+            name: self._guesser(name) if _is_guessed(self._tasks[name]) else self._writer(name, most)
+            for name, most in pieces.items()
+        }
+        return {task.name: writers[writer_of(task)] for task in tasks}
+
+    def _guesser(self, name: str) -> Callable:
+        """Returns what stands in a decoder's place where pieces are guessed from the trunk's states alone."""
+        layer = MaskedPieces(name=decoder_name(name), dtype=self._precision)
+        return lambda embedded, states, tokens: layer(embedded, self._encoder.last_states(states), tokens)
+
+    def _writer(self, name: str, max_length: int):
         options = self._options.decoder
         decoder = self._encoder.decoder(
             self._encoder_options,
             options.layers,
             options.dropout,
-            task.max_length,
+            max_length,
             name=decoder_name(name),
             dtype=self._precision,
         )
         return self._encoder.writer(decoder)
+
+    def _pieces(self, task: Task) -> int:
+        """Returns the most pieces that a task's decoder reads: of its longest target, but for the end mark."""
+        if task.is_answered:
+            return task.max_length
+        return int(answer_length(self._encoder_options.max_length, task.noise_density, task.mean_span)) - 1
 
     def add_slice(self, part: Slice, inputs: dict, answers: dict) -> None:
         """Adds the slice's inputs, and its tasks' answers."""
@@ -124,6 +154,10 @@ class _Builder:
             logits = self._embedding(hidden, reverse=True)
             source = self._encoder.last_states(states[name])
             answers[name].append(self._heads[name](logits, hidden, source, embedded, tokens, summary[:, 1:]))
+
+
+def _is_guessed(task: Task) -> bool:
+    return getattr(task, "objective", None) == "pieces"
 
 
 def _classification_head(encoder, name, task, options, tables):
@@ -154,5 +188,15 @@ def _summary_head(encoder, name, task, options, tables):
     return SummaryHead(options.decoder.copy_source, task.label_smoothing, name=name, dtype=encoder.dtype_policy)
 
 
-HEADS = {"classification": _classification_head, "regression": _regression_head, "summarization": _summary_head}
+def _denoising_head(encoder, name, task, options, tables):
+    # Nothing that is missing can be copied.
+    return SummaryHead(copy_source=False, name=name, dtype=encoder.dtype_policy)
+
+
+HEADS = {
+    "classification": _classification_head,
+    "regression": _regression_head,
+    "summarization": _summary_head,
+    "denoising": _denoising_head,
+}
 """What builds the head of a task, by its kind."""

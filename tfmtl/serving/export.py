@@ -19,6 +19,7 @@ from tfmtl.serving.parity import check_parity, probe_texts
 from tfmtl.serving.quantization import Scores, loss_by_quantization, quantized
 from tfmtl.serving.signatures import ALL_TASKS, GraphFunction, ServedTask, signatures, trace
 from tfmtl.serving.warmup import ALLOWED_BATCH_SIZES, write_warmup
+from tfmtl.tasks.task import answered
 from tfmtl.training.run_folder import RunFolder
 
 _logger = logging.getLogger("tfmtl")
@@ -101,7 +102,7 @@ def export_run(
 
 
 def _exported_tasks(experiment: Experiment, encoder_only: bool) -> dict[str, ServedTask]:
-    tasks = {name: ServedTask.of(task) for name, task in experiment.tasks.items()}
+    tasks = {name: ServedTask.of(task) for name, task in answered(experiment.tasks).items()}
     if encoder_only:
         tasks = {name: task for name, task in tasks.items() if task.kind != "summarization"}
     if not tasks:
@@ -119,9 +120,9 @@ def _losses(make_scorer: MakeScorer, readers: Sequence[Reader], streams: Sequenc
 
 def _functions(reader: Reader, tasks: Mapping[str, ServedTask]) -> dict[str, GraphFunction]:
     """Returns the graph of each signature; signatures that answer the same tasks share one."""
-    answered = signatures(tasks)
-    graphs = {names: trace(reader, tasks, names) for names in dict.fromkeys(answered.values())}
-    return {signature: graphs[names] for signature, names in answered.items()}
+    named = signatures(tasks)
+    graphs = {names: trace(reader, tasks, names) for names in dict.fromkeys(named.values())}
+    return {signature: graphs[names] for signature, names in named.items()}
 
 
 def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: Path) -> None:

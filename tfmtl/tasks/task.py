@@ -1,10 +1,13 @@
 """What every task has, whatever its kind."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, field_validator
 
 from tfmtl.registry import Options
+
+TaskKind = TypeVar("TaskKind", bound="Task")
 
 
 class Task(Options):
@@ -24,6 +27,10 @@ class Task(Options):
 
     kind: ClassVar[str]
     kind_metrics: ClassVar[tuple[str, ...]]
+    has_decoder: ClassVar[bool] = False
+    """Whether what the model learns to say of a text is a sequence of pieces."""
+    is_answered: ClassVar[bool] = True
+    """Whether a trained model is asked; if not, the task is there for what the trunk learns from it."""
 
     name: str = ""
     source: str
@@ -40,6 +47,11 @@ class Task(Options):
     def as_mapping(self) -> dict[str, Any]:
         """The task as it stands in a resolved configuration."""
         return {"kind": self.kind, **self.model_dump(mode="json", exclude={"name"}, exclude_none=True)}
+
+
+def answered(tasks: Mapping[str, TaskKind]) -> dict[str, TaskKind]:
+    """Returns the tasks that a trained model is asked."""
+    return {name: task for name, task in tasks.items() if task.is_answered}
 
 
 RESERVED_NAMES = frozenset(

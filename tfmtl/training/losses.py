@@ -81,8 +81,8 @@ class RegressionLoss(TaskLoss):
         return tf.square(outputs - tf.where(self.present(targets), targets, 0.0))
 
 
-class SummarizationLoss(TaskLoss):
-    """Negative log-likelihood `[rows, length - 1]` of summaries int32 `[rows, length]`; what counts is pieces."""
+class PiecesLoss(TaskLoss):
+    """Negative log-likelihood `[rows, length - 1]` of what a decoder is to write, int32 `[rows, length]`, by pieces."""
 
     def present(self, targets):
         return targets[:, 1:] != PAD_ID
@@ -91,5 +91,10 @@ class SummarizationLoss(TaskLoss):
         return -outputs
 
 
-LOSSES = {"classification": ClassificationLoss, "regression": RegressionLoss, "summarization": SummarizationLoss}
+LOSSES = {
+    "classification": ClassificationLoss,
+    "regression": RegressionLoss,
+    "summarization": PiecesLoss,
+    "denoising": PiecesLoss,
+}
 """The loss of a task, by its kind."""

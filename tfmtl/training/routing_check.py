@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfmtl.data.piece_ids import END_ID, SPECIAL_IDS, START_ID
 from tfmtl.data.tables import Slice
-from tfmtl.models.builder import decoder_name
+from tfmtl.models.builder import decoder_name, writer_of
 from tfmtl.tasks.task import Task
 from tfmtl.training.strategy import on_first_replica
 from tfmtl.training.update import Update
@@ -41,8 +41,9 @@ def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task],
         _require_only(index, ~np.isclose(after, before, rtol=1e-5, atol=0.0), names, "target")
     reach = on_first_replica(lambda batch: _reached(model, update, tasks, batch))
     reached = reach(_batch(tasks, slices, names)).numpy()
-    for index in range(len(names)):
-        _require_only(index, reached[:, index], names, "head")
+    for index, name in enumerate(names):
+        if _own_variables(model, name, tasks):
+            _require_only(index, reached[:, index], names, "head")
 
 
 def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batch) -> tf.Tensor:
@@ -50,16 +51,19 @@ def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batc
 
     A task's loss reaches another task where it has a gradient in the layers that are the other one's own.
     """
-    heads = [_own_variables(model, tasks[name]) for name in update.tasks]
+    heads = [_own_variables(model, name, tasks) for name in update.tasks]
     with tf.GradientTape(persistent=True) as tape:
         of_tasks = tf.unstack(update.measure(model, batch), num=len(heads))
     gradients = [tape.gradient(loss, heads, unconnected_gradients="zero") for loss in of_tasks]
     return tf.stack([tf.stack([_any_non_zero(of_head) for of_head in of_loss]) for of_loss in gradients])
 
 
-def _own_variables(model: keras.Model, task: Task) -> list[tf.Variable]:
-    layers = [task.name, decoder_name(task.name)] if task.kind == "summarization" else [task.name]
-    return [variable.value for name in layers for variable in model.get_layer(name).trainable_variables]
+def _own_variables(model: keras.Model, name: str, tasks: Mapping[str, Task]) -> list[tf.Variable]:
+    """Returns those of the task's head, and of its decoder where no other task writes with it."""
+    layers, writers = [name], [writer_of(task) for task in tasks.values() if task.has_decoder]
+    if writers.count(name) == 1 and writer_of(tasks[name]) == name:
+        layers.append(decoder_name(name))
+    return [variable.value for layer in layers for variable in model.get_layer(layer).trainable_variables]
 
 
 def _any_non_zero(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
