@@ -28,6 +28,14 @@ def test_each_process_of_a_training_counts(tmp_path):
     assert times == sorted(times) and 0 < times[-1] <= cost.seconds < 60
 
 
+def test_processes_of_one_second_count_in_their_order(tmp_path):
+    # The names of a process's event files end in a number, of which the tenth sorts before the ninth.
+    run = RunFolder(tmp_path)
+    for step in range(1, 13):
+        write_events(run.tensorboard, [float(step)], first_step=step)
+    assert [loss for _, loss in training_cost(run).losses["topic"]] == [float(step) for step in range(1, 13)]
+
+
 def test_a_run_without_events_has_cost_nothing(tmp_path):
     cost = training_cost(RunFolder(tmp_path))
     assert (cost.updates, cost.seconds, cost.tokens_per_second) == (0, 0.0, None)

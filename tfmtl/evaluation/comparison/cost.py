@@ -42,11 +42,9 @@ def training_cost(run: RunFolder) -> TrainingCost:
     updates, seconds = 0, 0.0
     speeds: list[float] = []
     losses: dict[str, list[tuple[float, float]]] = {}
-    for path in sorted(run.tensorboard.glob("events.out.tfevents.*")):
-        start = elapsed = None
-        for event in EventFileLoader(str(path)).Load():
-            start = event.wall_time if start is None else start
-            elapsed = event.wall_time - start
+    for events in _by_beginning(run.tensorboard):
+        for event in events:
+            elapsed = event.wall_time - events[0].wall_time
             for tag, value in _scalars(event):
                 if tag == "tokens_per_second":
                     speeds.append(value)
@@ -54,8 +52,15 @@ def training_cost(run: RunFolder) -> TrainingCost:
                     losses.setdefault(tag.removeprefix("loss/"), []).append((seconds + elapsed, value))
                 elif tag == "epoch/loss":
                     updates = max(updates, event.step)
-        seconds += elapsed or 0.0
+        seconds += elapsed
     return TrainingCost(updates, seconds, statistics.median(speeds) if speeds else None, losses)
+
+
+def _by_beginning(folder: Path) -> list[list]:
+    """Returns the events of each file; the names of files of one second are in no order of time."""
+    files = [list(EventFileLoader(str(path)).Load()) for path in folder.glob("events.out.tfevents.*")]
+    # TensorFlow dates the first event of a file to the second, the next one exactly.
+    return sorted(filter(None, files), key=lambda events: [event.wall_time for event in events[:2]])
 
 
 def _scalars(event) -> Iterator[tuple[str, float]]:
