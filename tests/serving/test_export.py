@@ -97,6 +97,12 @@ def test_a_server_is_warmed_up_by_texts_of_validation_from_every_stream(export, 
     assert loaded.signatures["topic"](**inputs)["topic_label"].shape == [1]
 
 
+def test_tasks_that_nobody_asks_are_left_out(make_experiment):
+    gaps = {"kind": "denoising", "source": "tickets", "decoder": "title"}
+    tasks = export_module._exported_tasks(make_experiment(tasks={"gaps": gaps}), encoder_only=False)
+    assert list(tasks) == ["topic", "title", "same", "stars"]
+
+
 def test_without_validation_it_is_made_up_texts_and_said(run, monkeypatch, caplog):
     def gone(*_):
         raise DataError("tickets.jsonl: there is no such file")

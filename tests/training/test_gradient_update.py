@@ -40,7 +40,7 @@ def rows(experiment, data):
     model, update = compiled(experiment, data)
     batch = next(iter(batches(data.tables, data.plan, 0, 1)))
     with tf.GradientTape(persistent=True) as tape:
-        parts = tf.unstack(update.measure(model, batch))
+        parts = update.shares(model, batch)
     variables = [variable.value for variable in model.trainable_variables]
     rows = [tape.gradient(part, variables) for part in parts]
     dense = [[None if g is None else tf.convert_to_tensor(g).numpy() for g in row] for row in rows]
