@@ -36,6 +36,8 @@ from tfmtl.serving.description import Description, newest_version
 from tfmtl.written_aside import written_aside
 
 CLIENTS = (1, 8, 64)
+WARM_UP = 3
+"""Rounds that are not counted."""
 MIB = 1024
 
 
@@ -121,12 +123,12 @@ def together(export: Path, texts: Sequence[str], rounds: int) -> dict[str, float
     seconds: dict[str, list[float]] = {"serving_default": [], "classify": [], "summarize": []}
     with serving(export, "--batch-delay", "0") as server, grpc.insecure_channel(server.grpc) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        for text in itertools.islice(itertools.cycle(texts), rounds):
+        for text in itertools.islice(itertools.cycle(texts), WARM_UP + rounds):
             for signature, found in seconds.items():
                 start = time.perf_counter()
                 stub.Predict(request(server, signature, [text]))
                 found.append(1000 * (time.perf_counter() - start))
-    medians = {name: round(statistics.median(found[3:]), 2) for name, found in seconds.items()}
+    medians = {name: round(statistics.median(found[WARM_UP:]), 2) for name, found in seconds.items()}
     apart = medians["classify"] + medians["summarize"]
     return {**medians, "together_by_apart": round(medians["serving_default"] / apart, 3)}
 
