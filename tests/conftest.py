@@ -17,9 +17,6 @@ from tfmtl.training.train import compile_model
 # Two logical devices must be asked for before TensorFlow runs anything; whatever names no device runs on the first.
 _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
-# TensorFlow takes longer to optimize the graphs of these models than to run them. It does so in the processes that
-# tests start: servers, workers, trainings that are killed, and whatever loads an export.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 LONGEST_FIRST = ("tests/serving/", "tests/end_to_end/", "tests/training/", "tests/balancing/")

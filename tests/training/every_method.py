@@ -36,6 +36,11 @@ GROUPS = [["topic", "stars"], ["price"]]
 SLICES = [Slice("tokens", ("topic", "stars", "price"), ())]
 
 
+def optimize_graphs(is_on: bool) -> None:
+    """Turns Grappler on or off, which takes longer over these small graphs than they take to run."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not is_on})
+
+
 def step_batch(step: int):
     """Eight rows: five of the first source, in one of which a score is absent, and three of the second."""
     generator = np.random.default_rng(step)
@@ -120,8 +125,7 @@ def trained(strategy, method: str, options: dict, precision="float32", active=No
 
 
 def main(output: str) -> None:
-    # As in the tests' own processes: see `tests/conftest.py`.
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    optimize_graphs(False)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     found = {case: trained(strategy, *CASES[case]) for case in CASES}
     if strategy.cluster_resolver.task_id == 0:
