@@ -231,10 +231,9 @@ def _check_decoders(tasks: dict[str, Task]) -> None:
     """Raises where gaps are to be filled by a decoder that there is not, or where there is nothing but gaps."""
     writing = [name for name, task in tasks.items() if task.kind == "summarization"]
     for name, task in tasks.items():
-        decoder = getattr(task, "decoder", None)
-        if decoder is not None and decoder not in writing:
+        if task.writer not in (name, *writing):
             raise ConfigurationError(
-                f"tasks.{name}.decoder: no summarization task '{decoder}'; {nearest(decoder, writing)}"
+                f"tasks.{name}.decoder: no summarization task '{task.writer}'; {nearest(task.writer, writing)}"
             )
     if tasks and not answered(tasks):
         raise ConfigurationError("tasks: none of them is answered, so nothing would choose the best model; add one")

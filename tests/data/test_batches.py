@@ -116,6 +116,8 @@ def test_texts_with_gaps_are_others_in_each_epoch_and_the_same_in_each_run(with_
     for (inputs, targets), (same, _) in zip(first, again, strict=True):
         np.testing.assert_array_equal(inputs["tokens_gaps"], same["tokens_gaps"])
         np.testing.assert_array_equal(targets["gaps"], inputs["summary_gaps"])
+    (from_there, _), *_ = batches(data.tables, plan, 1, 2).as_numpy_iterator()
+    np.testing.assert_array_equal(from_there["tokens_gaps"], first[1][0]["tokens_gaps"])
     whole = padded(table.tokens, part.rows[0], part.length[0])
     inputs = first[0][0]
     for text, answer, row in zip(inputs["tokens_gaps"], inputs["summary_gaps"], whole, strict=True):

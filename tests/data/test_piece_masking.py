@@ -4,9 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.test_span_corruption import packed, stripped
-from tfmtl.data.piece_ids import PAD_ID, START_ID
+from tfmtl.data.piece_ids import GAP_ID, PAD_ID, START_ID
 from tfmtl.data.piece_masking import answer_length, mask
-from tfmtl.data.span_corruption import GAP_ID
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
-from tfmtl.data.span_corruption import GAP_ID, _segments, answer_length, corrupt
+from tfmtl.data.piece_ids import END_ID, GAP_ID, PAD_ID, START_ID
+from tfmtl.data.span_corruption import _segments, answer_length, corrupt
 
 
 def packed(lengths, room=None):

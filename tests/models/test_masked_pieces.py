@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from scipy.special import erf
 
-from tfmtl.data.span_corruption import GAP_ID
+from tfmtl.data.piece_ids import GAP_ID
 from tfmtl.models.masked_pieces import MaskedPieces
 
 TOKENS = np.int32([[2, GAP_ID, 9, GAP_ID, 3], [2, 9, 8, GAP_ID, 3]])

@@ -70,14 +70,14 @@ def test_outputs_have_the_names_and_types_of_the_contract(reader, tasks):
     np.testing.assert_allclose(outputs["same_probabilities"].numpy().sum(axis=1), 1.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("signature", "has_decoder"), [("classify", False), ("summarize", True)])
-def test_classify_has_no_decoder(reader, tasks, model, signature, has_decoder):
+@pytest.mark.parametrize(("signature", "learns_pieces"), [("classify", False), ("summarize", True)])
+def test_classify_has_no_decoder(reader, tasks, model, signature, learns_pieces):
     concrete = trace(reader, tasks, signatures(tasks)[signature]).get_concrete_function()
     captured = {id(variable) for variable in concrete.variables}
     of_decoder = {id(v.value) for layer in ("title_decoder", "title") for v in model.get_layer(layer).variables}
-    assert bool(of_decoder & captured) is has_decoder
+    assert bool(of_decoder & captured) is learns_pieces
     writing_ops = {"While", "StatelessWhile", "SentencepieceDetokenizeOp"}
-    assert bool(writing_ops & op_types(concrete)) is has_decoder
+    assert bool(writing_ops & op_types(concrete)) is learns_pieces
 
 
 def test_an_experiment_without_pairs_is_traced_with_one_input(reader, tasks):

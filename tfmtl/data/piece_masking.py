@@ -9,8 +9,8 @@ that the marks tell the places.
 
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import SPECIAL_IDS, START_ID
-from tfmtl.data.span_corruption import GAP_ID, missing_pieces, moved_together
+from tfmtl.data.piece_ids import GAP_ID, SPECIAL_IDS, START_ID
+from tfmtl.data.span_corruption import missing_pieces, moved_together
 
 
 def mask(tokens: tf.Tensor, seed: tf.Tensor, density: float) -> tuple[tf.Tensor, tf.Tensor]:

@@ -11,10 +11,7 @@ with a piece that is kept, and its last piece is taken out.
 
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import END_ID, PAD_ID, SPECIAL_IDS, START_ID, UNKNOWN_ID
-
-GAP_ID = UNKNOWN_ID
-"""No text holds this mark, since characters without a piece of their own fall back to bytes."""
+from tfmtl.data.piece_ids import END_ID, GAP_ID, PAD_ID, SPECIAL_IDS, START_ID
 
 
 def corrupt(tokens: tf.Tensor, seed: tf.Tensor, density: float, mean_span: float) -> tuple[tf.Tensor, tf.Tensor]:

@@ -171,7 +171,7 @@ def _by_summaries(
 
     A row without a summary stands among those with one where the given slices have no other place for its heads.
     """
-    names = tuple(task.name for task in stream.tasks if task.has_decoder)
+    names = tuple(task.name for task in stream.tasks if task.learns_pieces)
     has_summary = np.zeros(len(examples), bool)
     for name in names:
         has_summary |= has_target(examples.targets[name])
@@ -184,7 +184,7 @@ def _by_summaries(
 
 
 def _slice(summaries: tuple[str, ...], parts: list) -> Slice:
-    heads = [task.name for stream, _, _ in parts for task in stream.tasks if not task.has_decoder]
+    heads = [task.name for stream, _, _ in parts for task in stream.tasks if not task.learns_pieces]
     return Slice("_".join(["tokens", *summaries]), tuple(dict.fromkeys(heads)), summaries)
 
 

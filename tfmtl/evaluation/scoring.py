@@ -37,12 +37,12 @@ class ValidationScorer:
         scores = {}
         for stream, rows in self._streams:
             examples = stream.splits["validation"]
-            heads = [task for task in stream.tasks if not task.has_decoder]
+            heads = [task for task in stream.tasks if not task.learns_pieces]
             if heads:
                 answers = self._answering.answer([task.name for task in heads], rows)
                 scores |= {t.name: quick_scores(t, examples.targets[t.name], answers[t.name]) for t in heads}
             for task in stream.tasks:
-                if task.has_decoder:
+                if task.learns_pieces:
                     scores[task.name] = self._generated(task, examples, rows)
         tasks = {task.name: task for stream, _ in self._streams for task in stream.tasks}
         return validation_score(tasks, scores), scores

@@ -25,11 +25,6 @@ def decoder_name(task: str) -> str:
     return f"{task}_decoder"
 
 
-def writer_of(task: Task) -> str:
-    """The name of the task whose decoder layer writes for `task`: itself, but for gaps that another one's fills."""
-    return getattr(task, "decoder", None) or task.name
-
-
 def representation_name(tokens: str) -> str:
     """The name of the layer whose output is what the encoder makes of the input `tokens`."""
     return f"{tokens}_representation"
@@ -99,18 +94,17 @@ class _Builder:
         self._heads = {
             name: HEADS[task.kind](self._encoder, name, task, options, tables) for name, task in tasks.items()
         }
-        self._writers = self._writers_of([task for task in tasks.values() if task.has_decoder])
+        self._writers = self._writers_of([task for task in tasks.values() if task.learns_pieces])
 
     def _writers_of(self, tasks: Sequence[Task]) -> dict[str, Any]:
         """Returns what writes for each task, by its name."""
-        pieces: dict[str, int] = {}
+        writers = {task.name: self._guesser(task.name) for task in tasks if _is_guessed(task)}
+        lengths: dict[str, int] = {}
         for task in tasks:
-            pieces[writer_of(task)] = max(pieces.get(writer_of(task), 0), self._pieces(task))
-        writers = {
-            name: self._guesser(name) if _is_guessed(self._tasks[name]) else self._writer(name, most)
-            for name, most in pieces.items()
-        }
-        return {task.name: writers[writer_of(task)] for task in tasks}
+            if task.name not in writers:
+                lengths[task.writer] = max(lengths.get(task.writer, 0), self._pieces(task))
+        writers |= {name: self._writer(name, most) for name, most in lengths.items()}
+        return {task.name: writers[task.writer] for task in tasks}
 
     def _guesser(self, name: str) -> Callable:
         """Returns what stands in a decoder's place where pieces are guessed from the trunk's states alone."""
@@ -157,7 +151,7 @@ class _Builder:
 
 
 def _is_guessed(task: Task) -> bool:
-    return getattr(task, "objective", None) == "pieces"
+    return task.kind == "denoising" and task.objective == "pieces"
 
 
 def _classification_head(encoder, name, task, options, tables):

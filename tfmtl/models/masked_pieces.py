@@ -3,7 +3,7 @@
 import keras
 from keras import KerasTensor, ops
 
-from tfmtl.data.span_corruption import GAP_ID
+from tfmtl.data.piece_ids import GAP_ID
 
 
 @keras.saving.register_keras_serializable("tfmtl")

@@ -27,7 +27,7 @@ class Task(Options):
 
     kind: ClassVar[str]
     kind_metrics: ClassVar[tuple[str, ...]]
-    has_decoder: ClassVar[bool] = False
+    learns_pieces: ClassVar[bool] = False
     """Whether what the model learns to say of a text is a sequence of pieces."""
     is_answered: ClassVar[bool] = True
     """Whether a trained model is asked; if not, the task is there for what the trunk learns from it."""
@@ -38,6 +38,11 @@ class Task(Options):
     text_pair: str | None = None
     metrics: tuple[str, ...] = ()
     primary: str = ""
+
+    @property
+    def writer(self) -> str:
+        """The name of the task whose decoder writes for this one."""
+        return self.name
 
     @property
     def all_metrics(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.split_update import SplitUpdate
-from tfmtl.training.update import all_sum, dense, specs
+from tfmtl.training.update import all_sum, dense, flat, specs
 
 
 class GradientUpdate(SplitUpdate):
@@ -80,7 +80,7 @@ class GradientUpdate(SplitUpdate):
             for task, share, loss in zip(tasks, shares, scaled, strict=True):
                 found = self._gradients_of(tape, loss, task, model.trainable_variables)
                 losses[task] = share
-                rows[task] = _flat([found[position] for position in self._shared])
+                rows[task] = flat([found[position] for position in self._shared])
                 own |= {position: found[position] for position in self._reach.own(task)}
             del tape
         stacked = (tf.stack([values[task] for task in self.tasks]) for values in (losses, rows))
@@ -95,11 +95,6 @@ class GradientUpdate(SplitUpdate):
 
 def _size(variable: keras.Variable) -> int:
     return tf.TensorShape(variable.shape).num_elements()
-
-
-def _flat(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    parts = [tf.reshape(tf.cast(gradient, tf.float32), [-1]) for gradient in gradients]
-    return tf.concat(parts, axis=0) if parts else tf.zeros([0])
 
 
 def _like(variables: Sequence[keras.Variable], values: tf.Tensor) -> list[tf.Tensor]:

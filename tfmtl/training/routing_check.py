@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfmtl.data.piece_ids import END_ID, SPECIAL_IDS, START_ID
 from tfmtl.data.tables import Slice
-from tfmtl.models.builder import decoder_name, writer_of
+from tfmtl.models.builder import decoder_name
 from tfmtl.tasks.task import Task
 from tfmtl.training.strategy import on_first_replica
 from tfmtl.training.update import Update
@@ -60,8 +60,8 @@ def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batc
 
 def _own_variables(model: keras.Model, name: str, tasks: Mapping[str, Task]) -> list[tf.Variable]:
     """Returns those of the task's head, and of its decoder where no other task writes with it."""
-    layers, writers = [name], [writer_of(task) for task in tasks.values() if task.has_decoder]
-    if writers.count(name) == 1 and writer_of(tasks[name]) == name:
+    layers, writers = [name], [task.writer for task in tasks.values() if task.learns_pieces]
+    if writers.count(name) == 1 and tasks[name].writer == name:
         layers.append(decoder_name(name))
     return [variable.value for layer in layers for variable in model.get_layer(layer).trainable_variables]
 

@@ -189,3 +189,9 @@ def dense(gradient, variable) -> tf.Tensor:
         return tf.zeros(variable.shape, variable.dtype)
     # What the graph no longer knows of an embedding's gradient, the variable does.
     return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
+
+
+def flat(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns dense gradients one after the other, float32 `[size]`."""
+    parts = [tf.reshape(tf.cast(gradient, tf.float32), [-1]) for gradient in gradients]
+    return tf.concat(parts, axis=0) if parts else tf.zeros([0])

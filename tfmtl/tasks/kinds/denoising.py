@@ -26,7 +26,7 @@ class Denoising(Task):
     kind: ClassVar[str] = "denoising"
     kind_metrics: ClassVar[tuple[str, ...]] = ()
     is_answered: ClassVar[bool] = False
-    has_decoder: ClassVar[bool] = True
+    learns_pieces: ClassVar[bool] = True
 
     objective: Literal["spans", "pieces"] = "spans"
     noise_density: float = Field(0.15, gt=0.0, lt=1.0)
@@ -49,6 +49,10 @@ class Denoising(Task):
     @property
     def target(self) -> str:
         return self.text
+
+    @property
+    def writer(self) -> str:
+        return self.decoder or self.name
 
     @property
     def all_metrics(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ class Summarization(Task):
 
     kind: ClassVar[str] = "summarization"
     kind_metrics: ClassVar[tuple[str, ...]] = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-    has_decoder: ClassVar[bool] = True
+    learns_pieces: ClassVar[bool] = True
 
     summary: str = "summary"
     max_length: int = Field(64, ge=2)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfmtl.training.progress import Progress
 from tfmtl.training.reach import Reach
-from tfmtl.training.update import Update, dense
+from tfmtl.training.update import Update, dense, flat
 
 
 class AffinityProbe(keras.callbacks.Callback):
@@ -85,4 +85,4 @@ class AffinityProbe(keras.callbacks.Callback):
         with tf.control_dependencies([after]):
             for variable, value in zip(shared, values, strict=True):
                 variable.assign(value)
-        return before, after, tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], axis=0)
+        return before, after, flat(gradients)

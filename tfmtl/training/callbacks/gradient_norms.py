@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfmtl.balancing.conflict import conflict
 from tfmtl.training.progress import Progress
 from tfmtl.training.strategy import on_first_replica
-from tfmtl.training.update import Update, all_sum, dense
+from tfmtl.training.update import Update, all_sum, dense, flat
 
 
 class GradientNorms(keras.callbacks.Callback):
@@ -50,12 +50,10 @@ class GradientNorms(keras.callbacks.Callback):
         variables = trunk_variables(self.model)
         with tf.GradientTape(persistent=True) as tape:
             shares = self._update.shares(self.model, batch)
-        return all_sum(tf.stack([_flat(tape.gradient(share, variables), variables) for share in shares]))
-
-
-def _flat(gradients: Sequence, variables: Sequence) -> tf.Tensor:
-    found = zip(gradients, variables, strict=True)
-    return tf.concat([tf.reshape(dense(gradient, variable), [-1]) for gradient, variable in found], axis=0)
+        gradients = [tape.gradient(share, variables) for share in shares]
+        return all_sum(
+            tf.stack([flat([dense(g, v) for g, v in zip(row, variables, strict=True)]) for row in gradients])
+        )
 
 
 def trunk_variables(model: keras.Model) -> Sequence[keras.Variable]:
