@@ -145,6 +145,47 @@ def test_gaps_need_another_task_and_a_decoder_that_there_is(tasks, expected):
     assert expected in found
 
 
+STAGED = {
+    **VALUES,
+    "tasks": {
+        "subject": VALUES["tasks"]["subject"],
+        "gaps": {"kind": "denoising", "source": "papers", "text": "abstract", "objective": "pieces"},
+    },
+}
+
+
+def test_a_stage_is_what_the_training_says_where_it_says_nothing():
+    assert [stage.model_dump() for stage in parse(STAGED).stages] == [
+        {"tasks": ["subject", "gaps"], "epochs": 3, "learning_rate": 1e-3, "warmup": 0.1, "decay": "cosine"}
+    ]
+    stages = [{"tasks": ["gaps"], "epochs": 9, "decay": "linear"}, {"learning_rate": 2e-3, "warmup": 0}]
+    experiment = parse({**STAGED, "training": {"epochs": 3, "stages": stages}})
+    assert [stage.model_dump() for stage in experiment.stages] == [
+        {"tasks": ["gaps"], "epochs": 9, "learning_rate": 1e-3, "warmup": 0.1, "decay": "linear"},
+        {"tasks": ["subject", "gaps"], "epochs": 3, "learning_rate": 2e-3, "warmup": 0.0, "decay": "cosine"},
+    ]
+    assert parse(yaml.safe_load(experiment.to_yaml())) == experiment
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        (
+            [{"tasks": ["gap"]}, {"tasks": ["subject"]}],
+            "training.stages.0.tasks: unknown task 'gap'; did you mean 'gaps'?",
+        ),
+        ([{"tasks": []}], "training.stages.0.tasks: "),
+        ([{"epochs": 0}], "training.stages.0.epochs: "),
+        (
+            [{"tasks": ["subject"]}, {"tasks": ["gaps"]}],
+            "training.stages.1.tasks: the last stage trains every task that is answered; add 'subject'",
+        ),
+    ],
+)
+def test_a_stage_that_cannot_be_is_told(stages, expected):
+    assert message({**STAGED, "training": {"stages": stages}}).startswith(expected)
+
+
 def test_two_tasks_cannot_read_one_preset_with_other_settings():
     values = changed(["tasks", "again"], {"preset": "glue/sst2", "source": {"data_dir": "elsewhere"}})
     assert message(values) == "tasks.again.source: another task reads the preset 'glue/sst2' with other settings"

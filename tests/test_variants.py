@@ -29,6 +29,16 @@ def test_each_task_is_learned_alone_by_the_same_network():
         assert not experiment.balancing.options.weights
 
 
+def test_stages_that_do_not_train_the_task_are_left_out():
+    values = EXPERIMENT.as_mapping()
+    stages = [{"tasks": ["title"], "epochs": 5}, {"tasks": ["score"]}, {"learning_rate": 0.01}]
+    staged = parse({**values, "training": {**values["training"], "stages": stages}})
+    topic, title, score = (experiment.stages for experiment in single_tasks(staged))
+    assert [(stage.tasks, stage.epochs, stage.learning_rate) for stage in topic] == [(["topic"], 3, 0.01)]
+    assert [(stage.tasks, stage.epochs) for stage in title] == [(["title"], 5), (["title"], 3)]
+    assert [(stage.tasks, stage.epochs) for stage in score] == [(["score"], 3), (["score"], 3)]
+
+
 def test_seeds_change_the_seed_and_the_name_alone():
     seeded = with_seeds(EXPERIMENT, [0, 7])
     assert [(experiment.name, experiment.training.seed) for experiment in seeded] == [

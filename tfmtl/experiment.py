@@ -27,9 +27,9 @@ from tfmtl.serving.predict import predict_rows
 from tfmtl.serving.quantization import QUANTIZATIONS
 from tfmtl.serving.rows import Row
 from tfmtl.training.callbacks.affinity_probe import AffinityProbe
+from tfmtl.training.fit import Training
 from tfmtl.training.reach import reach_of
 from tfmtl.training.run_folder import RunFolder
-from tfmtl.training.train import Training
 from tfmtl.training.train import train as _train
 from tfmtl.written_aside import check_place
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.config import GenerationOptions
 from tfmtl.data.streams import Examples
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.generation.reader import Reader
+from tfmtl.sections import GenerationOptions
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 
-from tfmtl.config import EvaluationOptions
 from tfmtl.errors import DataError, RunError
 from tfmtl.evaluation.evaluate import (
     TaskResult,
@@ -12,6 +11,7 @@ from tfmtl.evaluation.evaluate import (
     validation_score,
     write_evaluation,
 )
+from tfmtl.sections import EvaluationOptions
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization

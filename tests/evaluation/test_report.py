@@ -1,8 +1,8 @@
 import numpy as np
 
-from tfmtl.config import EvaluationOptions
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task
 from tfmtl.evaluation.report import write_report
+from tfmtl.sections import EvaluationOptions
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from tfmtl.config import GenerationOptions
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.scoring import ValidationScorer
 from tfmtl.generation.reader import Reader
+from tfmtl.sections import GenerationOptions
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.config import GenerationOptions
 from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
 from tfmtl.generation.decoding import write_summaries
+from tfmtl.sections import GenerationOptions
 from tfmtl.tasks.kinds.summarization import Summarization
 
 TITLE = Summarization(name="title", source="tickets", max_length=12)

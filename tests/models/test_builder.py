@@ -7,11 +7,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmtl.config import GenerationOptions
 from tfmtl.data.batches import batches
 from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import HEADS, decoder_name
 from tfmtl.registry import KINDS
+from tfmtl.sections import GenerationOptions
 from tfmtl.training.reach import reach_of
 from tfmtl.training.train import compile_model
 

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfmtl.config import NgramOptions
 from tfmtl.models.ngram_bag import NgramBag
+from tfmtl.sections import NgramOptions
 
 TOKENS = np.int32([[2, 7, 8, 7, 3, 0, 0], [2, 9, 9, 9, 9, 9, 3]])
 

@@ -1,5 +1,4 @@
 import json
-import logging
 from collections import Counter
 
 import numpy as np
@@ -9,6 +8,7 @@ from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tables import Pieces, Slice, Table
 from tfmtl.data.tokenizers.sentencepiece import SentencePieceOptions, SentencePieceTokenizer
 from tfmtl.errors import ConfigurationError, DataError, RunError
+from tfmtl.sections import Stage
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
@@ -57,31 +57,17 @@ def claimed(experiment, data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def prepared(make_experiment, claimed):
-    """What `prepare` says of the claimed run, two replicas and small batches of validation; and its log."""
-    said = []
-    handler = logging.Handler()
-    handler.emit = lambda record: said.append(record.getMessage())
-    logger = logging.getLogger("tfmtl")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        found = prepare(make_experiment(evaluation={"batch_size": 5}), claimed, replicas=2)
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-    return found, said
+def found(make_experiment, claimed):
+    """What `prepare` makes of the claimed run, two replicas and small batches of validation."""
+    return prepare(make_experiment(evaluation={"batch_size": 5}), claimed, replicas=2)
 
 
-def test_the_tokenizer_of_the_run_is_taken(prepared, claimed, data):
-    found, _ = prepared
+def test_the_tokenizer_of_the_run_is_taken(found, claimed, data):
     assert found.tokenizer.proto == (claimed.tokenizer / "sentencepiece.model").read_bytes()
     assert found.tokenizer.proto != data.tokenizer.proto
 
 
-def test_the_plans_have_all_rows_in_batches_of_their_own_sizes(prepared):
-    found, _ = prepared
+def test_the_plans_have_all_rows_in_batches_of_their_own_sizes(found):
     # 24 + 10 + 7 rows of train in batches of 12, twice; 6 + 6 + 6 rows of validation in batches of 5.
     assert (found.plan.updates_per_epoch, found.plan.updates) == (-(-41 // 12), 2 * -(-41 // 12))
     assert found.validation_plan.updates == -(-18 // 5)
@@ -90,21 +76,32 @@ def test_the_plans_have_all_rows_in_batches_of_their_own_sizes(prepared):
     assert {part.rows.shape[1] % 2 for part in [*found.plan.slices, *found.validation_plan.slices]} == {0}
 
 
-def test_validation_has_the_slices_of_train_and_test_is_gone(prepared):
-    found, _ = prepared
+def test_validation_has_the_slices_of_train_and_test_is_gone(found):
     assert [table.slice for table in found.validation_tables] == found.slices
     assert [set(stream.splits) for stream in found.streams] == [{"train", "validation"}] * 3
 
 
-def test_what_is_prepared_is_said(prepared):
-    found, said = prepared
+def test_its_size_is_told_in_a_sentence(found):
     read = positions = 0
     for part, of in zip(found.plan.slices, found.tables, strict=True):
         for chosen, length in zip(part.rows, part.length, strict=True):
             positions += len(chosen) * int(length)
             read += sum(int(of.tokens.lengths[row]) for row in chosen if row >= 0)
     padding = 100 * (positions - read) / positions
-    assert said[-1] == f"41 rows of train, 4 updates an epoch, {padding:.1f} % of encoder positions are padding"
+    assert found.size == f"41 rows of train, 4 updates an epoch, {padding:.1f} % of encoder positions are padding"
+
+
+def test_a_stage_reads_the_rows_of_its_tasks_alone(data, experiment):
+    part = data.of(experiment, Stage(tasks=["same", "title"], epochs=3), replicas=1)
+    # 24 rows of the title's stream and 10 of the other, in batches of 12.
+    assert (part.plan.updates_per_epoch, part.plan.updates) == (-(-34 // 12), 3 * -(-34 // 12))
+    drawn = np.zeros(len(data.tables), int)
+    for number, (table, chosen) in enumerate(zip(data.tables, part.plan.slices, strict=True)):
+        drawn[number] = (chosen.rows >= 0).sum()
+        unwanted = table.streams.get("scores", np.zeros(0))
+        assert not np.isin(chosen.rows, unwanted).any()
+    assert drawn.sum() == 3 * 34
+    assert part.tables is data.tables and part.validation_plan is data.validation_plan
 
 
 def test_tasks_are_checked_with_their_labels_before_the_folder_is_looked_at(experiment, tmp_path):

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import yaml
 
-from tfmtl.config import GenerationOptions, parse
+from tfmtl.config import parse
 from tfmtl.errors import RunError
+from tfmtl.sections import GenerationOptions
 from tfmtl.training.run_folder import FREE_KEYS, RunFolder
 
 LABELS = ("travel", "music")

@@ -3,7 +3,6 @@ import csv
 import logging
 import math
 import random
-import re
 import shutil
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ from tfmtl.errors import RunError
 from tfmtl.training.checkpoints import Checkpoints
 from tfmtl.training.progress import Progress
 from tfmtl.training.run_folder import RunFolder
-from tfmtl.training.train import NOT_DECAYED, compile_model, train
+from tfmtl.training.train import compile_model, train
 
 SCORES = [0.25, 0.75, 0.75, 1.0]
 
@@ -202,18 +201,3 @@ def test_only_weights_decay_and_the_learning_rate_is_that_of_the_plan(compiled_o
         expected = np.full(variable.shape, 1.0 if stays else 1.0 - rate * 0.5)
         np.testing.assert_allclose(np.array(variable), expected, rtol=1e-6, err_msg=variable.path)
     assert float(model.optimizer.learning_rate) == pytest.approx(2 * rate)
-
-
-@pytest.mark.parametrize(
-    ("name", "is_found"),
-    [
-        ("media_bias/output/kernel:0", False),
-        ("gamma/output/kernel:0", False),
-        ("media_bias/output/bias:0", True),
-        ("encoder/norm/gamma/replica_1:0", True),
-        ("beta", True),
-        ("encoder/norm/alphabeta:0", False),
-    ],
-)
-def test_what_does_not_decay_is_known_by_the_end_of_its_path(name, is_found):
-    assert bool(re.search(NOT_DECAYED, name)) is is_found

@@ -1,6 +1,6 @@
 """Which rows stand in which batch: a pure function of the seed, so that a run can go on from any update."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,11 +69,17 @@ def bucket_length(lengths: np.ndarray) -> np.ndarray:
 
 
 def plan_training(
-    tables: Sequence[Table], mixing: Choice, epochs: int, batch_size: int, multiple: int, seed: int
+    tables: Sequence[Table],
+    mixing: Choice,
+    epochs: int,
+    batch_size: int,
+    multiple: int,
+    seed: int,
+    streams: Collection[str] | None = None,
 ) -> Plan:
     """Plans every batch of a training.
 
-    An epoch draws as many rows as all streams have, from each stream what the schedule says. A stream's rows are drawn
+    An epoch draws as many rows as its streams have, from each stream what the schedule says. A stream's rows are drawn
     in a random order without replacement; the next pass over it, in another order, begins where it is used up, in
     whatever epoch that is. Rows of like length are put into the same batch.
 
@@ -85,8 +91,11 @@ def plan_training(
         multiple: each slice has a multiple of so many rows in a batch, rows of padding included, so that a batch can be
             cut into parts for replicas and for accumulation.
         seed: of all random orders.
+        streams: of the tables, which rows are drawn from; all where it is `None`. A table without any has rows of
+            padding only.
     """
-    streams = sorted({name for table in tables for name in table.streams})
+    found = {name for table in tables for name in table.streams}
+    streams = sorted(found if streams is None else found.intersection(streams))
     rows = {name: _locate(tables, name) for name in streams}
     sizes = np.array([len(rows[name]) for name in streams])
     updates = -(-int(sizes.sum()) // batch_size)

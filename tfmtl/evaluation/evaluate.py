@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tfmtl.config import EvaluationOptions
 from tfmtl.data.targets import has_target
 from tfmtl.errors import DataError, RunError
 from tfmtl.evaluation.bootstrap import percentile_interval
 from tfmtl.evaluation.metric import Rows, metrics_of
+from tfmtl.sections import EvaluationOptions
 from tfmtl.tasks.task import Task
 from tfmtl.written_aside import written_aside
 

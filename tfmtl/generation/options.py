@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from tfmtl.config import GenerationOptions
+from tfmtl.sections import GenerationOptions
 from tfmtl.validation import validate
 
 

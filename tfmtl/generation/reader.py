@@ -6,12 +6,12 @@ from functools import partial
 import keras
 import tensorflow as tf
 
-from tfmtl.config import GenerationOptions
 from tfmtl.data.packing import pack_pair, pack_text
 from tfmtl.data.piece_ids import PAD_ID
 from tfmtl.errors import DataError
 from tfmtl.generation.decoding import write_summaries
 from tfmtl.models.builder import bag_of_ngrams
+from tfmtl.sections import GenerationOptions
 from tfmtl.tasks.task import Task, answered
 
 

@@ -8,7 +8,6 @@ import keras_hub
 import numpy as np
 from keras import KerasTensor
 
-from tfmtl.config import ModelOptions
 from tfmtl.data.span_corruption import answer_length
 from tfmtl.data.tables import Slice, Table
 from tfmtl.models.heads import ClassificationHead, RegressionHead
@@ -17,6 +16,7 @@ from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.models.ngram_bag import NgramBag
 from tfmtl.models.summary_head import SummaryHead
 from tfmtl.registry import ENCODERS, SHARING
+from tfmtl.sections import ModelOptions
 from tfmtl.tasks.task import Task
 
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from tfmtl.config import NgramOptions
 from tfmtl.models.tokens import token_mask
+from tfmtl.sections import NgramOptions
 
 _SCALE = 8.0
 _MULTIPLIER = np.int32(-1640531535)

@@ -1,6 +1,5 @@
 """The data of a training: streams, tokenizer, tables and the plan of all batches."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,11 +11,10 @@ from tfmtl.data.streams import Stream, load_streams
 from tfmtl.data.tables import Slice, Table, build_tables
 from tfmtl.errors import ConfigurationError, RunError
 from tfmtl.registry import TOKENIZERS
+from tfmtl.sections import Stage
 from tfmtl.tasks.task import Task
 from tfmtl.training.run_folder import RunFolder
 from tfmtl.written_aside import written_aside
-
-_logger = logging.getLogger("tfmtl")
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class TrainingData:
         tasks: with their label sets.
         tokenizer: learned from train, or that of the run.
         tables: of train.
-        plan: every batch of the training.
+        plan: every batch of the training, or of one of its stages.
         validation_tables: in the slices of train.
         validation_plan: one pass over them.
     """
@@ -40,6 +38,20 @@ class TrainingData:
     plan: Plan
     validation_tables: list[Table]
     validation_plan: Plan
+
+    def of(self, experiment: Experiment, stage: Stage, replicas: int) -> "TrainingData":
+        """Returns what a stage of the training reads."""
+        return replace(self, plan=_plan(experiment, stage, self.streams, self.tables, replicas))
+
+    @property
+    def size(self) -> str:
+        """A sentence for people: what is read, and how much of it is padding."""
+        rows = sum(len(np.unique(part.rows[part.rows >= 0])) for part in self.plan.slices)
+        padding = 100 * padding_share(self.tables, self.plan)
+        return (
+            f"{rows} rows of train, {self.plan.updates_per_epoch} updates an epoch, "
+            f"{padding:.1f} % of encoder positions are padding"
+        )
 
     @property
     def slices(self) -> list[Slice]:
@@ -60,7 +72,7 @@ CheckTasks = Callable[[Mapping[str, Task]], None]
 def prepare(
     experiment: Experiment, run: RunFolder | None, replicas: int, check_tasks: CheckTasks = lambda tasks: None
 ) -> TrainingData:
-    """Reads, tokenizes and plans; writes nothing.
+    """Reads, tokenizes and plans the last stage; writes nothing.
 
     Args:
         experiment: as configured.
@@ -78,6 +90,17 @@ def prepare(
     tokenizer = _tokenizer(experiment, streams, run)
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
+    plan = _plan(experiment, experiment.stages[-1], streams, tables, replicas)
+    slices = [table.slice for table in tables]
+    validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
+    validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
+    return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan)
+
+
+def _plan(
+    experiment: Experiment, stage: Stage, streams: Sequence[Stream], tables: Sequence[Table], replicas: int
+) -> Plan:
+    """Plans a stage on the streams that its tasks read."""
     options = experiment.training
     multiple = replicas * options.accumulation
     if multiple > options.batch_size:
@@ -85,18 +108,8 @@ def prepare(
             f"training.accumulation: a batch of {options.batch_size} rows for {replicas} replicas cannot be read in "
             f"{options.accumulation} parts; give at most {max(options.batch_size // replicas, 1)}"
         )
-    plan = plan_training(tables, experiment.mixing, options.epochs, options.batch_size, multiple, options.seed)
-    slices = [table.slice for table in tables]
-    validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
-    validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
-    rows = sum(len(table.tokens.lengths) for table in tables)
-    _logger.info(
-        "%d rows of train, %d updates an epoch, %.1f %% of encoder positions are padding",
-        rows,
-        plan.updates_per_epoch,
-        100 * padding_share(tables, plan),
-    )
-    return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan)
+    read = {stream.name for stream in streams if any(task.name in stage.tasks for task in stream.tasks)}
+    return plan_training(tables, experiment.mixing, stage.epochs, options.batch_size, multiple, options.seed, read)
 
 
 def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None):

@@ -9,10 +9,11 @@ from typing import Any
 import keras
 import yaml
 
-from tfmtl.config import Experiment, GenerationOptions, parse
+from tfmtl.config import Experiment, parse
 from tfmtl.errors import ConfigurationError, RunError
 from tfmtl.generation.reader import Reader
 from tfmtl.registry import TOKENIZERS
+from tfmtl.sections import GenerationOptions
 from tfmtl.tasks.task import Task
 from tfmtl.training.checkpoints import DAMAGE
 from tfmtl.written_aside import check_folder, written_aside
@@ -69,6 +70,16 @@ class RunFolder:
     @property
     def history(self) -> Path:
         return self.path / "history.csv"
+
+    def stage(self, number: int) -> "RunFolder":
+        """The folder of a stage before the last, from 1, which has checkpoints, history and TensorBoard's files."""
+        return RunFolder(self.path / "stages" / str(number))
+
+    @property
+    def stages(self) -> list["RunFolder"]:
+        """The folders of the stages that have begun, in order, the last of which is the run's own."""
+        numbers = sorted(int(path.name) for path in (self.path / "stages").glob("*") if path.name.isdigit())
+        return [*map(self.stage, numbers), self]
 
     def evaluation(self, split: str) -> Path:
         return self.path / f"evaluation_{split}.json"

@@ -1,6 +1,6 @@
 """One update: losses of all tasks with global denominators, their weighted sum, clipping after the reduction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -33,6 +33,7 @@ class Update:
         losses, counts: of the last update, float32 variables `[tasks]`, over all replicas.
         means: of the losses, since they were reset.
         gradient_norm: of the last update before clipping, float32 variable.
+        test_graph: the graph in which `test` was traced last; `None` before.
         gram: inner products of the tasks' gradients in the last update, float32 variable `[tasks, tasks]`, where each
             task's gradient is known.
     """
@@ -60,11 +61,16 @@ class Update:
         self.counts = self._state([0.0] * len(self.tasks), "task_counts")
         self.gradient_norm = self._state(0.0, "gradient_norm")
         self.means = LossMeans(self.tasks)
+        self.test_graph: tf.Graph | None = None
 
     @property
     def variables(self) -> list[keras.Variable]:
         """What a checkpoint keeps beside the model's and the optimizer's variables."""
         return [self.active, self.weights, *self.balancing.variables, *(self.average.variables if self.average else ())]
+
+    def activate(self, stopped: Collection[str]) -> None:
+        """Lets every task but some shape the model."""
+        self.active.assign([0.0 if task in stopped else 1.0 for task in self.tasks])
 
     def train(self, model: keras.Model, batch) -> dict[str, tf.Tensor]:
         """Trains on one replica's part of a batch; returns the running means of the losses."""
@@ -84,6 +90,8 @@ class Update:
 
     def test(self, model: keras.Model, batch) -> dict[str, tf.Tensor]:
         """Measures the losses of one replica's part of a batch; returns their running means."""
+        if not tf.executing_eagerly():
+            self.test_graph = tf.compat.v1.get_default_graph()
         counts = self._count(batch)
         return self._track(all_sum(tf.stack(self._shares(model, batch, counts, False))), counts)
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from tfmtl.config import EvaluationOptions, parse
+from tfmtl.config import parse
 from tfmtl.evaluation.answers import Answers
 from tfmtl.evaluation.comparison.compared_run import ComparedRun
 from tfmtl.evaluation.comparison.cost import TrainingCost
 from tfmtl.evaluation.evaluate import evaluate_task
+from tfmtl.sections import EvaluationOptions
 
 ROWS = 60
 TEXTS = [f"text {row}" for row in range(ROWS)]

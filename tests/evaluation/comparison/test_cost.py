@@ -36,6 +36,18 @@ def test_processes_of_one_second_count_in_their_order(tmp_path):
     assert [loss for _, loss in training_cost(run).losses["topic"]] == [float(step) for step in range(1, 13)]
 
 
+def test_each_stage_of_a_training_counts(tmp_path):
+    run = RunFolder(tmp_path)
+    write_events(run.stage(2).tensorboard, [2.0], first_step=1)
+    write_events(run.stage(1).tensorboard, [4.0, 3.0], first_step=1)
+    write_events(run.tensorboard, [1.0, 0.5], first_step=1)
+    cost = training_cost(run)
+    assert cost.updates == 5 and cost.tokens_per_second == 100.0
+    assert [loss for _, loss in cost.losses["topic"]] == [4.0, 3.0, 2.0, 1.0, 0.5]
+    times = [seconds for seconds, _ in cost.losses["topic"]]
+    assert times == sorted(times)
+
+
 def test_a_run_without_events_has_cost_nothing(tmp_path):
     cost = training_cost(RunFolder(tmp_path))
     assert (cost.updates, cost.seconds, cost.tokens_per_second) == (0, 0.0, None)

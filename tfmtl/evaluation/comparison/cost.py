@@ -25,7 +25,7 @@ class TrainingCost:
     """Of a training, from what it has written for TensorBoard.
 
     Attributes:
-        updates: made until the end of its last epoch.
+        updates: of all stages, each until the end of its last epoch.
         seconds: for which its processes ran, validation included, pauses between them left out.
         tokens_per_second: of the encoder, the median over the training; None where it was too short for a record.
         losses: of each task over the time, as `(seconds, loss)`.
@@ -38,21 +38,24 @@ class TrainingCost:
 
 
 def training_cost(run: RunFolder) -> TrainingCost:
-    """Reads the event files of a run; each process of a training that was interrupted has left one."""
+    """Reads the event files of a run's stages; each process of a training that was interrupted has left one."""
     updates, seconds = 0, 0.0
     speeds: list[float] = []
     losses: dict[str, list[tuple[float, float]]] = {}
-    for events in _by_beginning(run.tensorboard):
-        for event in events:
-            elapsed = event.wall_time - events[0].wall_time
-            for tag, value in _scalars(event):
-                if tag == "tokens_per_second":
-                    speeds.append(value)
-                elif tag.startswith("loss/"):
-                    losses.setdefault(tag.removeprefix("loss/"), []).append((seconds + elapsed, value))
-                elif tag == "epoch/loss":
-                    updates = max(updates, event.step)
-        seconds += elapsed
+    for part in run.stages:
+        last = 0
+        for events in _by_beginning(part.tensorboard):
+            for event in events:
+                elapsed = event.wall_time - events[0].wall_time
+                for tag, value in _scalars(event):
+                    if tag == "tokens_per_second":
+                        speeds.append(value)
+                    elif tag.startswith("loss/"):
+                        losses.setdefault(tag.removeprefix("loss/"), []).append((seconds + elapsed, value))
+                    elif tag == "epoch/loss":
+                        last = max(last, event.step)
+            seconds += elapsed
+        updates += last
     return TrainingCost(updates, seconds, statistics.median(speeds) if speeds else None, losses)
 
 

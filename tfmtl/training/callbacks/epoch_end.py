@@ -94,8 +94,7 @@ class TaskStopping(keras.callbacks.Callback):
             elif epoch - best_epoch >= self._patience:
                 self._progress.stopped_tasks.append(name)
                 _logger.info("task '%s' stops: its best %s was in epoch %d", name, task.primary, best_epoch + 1)
-        stopped = self._progress.stopped_tasks
-        self._update.active.assign([0.0 if task in stopped else 1.0 for task in self._update.tasks])
+        self._update.activate(self._progress.stopped_tasks)
 
 
 class EarlyStopping(keras.callbacks.Callback):

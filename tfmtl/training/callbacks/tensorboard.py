@@ -12,7 +12,7 @@ from tfmtl.training.update import Update
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes scalars each few updates and each epoch's logs; at the beginning, the configuration and the model's graph.
+    """Writes scalars each few updates, each epoch's logs, the configuration, and the graph of the first validation.
 
     Args:
         writer: of TensorBoard.
@@ -47,8 +47,13 @@ class TensorBoard(keras.callbacks.Callback):
         if self._progress.update == 0:
             with self._writer.as_default():
                 tf.summary.text("configuration", f"```yaml\n{self._configuration}\n```", step=0)
-                tf.summary.graph(forward_graph(self.model))
         self._start_clock()
+
+    def on_test_end(self, logs=None):
+        # Of the step that validation has traced anyway, because tracing takes seconds.
+        if self._update.test_graph is not None and not self._progress.history:
+            with self._writer.as_default():
+                tf.summary.graph(self._update.test_graph)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start_clock()
@@ -87,9 +92,3 @@ class TensorBoard(keras.callbacks.Callback):
     def _start_clock(self, update: int | None = None) -> None:
         self._clock = time.perf_counter()
         self._first = self._progress.update if update is None else update
-
-
-def forward_graph(model: keras.Model) -> tf.Graph:
-    """Returns the graph of a functional model with dict inputs, for any batch and any lengths."""
-    signature = {name: tf.TensorSpec(tensor.shape, tensor.dtype, name) for name, tensor in model.input.items()}
-    return tf.function(model, autograph=False).get_concrete_function(signature).graph

@@ -1,0 +1,83 @@
+"""A training in two stages: gaps first, then what is asked."""
+
+import csv
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from tfmtl.cli import main
+from tfmtl.training.checkpoints import Checkpoints
+from tfmtl.training.run_folder import RunFolder
+
+
+@pytest.fixture
+def config(configure):
+    return configure(
+        sources={"pairs": None},
+        tasks={
+            "goodness": None,
+            "gaps": {"kind": "denoising", "source": "articles", "objective": "pieces", "noise_density": 0.2},
+            "title": None,
+        },
+        model={"encoder": {"dropout": 0.1}},
+        training={
+            "checkpoint_every": 10,
+            "weight_decay": 0.0,
+            "stages": [{"tasks": ["gaps"], "epochs": 2}, {"tasks": ["subject"], "epochs": 1, "learning_rate": 0.003}],
+        },
+    )
+
+
+def train(config, folder) -> RunFolder:
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", str(config), "--run", str(folder)])
+    assert not stopped.value.code
+    return RunFolder(folder)
+
+
+def weights(run: RunFolder, parts: tuple[str, ...]) -> list[list[np.ndarray]]:
+    """Returns the weights of layers, at the end of each stage."""
+    model = keras.models.load_model(run.best_model)
+    of_stages = []
+    for stage in run.stages:
+        for variable, value in zip(model.variables, Checkpoints(stage.checkpoints).latest().variables, strict=False):
+            variable.assign(value)
+        of_stages.append([value for part in parts for value in model.get_layer(part).get_weights()])
+    return of_stages
+
+
+def rows(run: RunFolder) -> list[dict[str, str]]:
+    with open(run.history, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_each_stage_trains_its_tasks_and_the_last_is_what_is_asked(config, tmp_path):
+    run = train(config, tmp_path / "run")
+    first, last = run.stages
+    gaps = [float(row["val_gaps_loss"]) for row in rows(first)]
+    assert len(gaps) == 2 and gaps[1] < gaps[0] and "val_score" not in rows(first)[0]
+    (row,) = rows(last)
+    assert float(row["val_subject_loss"]) < float(rows(first)[1]["val_subject_loss"])
+    assert row["val_score"] == row["val_subject_accuracy"]
+    # Nothing decays, so that what a stage does not train stays what it was.
+    guesser = weights(run, ("gaps_decoder",))
+    for value, before in zip(*guesser, strict=True):
+        np.testing.assert_array_equal(value, before)
+    trunks = weights(run, ("encoder",))
+    assert max(float(np.abs(value - before).max()) for value, before in zip(*trunks, strict=True)) > 1e-3
+
+    # A process that died in the first stage, and one that died when it was over.
+    expected = Checkpoints(run.checkpoints).latest()
+    for number, damage in enumerate(("stages/1/checkpoints", "stages/none")):
+        died = tmp_path / f"died{number}"
+        shutil.copytree(run.path, died)
+        shutil.rmtree(died / "checkpoints")
+        for path in sorted(died.glob(f"{damage}/update-*"))[1:]:
+            path.unlink()
+        found = Checkpoints(train(config, died).checkpoints).latest()
+        assert found.state == expected.state
+        for value, reference in zip(found.variables, expected.variables, strict=True):
+            np.testing.assert_array_equal(value, reference)

@@ -1,0 +1,135 @@
+"""One stage of a training: `fit`, from where it stands to its end."""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import keras
+import tensorflow as tf
+
+from tfmtl.config import Experiment
+from tfmtl.data.batches import batches, distributed_batches
+from tfmtl.errors import RunError
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.sections import Stage
+from tfmtl.training.callbacks.checkpointing import Checkpointing
+from tfmtl.training.checkpoints import Checkpoints
+from tfmtl.training.data import TrainingData
+from tfmtl.training.progress import Progress
+from tfmtl.training.run_folder import RunFolder
+from tfmtl.training.strategy import is_same_everywhere
+from tfmtl.training.update import Update
+
+_logger = logging.getLogger("tfmtl")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A stage of a training that is about to begin, or to go on.
+
+    Attributes:
+        experiment: as configured.
+        stage: of it.
+        run: where the stage keeps what it writes.
+        data: planned for the stage.
+        strategy: how replicas are run.
+        writes: whether this process writes the run folder.
+        model: compiled for the stage.
+        update: what makes the steps.
+        progress: where the stage stands.
+    """
+
+    experiment: Experiment
+    stage: Stage
+    run: RunFolder
+    data: TrainingData
+    strategy: tf.distribute.Strategy
+    writes: bool
+    model: MultiTaskModel
+    update: Update
+    progress: Progress = field(default_factory=Progress)
+
+
+MakeCallbacks = Callable[[tf.summary.SummaryWriter], list[keras.callbacks.Callback]]
+"""Returns a stage's callbacks but the last, once it stands where it goes on from."""
+
+
+def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
+    """Trains a stage to its end, from its newest checkpoint on; one that is finished only gives the model its weights.
+
+    Keras' `fit` is called once for the rest of a begun epoch, where there is one, and once for the epochs after it.
+
+    Raises:
+        RunError: where the checkpoints cannot be used.
+    """
+    progress, epochs = training.progress, training.stage.epochs
+    progress.updates_per_epoch = training.data.plan.updates_per_epoch
+    progress.stopped_tasks = [task for task in training.update.tasks if task not in training.stage.tasks]
+    training.update.activate(progress.stopped_tasks)
+    checkpoints = Checkpoints(training.run.checkpoints) if training.writes else None
+    every = training.experiment.training.checkpoint_every
+    checkpointing = Checkpointing(checkpoints, progress, training.update, every)
+    _resume(training, checkpointing)
+    if progress.finished or progress.epoch >= epochs:
+        _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
+        return
+    _logger.info(training.data.size)
+    callbacks = [*make_callbacks(_event_writer(training)), checkpointing]
+    while not progress.finished and progress.epoch < epochs:
+        end = progress.epoch + 1 if progress.within_epoch else epochs
+        training.model.fit(
+            _dataset(training, progress.update, end * progress.updates_per_epoch),
+            initial_epoch=progress.epoch,
+            epochs=end,
+            steps_per_epoch=progress.updates_per_epoch - progress.within_epoch,
+            validation_data=_validation(training),
+            validation_steps=training.data.validation_plan.updates,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=_verbosity(training.writes),
+        )
+
+
+def _verbosity(writes: bool) -> int:
+    """Keras' bar in a terminal or notebook; one line an epoch in a file, which would keep each redrawing of the bar."""
+    if not writes:
+        return 0
+    return 1 if sys.stdout.isatty() or hasattr(sys, "ps1") else 2
+
+
+def _resume(training: Training, checkpointing: Checkpointing) -> None:
+    checkpoint = Checkpoints(training.run.checkpoints).latest()
+    if not is_same_everywhere(training.strategy, checkpoint.state["update"] if checkpoint else 0):
+        raise RunError(f"{training.run.checkpoints}: workers read different checkpoints; the folder must be shared")
+    if checkpoint is None:
+        return
+    checkpointing.set_model(training.model)
+    try:
+        checkpointing.resume(checkpoint)
+    except RunError as error:
+        raise RunError(f"{training.run.checkpoints}: {error}") from None
+    for name, value in checkpoint.state.items():
+        setattr(training.progress, name, value)
+    _logger.info("going on after update %d", training.progress.update)
+
+
+def _dataset(training: Training, start: int, stop: int):
+    tables, plan = training.data.tables, training.data.plan
+    if not tf.distribute.has_strategy():
+        return batches(tables, plan, start, stop)
+    return distributed_batches(training.strategy, tables, plan, start, stop)
+
+
+def _validation(training: Training):
+    """Passes over validation without an end, of which Keras reads as many batches as it is told."""
+    tables, plan = training.data.validation_tables, training.data.validation_plan
+    if not tf.distribute.has_strategy():
+        return batches(tables, plan).repeat()
+    return distributed_batches(training.strategy, tables, plan)
+
+
+def _event_writer(training: Training) -> tf.summary.SummaryWriter:
+    if not training.writes:
+        return tf.summary.create_noop_writer()
+    return tf.summary.create_file_writer(str(training.run.tensorboard))
