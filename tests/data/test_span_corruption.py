@@ -37,7 +37,7 @@ def filled(text, answer):
     return [piece for place in text for piece in (next(following) if place == GAP_ID else [place])]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     lengths=st.lists(st.integers(2, 70), min_size=1, max_size=6),
     density=st.sampled_from([0.05, 0.15, 0.5, 0.9]),

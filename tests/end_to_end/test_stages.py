@@ -69,15 +69,11 @@ def test_each_stage_trains_its_tasks_and_the_last_is_what_is_asked(config, tmp_p
     trunks = weights(run, ("encoder",))
     assert max(float(np.abs(value - before).max()) for value, before in zip(*trunks, strict=True)) > 1e-3
 
-    # A process that died in the first stage, and one that died when it was over.
-    expected = Checkpoints(run.checkpoints).latest()
-    for number, damage in enumerate(("stages/1/checkpoints", "stages/none")):
-        died = tmp_path / f"died{number}"
-        shutil.copytree(run.path, died)
-        shutil.rmtree(died / "checkpoints")
-        for path in sorted(died.glob(f"{damage}/update-*"))[1:]:
-            path.unlink()
-        found = Checkpoints(train(config, died).checkpoints).latest()
-        assert found.state == expected.state
-        for value, reference in zip(found.variables, expected.variables, strict=True):
-            np.testing.assert_array_equal(value, reference)
+    # A process that died when the first stage was over.
+    died = tmp_path / "died"
+    shutil.copytree(run.path, died)
+    shutil.rmtree(died / "checkpoints")
+    found, expected = (Checkpoints(train(config, died).checkpoints).latest(), Checkpoints(run.checkpoints).latest())
+    assert found.state == expected.state
+    for value, reference in zip(found.variables, expected.variables, strict=True):
+        np.testing.assert_array_equal(value, reference)

@@ -86,7 +86,9 @@ def make_update(model, method: str, options: dict, groups=GROUPS, parts: int = 1
     return update
 
 
-def trained(strategy, method: str, options: dict, precision="float32", active=None, scale=None, **of_update):
+def trained(
+    strategy, method: str, options: dict, precision="float32", active=None, scale=None, in_graph=True, **of_update
+):
     """Returns the weights and the state of the method after three steps.
 
     Args:
@@ -96,6 +98,7 @@ def trained(strategy, method: str, options: dict, precision="float32", active=No
         precision: of the model.
         active: 0 for a stopped task.
         scale: of the loss, where it is scaled.
+        in_graph: whether the step is traced, which takes longer than three steps without it do.
         **of_update: see `make_update`.
     """
     with strategy.scope():
@@ -108,10 +111,11 @@ def trained(strategy, method: str, options: dict, precision="float32", active=No
         model.optimizer.build(model.trainable_variables)
         update.active.assign(active or [1.0] * len(TASKS))
 
-    @tf.function(autograph=False)
     def step(batch):
         strategy.run(lambda part: update.train(model, part) and None, args=(batch,))
 
+    if in_graph:
+        step = tf.function(step, autograph=False)
     replicas = strategy.num_replicas_in_sync
     for number in range(3):
         batch = step_batch(number)
@@ -125,9 +129,8 @@ def trained(strategy, method: str, options: dict, precision="float32", active=No
 
 
 def main(output: str) -> None:
-    optimize_graphs(False)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    found = {case: trained(strategy, *CASES[case]) for case in CASES}
+    found = {case: trained(strategy, *CASES[case], in_graph=False) for case in CASES}
     if strategy.cluster_resolver.task_id == 0:
         np.savez(output, **{f"{case}:{k}": value for case, values in found.items() for k, value in enumerate(values)})
 

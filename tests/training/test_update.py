@@ -10,6 +10,7 @@ from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.tasks.kinds.regression import Regression
+from tfmtl.training.adamw import AdamW
 from tfmtl.training.losses import LOSSES
 from tfmtl.training.train import compile_model
 from tfmtl.training.update import Update, dense
@@ -104,9 +105,8 @@ def test_denominators_and_clipping_are_global(mirrored):
     np.testing.assert_allclose(model.trainable_variables[0].numpy()[:, 0], expected, rtol=1e-6)
 
 
-def adam():
-    # A large epsilon: without it, a gradient of zero but for rounding (the keys' biases) would move weights.
-    return keras.optimizers.AdamW(0.01, weight_decay=0.01, epsilon=1e-3)
+# Without a large epsilon, a gradient of zero but for rounding (the keys' biases) would move weights.
+EPSILON = 1e-3
 
 
 def trained(experiment, data, strategy=None):
@@ -114,7 +114,7 @@ def trained(experiment, data, strategy=None):
     plan = plan_training(data.tables, experiment.mixing, 1, 12, 4, seed=0)
     model, update = compile_model(experiment, data)
     update._clip_norm = 0.5
-    model.compile(adam(), update, jit_compile=False)
+    model.compile(AdamW(0.01, epsilon=EPSILON), update, jit_compile=False)
     initial = [variable.numpy().copy() for variable in model.trainable_variables]
     dataset = distributed_batches(strategy, data.tables, plan, 0, 3) if strategy else batches(data.tables, plan, 0, 3)
     history = model.fit(dataset, steps_per_epoch=3, verbose=0, shuffle=False).history
@@ -156,7 +156,7 @@ def test_a_step_is_that_of_clipping_and_adam_by_hand(make_experiment, data):
     by_hand, _ = compile_model(experiment, data)
     random.seed(3)
     model, update = compile_model(experiment, data)
-    model.compile(adam(), update, jit_compile=False)
+    model.compile(AdamW(0.01, decay=0.0, epsilon=EPSILON), update, jit_compile=False)
     inputs, targets = next(batches(data.tables, data.plan, 0, 1).as_numpy_iterator())
     variables = by_hand.trainable_variables
 
@@ -171,7 +171,7 @@ def test_a_step_is_that_of_clipping_and_adam_by_hand(make_experiment, data):
 
     losses, loss, gradients = gradients_by_hand(inputs)
     clipped, norm = tf.clip_by_global_norm(gradients, experiment.training.clip_norm)
-    adam().apply(clipped, variables)
+    keras.optimizers.Adam(0.01, epsilon=EPSILON).apply(clipped, variables)
     history = model.fit(tf.data.Dataset.from_tensors((inputs, targets)), verbose=0).history
     assert history["loss"] == [pytest.approx(float(loss), rel=1e-5)]
     for name, value in losses.items():
