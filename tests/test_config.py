@@ -174,6 +174,8 @@ def test_a_stage_is_what_the_training_says_where_it_says_nothing():
             [{"tasks": ["gap"]}, {"tasks": ["subject"]}],
             "training.stages.0.tasks: unknown task 'gap'; did you mean 'gaps'?",
         ),
+        ([{"tasks": ["gaps", "gaps"]}, {}], "training.stages.0.tasks: the task 'gaps' stands there twice"),
+        ([None], "training.stages.0: expected keys and values, found None"),
         ([{"tasks": []}], "training.stages.0.tasks: "),
         ([{"epochs": 0}], "training.stages.0.epochs: "),
         (

@@ -37,7 +37,7 @@ class Experiment(Options):
         sources = {name: _source(name, section) for name, section in _section(values, "sources").items()}
         tasks = {name: _task(name, section, sources) for name, section in values["tasks"].items()}
         _check_decoders(tasks)
-        return {**values, "sources": sources, "tasks": tasks}
+        return {**values, **_reading(values), "sources": sources, "tasks": tasks}
 
     @model_validator(mode="after")
     def _check_stages(self) -> "Experiment":
@@ -46,6 +46,9 @@ class Experiment(Options):
             for name in stage.tasks:
                 if name not in self.tasks:
                     raise ConfigurationError(f"{place}: unknown task '{name}'; {nearest(name, self.tasks)}")
+            twice = next((name for name in stage.tasks if stage.tasks.count(name) > 1), None)
+            if twice:
+                raise ConfigurationError(f"{place}: the task '{twice}' stands there twice")
         missing = [name for name in answered(self.tasks) if name not in self.stages[-1].tasks]
         if missing:
             raise ConfigurationError(f"{place}: the last stage trains every task that is answered; add '{missing[0]}'")
@@ -65,6 +68,18 @@ class Experiment(Options):
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.as_mapping(), sort_keys=False, allow_unicode=True)
+
+
+def _reading(values: Mapping) -> dict[str, Any]:
+    """Returns the network, and the tokenizer that it reads with where it has one of its own."""
+    model = validate(ModelOptions, _section(values, "model"), "model")
+    own = model.encoder.options.own_tokenizer
+    if own is None:
+        return {"model": model}
+    given = values.get("tokenizer", own)
+    if (given.as_mapping() if isinstance(given, Choice) else given) != own:
+        raise ConfigurationError("tokenizer: model.encoder brings its own, which no other fits; leave this section out")
+    return {"model": model, "tokenizer": own}
 
 
 def _section(values: Mapping, key: str) -> Mapping:

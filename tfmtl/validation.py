@@ -42,6 +42,7 @@ def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> s
 
 _MESSAGES = {
     "dict_type": "expected keys and values",
+    "model_type": "expected keys and values",
     "too_short": "name at least one",
     "string_type": "expected a text",
     "list_type": "expected a list",

@@ -17,6 +17,13 @@ def test_a_task_s_mean_is_over_its_rows_and_that_of_the_sum_over_updates():
     assert results(means) == pytest.approx(expected)
 
 
+def test_of_a_task_that_is_not_shown_nothing_is_told():
+    means = LossMeans(["topic", "stars"])
+    means.shown = ["stars"]
+    means.update_state(tf.constant([2.0, 5.0]), tf.constant([0.0, 0.5]), tf.constant([3.0, 1.0]))
+    assert results(means) == pytest.approx({"loss": 2.5, "stars_loss": 5.0})
+
+
 def test_before_the_first_update_and_after_a_reset_they_are_zero():
     means = LossMeans(["topic"])
     assert results(means) == {"loss": 0.0, "topic_loss": 0.0}

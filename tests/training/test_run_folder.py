@@ -68,6 +68,14 @@ def test_a_damaged_configuration_is_told_in_one_line(folder, content, expected):
         assert "\n" not in str(caught.value)
 
 
+def test_of_a_list_the_first_item_that_differs_is_told(tmp_path):
+    before, other = ({"training": {"stages": [{}, {"epochs": epochs}]}} for epochs in (2, 3))
+    folder, experiment = RunFolder(tmp_path / "run"), described(**before)
+    folder.claim(experiment, labelled(experiment))
+    with pytest.raises(RunError, match=r"\(training.stages.1.epochs: it has 2, asked for 3\)"):
+        folder.check(described(**other), labelled(described(**other)))
+
+
 @pytest.mark.parametrize(
     ("sections", "difference"),
     [

@@ -75,7 +75,7 @@ def plan_training(
     batch_size: int,
     multiple: int,
     seed: int,
-    streams: Collection[str] | None = None,
+    tasks: Collection[str] | None = None,
 ) -> Plan:
     """Plans every batch of a training.
 
@@ -91,12 +91,13 @@ def plan_training(
         multiple: each slice has a multiple of so many rows in a batch, rows of padding included, so that a batch can be
             cut into parts for replicas and for accumulation.
         seed: of all random orders.
-        streams: of the tables, which rows are drawn from; all where it is `None`. A table without any has rows of
-            padding only.
+        tasks: rows with a target of one of them are drawn; of any task, where it is `None`. A table without such rows
+            has rows of padding only.
     """
-    found = {name for table in tables for name in table.streams}
-    streams = sorted(found if streams is None else found.intersection(streams))
-    rows = {name: _locate(tables, name) for name in streams}
+    names = sorted({name for table in tables for name in table.streams})
+    found = {name: _locate(tables, name, tasks) for name in names}
+    rows = {name: located for name, located in found.items() if len(located)}
+    streams = list(rows)
     sizes = np.array([len(rows[name]) for name in streams])
     updates = -(-int(sizes.sum()) // batch_size)
     schedule = SCHEDULES.get(mixing.name).build
@@ -137,11 +138,7 @@ def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
     """Returns, for each task, the share of each update's rows that have a target of it, float32 `[updates]`."""
     rows: dict[str, np.ndarray] = {}
     for table, part in zip(tables, plan.slices, strict=True):
-        present = {name: has_target(column) for name, column in table.targets.items()}
-        present |= {name: pieces.lengths > 0 for name, pieces in table.summaries.items()}
-        if table.denoising:
-            present[table.denoising.name] = np.ones(len(table.tokens.lengths), bool)
-        for name, flags in present.items():
+        for name, flags in _present(table).items():
             rows[name] = rows.get(name, 0) + np.append(flags, False)[part.rows].sum(axis=1)
     total = np.maximum(sum((part.rows >= 0).sum(axis=1) for part in plan.slices), 1)
     return {name: (count / total).astype(np.float32) for name, count in rows.items()}
@@ -154,10 +151,25 @@ def padding_share(tables: Sequence[Table], plan: Plan) -> float:
     return float(1.0 - read / room)
 
 
-def _locate(tables: Sequence[Table], stream: str) -> np.ndarray:
-    """Returns (table, row) of each row of a stream, int64 `[rows, 2]`."""
-    found = [(k, table.streams[stream]) for k, table in enumerate(tables) if stream in table.streams]
-    return np.concatenate([np.stack([np.full(len(rows), k), rows], axis=1) for k, rows in found])
+def _present(table: Table) -> dict[str, np.ndarray]:
+    """Returns which rows have a target of each task, bool `[rows]`."""
+    present = {name: has_target(column) for name, column in table.targets.items()}
+    present |= {name: pieces.lengths > 0 for name, pieces in table.summaries.items()}
+    if table.denoising:
+        present[table.denoising.name] = np.ones(len(table.tokens.lengths), bool)
+    return present
+
+
+def _locate(tables: Sequence[Table], stream: str, tasks: Collection[str] | None) -> np.ndarray:
+    """Returns (table, row) of each row of a stream that has a target of one of the tasks, int64 `[rows, 2]`."""
+    located = [np.zeros([0, 2], np.int64)]
+    for k, table in enumerate(tables):
+        rows = table.streams.get(stream, np.zeros(0, np.int64))
+        if tasks is not None:
+            of_tasks = [flags[rows] for name, flags in _present(table).items() if name in tasks]
+            rows = rows[np.any(of_tasks, axis=0)] if of_tasks else rows[:0]
+        located.append(np.stack([np.full(len(rows), k), rows], axis=1))
+    return np.concatenate(located)
 
 
 def _apportion(share: np.ndarray, total: int) -> np.ndarray:

@@ -66,6 +66,7 @@ def build_model(
         name: parts[0] if len(parts) == 1 else keras.layers.Concatenate(axis=0, name=f"{name}_rows")(parts)
         for name, parts in answers.items()
     }
+    builder.encoder.take_on(builder.embedding)
     return MultiTaskModel(inputs=inputs, outputs=outputs, name="multi_task_model")
 
 
@@ -77,22 +78,21 @@ class _Builder:
         self._encoder_options = options.encoder.options
         self._options = options
         self._precision = precision
-        hidden = self._encoder_options.hidden
-        self._embedding = keras_hub.layers.ReversibleEmbedding(
+        self.encoder = ENCODERS.get(options.encoder.name).build(self._encoder_options, name="encoder", dtype=precision)
+        self.embedding = keras_hub.layers.ReversibleEmbedding(
             vocabulary_size,
-            hidden,
+            self.encoder.width,
             tie_weights=True,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=hidden**-0.5),
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=self.encoder.width**-0.5),
             name="embedding",
             dtype=precision,
         )
-        self._encoder = ENCODERS.get(options.encoder.name).build(self._encoder_options, name="encoder", dtype=precision)
         self._sharing = SHARING.get(options.sharing.name).build(
             options.sharing.options, list(tasks), name="sharing", dtype=precision
         )
         self._ngrams = options.ngrams and NgramBag(options.ngrams, vocabulary_size, name="ngrams", dtype=precision)
         self._heads = {
-            name: HEADS[task.kind](self._encoder, name, task, options, tables) for name, task in tasks.items()
+            name: HEADS[task.kind](self.encoder, name, task, options, tables) for name, task in tasks.items()
         }
         self._writers = self._writers_of([task for task in tasks.values() if task.learns_pieces])
 
@@ -109,11 +109,11 @@ class _Builder:
     def _guesser(self, name: str) -> Callable:
         """Returns what stands in a decoder's place where pieces are guessed from the trunk's states alone."""
         layer = MaskedPieces(name=decoder_name(name), dtype=self._precision)
-        return lambda embedded, states, tokens: layer(embedded, self._encoder.last_states(states), tokens)
+        return lambda embedded, states, tokens: layer(embedded, self.encoder.last_states(states), tokens)
 
     def _writer(self, name: str, max_length: int):
         options = self._options.decoder
-        decoder = self._encoder.decoder(
+        decoder = self.encoder.decoder(
             self._encoder_options,
             options.layers,
             options.dropout,
@@ -121,7 +121,7 @@ class _Builder:
             name=decoder_name(name),
             dtype=self._precision,
         )
-        return self._encoder.writer(decoder)
+        return self.encoder.writer(decoder)
 
     def _pieces(self, task: Task) -> int:
         """Returns the most pieces that a task's decoder reads: of its longest target, but for the end mark."""
@@ -132,21 +132,21 @@ class _Builder:
     def add_slice(self, part: Slice, inputs: dict, answers: dict) -> None:
         """Adds the slice's inputs, and its tasks' answers."""
         tokens = inputs[part.tokens] = keras.Input((None,), dtype="int32", name=part.tokens)
-        embedded = self._embedding(tokens)
+        embedded = self.embedding(tokens)
         named = keras.layers.Identity(name=representation_name(tokens.name), dtype=self._precision)
-        states = self._sharing(named(self._encoder(embedded, tokens)), tokens)
+        states = self._sharing(named(self.encoder(embedded, tokens)), tokens)
         ngrams = []
         if self._ngrams and part.heads:
             bag = keras.layers.Identity(name=ngrams_name(tokens.name), dtype="float32")
             ngrams.append(bag(self._ngrams(tokens)))
         for name in part.heads:
-            answers[name].append(self._heads[name](self._encoder.last_states(states[name]), tokens, *ngrams))
+            answers[name].append(self._heads[name](self.encoder.last_states(states[name]), tokens, *ngrams))
         for name in part.summaries:
             key = f"summary_{name}"
             summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)
-            hidden = self._writers[name](self._embedding(summary[:, :-1]), states[name], tokens)
-            logits = self._embedding(hidden, reverse=True)
-            source = self._encoder.last_states(states[name])
+            hidden = self._writers[name](self.embedding(summary[:, :-1]), states[name], tokens)
+            logits = self.embedding(hidden, reverse=True)
+            source = self.encoder.last_states(states[name])
             answers[name].append(self._heads[name](logits, hidden, source, embedded, tokens, summary[:, 1:]))
 
 

@@ -4,6 +4,16 @@ import keras
 from keras import KerasTensor
 
 from tfmtl.models.pooling import AttentionPooling
+from tfmtl.registry import Options
+
+
+class EncoderOptions(Options):
+    """Base of every trunk's options."""
+
+    @property
+    def own_tokenizer(self) -> dict[str, str] | None:
+        """The section of the only tokenizer that the trunk can read with; `None` where it learns any pieces."""
+        return None
 
 
 class Encoder(keras.layers.Layer):
@@ -18,6 +28,18 @@ class Encoder(keras.layers.Layer):
     """
 
     pooling: type[keras.layers.Layer] = AttentionPooling
+
+    @property
+    def width(self) -> int:
+        """Of the embeddings that it reads."""
+        return self.options.hidden
+
+    def take_on(self, embedding: keras.layers.Layer) -> None:
+        """Changes the initial embedding of a new model, which is built; here it stays as it is."""
+
+    def rates(self) -> dict[str, float]:
+        """Returns what the learning rate is multiplied by, by the path of a variable; 1 where it has none."""
+        return {}
 
     def last_states(self, states: KerasTensor) -> KerasTensor:
         """Returns what heads and copying read of the trunk's states: `[batch, length, hidden]`."""

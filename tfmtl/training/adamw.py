@@ -1,6 +1,7 @@
 """AdamW, in a graph that does not compute for each variable what all of them have in common."""
 
 import re
+from collections.abc import Mapping
 
 import keras
 from keras import ops
@@ -20,13 +21,19 @@ class AdamW(keras.optimizers.Adam):
     Args:
         learning_rate: a number or a schedule.
         decay: the share of a weight, times the learning rate, that an update takes away.
+        rates: what the learning rate is multiplied by, by the path of a variable; 1 where it has none.
         **kwargs: of `keras.optimizers.Adam`.
     """
 
-    def __init__(self, learning_rate=1e-3, decay: float = 0.01, **kwargs):
+    def __init__(self, learning_rate=1e-3, decay: float = 0.01, rates: Mapping[str, float] | None = None, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self._decay = decay
+        self._rates = dict(rates or {})
         self._steps: dict = {}
+
+    def build(self, var_list):
+        super().build(var_list)
+        self._rate_of = [self._rates.get(variable.path, 1.0) for variable in var_list]
 
     def apply(self, grads, trainable_variables=None):
         # A tensor of one graph, or of one eager step, must not be used in another.
@@ -35,8 +42,8 @@ class AdamW(keras.optimizers.Adam):
         self._steps = {}
 
     def update_step(self, gradient, variable, learning_rate):
-        rate, step = self._of_replica(learning_rate)
         index = self._get_variable_index(variable)
+        rate, step = self._of_replica(learning_rate, self._rate_of[index])
         momentum, velocity = self._momentums[index], self._velocities[index]
         if self._decay and not re.search(NOT_DECAYED, variable.name):
             self.assign_sub(variable, variable * self._decay * rate)
@@ -44,16 +51,17 @@ class AdamW(keras.optimizers.Adam):
         self.assign_add(velocity, (ops.square(gradient) - velocity) * (1 - self.beta_2))
         self.assign_sub(variable, momentum * step / (ops.sqrt(velocity) + self.epsilon))
 
-    def _of_replica(self, learning_rate):
-        """Returns the learning rate, and the step that makes of it what corrects the averages' bias."""
-        key = id(learning_rate)
+    def _of_replica(self, learning_rate, factor: float):
+        """Returns the learning rate times a factor, and the step that makes of it what corrects the averages' bias."""
+        key = id(learning_rate), factor
         if key not in self._steps:
-            rate, count = ops.cast(learning_rate, "float32"), ops.cast(self.iterations + 1, "float32")
+            rate, count = ops.cast(learning_rate, "float32") * factor, ops.cast(self.iterations + 1, "float32")
             first, second = (1 - ops.power(ops.cast(beta, "float32"), count) for beta in (self.beta_1, self.beta_2))
+            # The learning rate is kept too, or another one could have its id.
             self._steps[key] = learning_rate, rate, rate * ops.sqrt(second) / first
         return self._steps[key][1:]
 
     def get_config(self):
         config = super().get_config()
         del config["weight_decay"]
-        return {**config, "decay": self._decay}
+        return {**config, "decay": self._decay, "rates": self._rates}

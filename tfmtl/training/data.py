@@ -41,7 +41,7 @@ class TrainingData:
 
     def of(self, experiment: Experiment, stage: Stage, replicas: int) -> "TrainingData":
         """Returns what a stage of the training reads."""
-        return replace(self, plan=_plan(experiment, stage, self.streams, self.tables, replicas))
+        return replace(self, plan=_plan(experiment, stage, self.tables, replicas))
 
     @property
     def size(self) -> str:
@@ -90,17 +90,15 @@ def prepare(
     tokenizer = _tokenizer(experiment, streams, run)
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
-    plan = _plan(experiment, experiment.stages[-1], streams, tables, replicas)
+    plan = _plan(experiment, experiment.stages[-1], tables, replicas)
     slices = [table.slice for table in tables]
     validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
     validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
     return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan)
 
 
-def _plan(
-    experiment: Experiment, stage: Stage, streams: Sequence[Stream], tables: Sequence[Table], replicas: int
-) -> Plan:
-    """Plans a stage on the streams that its tasks read."""
+def _plan(experiment: Experiment, stage: Stage, tables: Sequence[Table], replicas: int) -> Plan:
+    """Plans a stage on the rows of its tasks."""
     options = experiment.training
     multiple = replicas * options.accumulation
     if multiple > options.batch_size:
@@ -108,8 +106,9 @@ def _plan(
             f"training.accumulation: a batch of {options.batch_size} rows for {replicas} replicas cannot be read in "
             f"{options.accumulation} parts; give at most {max(options.batch_size // replicas, 1)}"
         )
-    read = {stream.name for stream in streams if any(task.name in stage.tasks for task in stream.tasks)}
-    return plan_training(tables, experiment.mixing, stage.epochs, options.batch_size, multiple, options.seed, read)
+    return plan_training(
+        tables, experiment.mixing, stage.epochs, options.batch_size, multiple, options.seed, stage.tasks
+    )
 
 
 def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None):

@@ -66,7 +66,7 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
     progress, epochs = training.progress, training.stage.epochs
     progress.updates_per_epoch = training.data.plan.updates_per_epoch
     progress.stopped_tasks = [task for task in training.update.tasks if task not in training.stage.tasks]
-    training.update.activate(progress.stopped_tasks)
+    training.update.train_only(training.stage.tasks)
     checkpoints = Checkpoints(training.run.checkpoints) if training.writes else None
     every = training.experiment.training.checkpoint_every
     checkpointing = Checkpointing(checkpoints, progress, training.update, every)

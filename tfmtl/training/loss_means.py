@@ -13,12 +13,16 @@ class LossMeans(keras.metrics.Metric):
 
     Args:
         tasks: their names, in the order of the losses.
+
+    Attributes:
+        shown: the tasks whose means are returned; all, unless it is changed before the first step is traced.
     """
 
     def __init__(self, tasks: Sequence[str]):
         # By this name, Keras puts the weighted sum first where it returns a list.
         super().__init__(name="loss", dtype="float32")
         self._names = ["loss", *(f"{task}_loss" for task in tasks)]
+        self.shown = list(tasks)
         self._sums = self.add_weight((len(self._names),), initializer="zeros", name="sums")
         self._counts = self.add_weight((len(self._names),), initializer="zeros", name="counts")
 
@@ -36,6 +40,7 @@ class LossMeans(keras.metrics.Metric):
         self._counts.assign_add(tf.concat([[1.0], counts], axis=0) / replicas)
 
     def result(self) -> dict[str, tf.Tensor]:
-        """Returns the means by name: `loss`, and `<task>_loss` of each task; 0 where nothing has been added."""
+        """Returns the means by name: `loss`, and `<task>_loss` of each shown task; 0 where nothing has been added."""
         means = tf.math.divide_no_nan(self._sums.value, self._counts.value)
-        return dict(zip(self._names, tf.unstack(means), strict=True))
+        by_name = dict(zip(self._names, tf.unstack(means), strict=True))
+        return {name: by_name[name] for name in ["loss", *(f"{task}_loss" for task in self.shown)]}

@@ -193,4 +193,10 @@ def _first_difference(have: Any, want: Any, place: str = "") -> str:
             if difference:
                 return difference
         return ""
+    if _are_sections(have) and _are_sections(want) and len(have) == len(want):
+        return _first_difference(dict(enumerate(have)), dict(enumerate(want)), place)
     return "" if have == want else f"{place}: it has {have!r}, asked for {want!r}"
+
+
+def _are_sections(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)

@@ -134,7 +134,7 @@ def compile_update(
     options, stage = experiment.training, stage or experiment.stages[-1]
     update = make_update(experiment, data, model)
     rate = WarmupThenDecay(stage.learning_rate, data.plan.updates, stage.warmup, stage.decay)
-    optimizer = AdamW(rate, options.weight_decay)
+    optimizer = AdamW(rate, options.weight_decay, model.get_layer("encoder").rates())
     if options.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)

@@ -72,6 +72,11 @@ class Update:
         """Lets every task but some shape the model."""
         self.active.assign([0.0 if task in stopped else 1.0 for task in self.tasks])
 
+    def train_only(self, tasks: Collection[str]) -> None:
+        """Lets some tasks shape the model, and no loss of another be told; to be called before the first step."""
+        self.activate([task for task in self.tasks if task not in tasks])
+        self.means.shown = [task for task in self.tasks if task in tasks]
+
     def train(self, model: keras.Model, batch) -> dict[str, tf.Tensor]:
         """Trains on one replica's part of a batch; returns the running means of the losses."""
         counts = self._count(batch)

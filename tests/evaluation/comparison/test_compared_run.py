@@ -51,6 +51,8 @@ def test_budgets_that_differ_are_told(compared):
     assert unequal_budgets(runs) == [
         f"The budgets of 'topic' differ; rows read in training: runs/a {100 * batch}, runs/b {150 * batch}."
     ]
+    staged = {"training": {"stages": [{"epochs": 3}, {}]}}
+    assert unequal_budgets([runs[0], compared("d", {"topic": 0.8}, updates=300, **staged)]) == []
     assert unequal_budgets([runs[0], compared("c", {"topic": 0.8}, updates=105)]) == []
 
 

@@ -16,6 +16,21 @@ def test_seeds_are_one_system_and_single_tasks_another(compared):
     assert multi.score("topic", "accuracy") == pytest.approx(sum(scores) / 2)
 
 
+def test_single_tasks_of_stages_are_one_system(compared):
+    def staged(name, qualities, *stages):
+        stages = [{"tasks": list(tasks), "epochs": epochs} for tasks, epochs in stages]
+        return compared(name, qualities, training={"stages": stages})
+
+    alone = [
+        staged("both-topic", {"topic": 0.7}, (["topic"], 5), (["topic"], 2)),
+        staged("both-stars", {"stars": 0.7}, (["stars"], 2)),
+    ]
+    (single,) = systems_of(alone)
+    assert list(single.runs) == ["topic", "stars"] and single.name == "both, single tasks"
+    others = systems_of([*alone, staged("other", {"stars": 0.7}, (["stars"], 3))])
+    assert [list(system.runs) for system in others] == [["topic", "stars"], ["stars"]]
+
+
 def test_another_network_is_another_system_and_no_counterpart(compared):
     multi, wide, single = systems_of(
         [

@@ -114,12 +114,13 @@ def _same(first: Rows, second: Rows) -> bool:
 def unequal_budgets(runs: Iterable[ComparedRun]) -> list[str]:
     """Returns a sentence for each task whose runs have read numbers of its rows that differ by more than a tenth.
 
-    Of a run with several sources it is known how many rows it has read, not of which; it is left out.
+    Of a run with several sources or stages it is known how many rows it has read, not for which; it is left out.
     """
     sentences = []
     by_task: dict[str, dict[str, int]] = {}
     for run in runs:
-        if len({task.source for task in run.experiment.tasks.values()}) == 1:
+        sources = {task.source for task in run.experiment.tasks.values()}
+        if len(sources) == len(run.experiment.stages) == 1:
             for task in run.tasks:
                 by_task.setdefault(task, {})[run.path] = run.rows_read
     for task, rows in by_task.items():

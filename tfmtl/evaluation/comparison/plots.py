@@ -26,7 +26,9 @@ def plot_convergence(systems: Sequence[System], path: Path) -> None:
             for number, run in enumerate(system.runs.get(task, ())):
                 minutes, losses = _smoothed(run.training.losses.get(task, []))
                 label = system.name if number == 0 else None
-                axes.plot(minutes, losses, color=f"C{index}", label=label, linewidth=1.2)
+                # A short run has a record or two, of which a line shows nothing.
+                marker = "." if len(losses) < 5 else ""
+                axes.plot(minutes, losses, color=f"C{index}", label=label, linewidth=1.2, marker=marker)
         axes.set_title(task, fontsize=10)
         axes.set_xlabel("minutes of training")
         axes.set_ylabel("loss of train")

@@ -76,6 +76,8 @@ def _key(run: ComparedRun) -> str:
     training = {key: value for key, value in values["training"].items() if key != "seed"}
     common = {key: values[key] for key in ("model", "tokenizer", "generation")}
     if len(run.experiment.tasks) == 1:
+        # Stages that do not train a task were left out of its run; they name it, where the others name themselves.
+        training["stages"] = [{**stage, "tasks": None} for stage in training["stages"][-1:]]
         return _text({**common, "training": training, "single": True})
     rest = {key: values[key] for key in values if key not in ("name", "training", "evaluation")}
     return _text({**rest, "training": training})

@@ -6,13 +6,13 @@ import keras
 from keras import KerasTensor, ops
 from pydantic import Field
 
-from tfmtl.models.encoder import Encoder
+from tfmtl.models.encoder import Encoder, EncoderOptions
 from tfmtl.models.lstm_decoder import LSTMDecoder
 from tfmtl.models.tokens import score_bias, segment_ids, token_mask
-from tfmtl.registry import ENCODERS, Options
+from tfmtl.registry import ENCODERS
 
 
-class BiLSTMOptions(Options):
+class BiLSTMOptions(EncoderOptions):
     """Attributes of the recurrent trunk.
 
     Attributes:

@@ -5,14 +5,14 @@ from keras import KerasTensor
 from pydantic import Field, model_validator
 
 from tfmtl.models.decoder import TransformerDecoder
-from tfmtl.models.encoder import Encoder
+from tfmtl.models.encoder import Encoder, EncoderOptions
 from tfmtl.models.positions import PositionEmbedding
 from tfmtl.models.tokens import segment_ids, token_mask
 from tfmtl.models.transformer_layer import EncoderLayer, LayerOptions
 from tfmtl.registry import ENCODERS
 
 
-class TransformerOptions(LayerOptions):
+class TransformerOptions(LayerOptions, EncoderOptions):
     """Attributes of the default trunk; what its layers are made of stands in `LayerOptions`.
 
     Attributes:

@@ -77,6 +77,8 @@ class TensorBoard(keras.callbacks.Callback):
         read = self._tokens[self._first : update].sum()
         with self._writer.as_default(step=update):
             for index, task in enumerate(self._update.tasks):
+                if task not in self._update.means.shown:
+                    continue
                 tf.summary.scalar(f"loss/{task}", losses[index])
                 tf.summary.scalar(f"weight/{task}", weights[index])
                 tf.summary.scalar(f"share_of_rows/{task}", self._shares[task][update - 1])

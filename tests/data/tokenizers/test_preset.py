@@ -1,0 +1,82 @@
+import keras_hub
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.presets import FAMILIES
+from tfmtl.data.piece_ids import SPECIAL_IDS, UNKNOWN_ID
+from tfmtl.data.tokenizers.preset import NEW_ROW, PresetTokenizer, PresetTokenizerOptions, piece_order
+from tfmtl.errors import ConfigurationError, RunError
+
+MARKS = {
+    "bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
+    "distil_bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
+    "electra": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
+    "roberta": ["<pad>", "<unk>", "<s>", "</s>"],
+    "bart": ["<pad>", "<unk>", "<s>", "</s>"],
+    "gpt2": [None, "<unk>", None, "<|endoftext|>"],
+    "albert": ["<pad>", "<unk>", "[CLS]", "[SEP]"],
+    "deberta_v3": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
+    "xlm_roberta": ["<pad>", "<unk>", "<s>", "</s>"],
+    "t5": ["<pad>", "<unk>", "<pad>", "</s>"],
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_marks_come_first_and_every_other_piece_once(family):
+    layer = FAMILIES[family][1]()
+    order = piece_order(layer)
+    assert [None if place == NEW_ROW else layer.id_to_token(place) for place in order[:SPECIAL_IDS]] == MARKS[family]
+    pieces = sorted(set(range(layer.vocabulary_size())) - set(order[:SPECIAL_IDS].tolist()))
+    assert order[SPECIAL_IDS:].tolist() == pieces
+
+
+@pytest.fixture(scope="module", params=["bert", "roberta", "xlm_roberta"])
+def tokenizers(request, tmp_path_factory):
+    """The tokenizer of a family as KerasHub makes it, and ours, saved and loaded."""
+    layer = FAMILIES[request.param][1]()
+    folder = tmp_path_factory.mktemp(request.param)
+    PresetTokenizer(layer).save(folder)
+    return layer, PresetTokenizer.load(folder)
+
+
+def test_pieces_are_those_of_the_preset_in_another_order(tokenizers):
+    layer, tokenizer = tokenizers
+    texts = ["the cat sleeps", "", "her dog [SEP] eats </s> the fish"]
+    expected = tf.function(layer.tokenize, autograph=False)(tf.constant(texts))
+    found = tokenizer.tokenize(tf.constant(texts))
+    places = {int(piece): number for number, piece in enumerate(piece_order(layer)) if number >= SPECIAL_IDS}
+    for row, reference in zip(found.to_list(), expected.to_list(), strict=True):
+        assert row == [places.get(piece, UNKNOWN_ID) for piece in reference]
+    assert found.dtype == tf.int32 and tokenizer.vocabulary_size == len(piece_order(layer))
+
+
+def test_texts_come_back_and_marks_do_not(tokenizers):
+    _, tokenizer = tokenizers
+    ids = tokenizer.tokenize(tf.constant(["the cat", "the"])).to_tensor()
+    marked = tf.concat([tf.fill([2, 1], 2), ids, tf.fill([2, 1], 3)], axis=1)
+    texts = tf.function(tokenizer.detokenize, autograph=False)(marked).numpy()
+    assert [text.decode().strip() for text in texts] == ["the cat", "the"]
+
+
+def test_an_export_of_it_answers_in_another_graph(tokenizers, tmp_path):
+    _, tokenizer = tokenizers
+    module = tf.Module()
+    module.layer = tokenizer.layer
+    module.tokenize = tf.function(
+        lambda texts: tokenizer.tokenize(texts).to_tensor(), [tf.TensorSpec([None], tf.string)], autograph=False
+    )
+    expected = module.tokenize(tf.constant(["the cat eats"]))
+    tf.saved_model.save(module, str(tmp_path))
+    np.testing.assert_array_equal(tf.saved_model.load(str(tmp_path)).tokenize(tf.constant(["the cat eats"])), expected)
+
+
+def test_what_cannot_be_loaded_is_told_in_a_line(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"^tokenizer.preset: there is no folder 'not/here'$"):
+        PresetTokenizer.train(PresetTokenizerOptions(preset="not/here"), [])
+    with pytest.raises(RunError, match="there is no tokenizer"):
+        PresetTokenizer.load(tmp_path)
+    keras_hub.models.BertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]).save_to_preset(str(tmp_path))
+    (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RunError, match="damaged"):
+        PresetTokenizer.load(tmp_path)

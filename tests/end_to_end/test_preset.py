@@ -1,0 +1,31 @@
+"""A pretrained encoder through the command line: trained, exported, and asked without its preset."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.presets import save_preset
+from tfmtl.cli import main
+
+
+def run(*arguments) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    assert not stopped.value.code
+
+
+@pytest.mark.slow
+def test_a_run_and_an_export_need_the_preset_no_more(configure, tmp_path, capsys):
+    folder = save_preset("bert", tmp_path / "preset")
+    encoder = {"type": "preset", "preset": str(folder), "max_length": 48, "layer_decay": 0.9, "decoder_heads": 2}
+    config = configure(model={"encoder": None, "decoder": {"layers": 1}}, tokenizer=None, training={"epochs": 1})
+    run("train", config, "--run", tmp_path / "run", "--set", f"model.encoder={json.dumps(encoder)}")
+    shutil.rmtree(folder)
+    # What is exported is compared with the run's own answers.
+    run("export", tmp_path / "run", "--to", tmp_path / "export")
+    capsys.readouterr()
+    run("predict", tmp_path / "export", "the river of with many stormy old")
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"subject", "title"}
+    assert sum(answer["subject"]["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)

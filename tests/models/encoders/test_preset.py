@@ -1,0 +1,142 @@
+import shutil
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.presets import FAMILIES, MAX_LENGTH, save_preset
+from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
+from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order
+from tfmtl.errors import ConfigurationError
+from tfmtl.models.encoders.preset import PresetEncoder
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
+    """Returns the folder of a family's preset."""
+    folders = {}
+
+    def of(family):
+        if family not in folders:
+            folders[family] = save_preset(family, tmp_path_factory.mktemp(family))
+        return folders[family]
+
+    return of
+
+
+def model_of(folder, **options):
+    """A model of the trunk alone, with the embedding that it takes on."""
+    encoder = PresetEncoder({"preset": str(folder), "max_length": 32, "decoder_heads": 2, **options}, name="encoder")
+    order = piece_order(keras_hub.tokenizers.Tokenizer.from_preset(str(folder)))
+    embedding = keras_hub.layers.ReversibleEmbedding(len(order), encoder.width, name="embedding")
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    model = keras.Model(tokens, encoder(embedding(tokens), tokens))
+    encoder.take_on(embedding)
+    return model, order
+
+
+def states_of_preset(folder, tokens, order):
+    """What the preset's own backbone makes of ids in its own order."""
+    backbone = keras_hub.models.Backbone.from_preset(str(folder))
+    inputs = {"token_ids": np.maximum(order[tokens], 0), "padding_mask": (tokens != PAD_ID).astype(np.int32)}
+    if "segment_ids" in backbone.input:
+        ends = np.cumsum(tokens == END_ID, axis=1) - (tokens == END_ID)
+        inputs["segment_ids"] = np.minimum(ends, 1)
+    if "encoder_token_ids" in backbone.input:
+        inputs = {f"{side}_{name}": value for side in ("encoder", "decoder") for name, value in inputs.items()}
+    states = backbone(inputs)
+    if isinstance(states, dict):
+        states = states["encoder_sequence_output" if "encoder_sequence_output" in states else "sequence_output"]
+    return np.array(states)
+
+
+# A text, and a pair: every mark but those that a family may lack.
+TOKENS = np.array([[9, 5, 7, END_ID, PAD_ID, PAD_ID, PAD_ID], [6, END_ID, 8, 10, 5, 12, END_ID]], np.int32)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_reads_as_the_preset_does(preset, family):
+    folder = preset(family)
+    model, order = model_of(folder)
+    found, expected = np.array(model(TOKENS)), states_of_preset(folder, TOKENS, order)
+    assert found.shape == (2, 7, 8)
+    np.testing.assert_allclose(found[TOKENS != PAD_ID], expected[TOKENS != PAD_ID], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["electra", "bart"])
+def test_a_saved_model_needs_no_preset(family, tmp_path):
+    folder = save_preset(family, tmp_path / "preset")
+    model, _ = model_of(folder)
+    model.save(tmp_path / "model.keras")
+    shutil.rmtree(folder)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(TOKENS), model(TOKENS))
+    assert loaded.count_params() == model.count_params()
+
+
+def test_marks_that_a_preset_lacks_get_rows_like_the_others(preset):
+    model, order = model_of(preset("gpt2"))
+    rows = model.get_layer("embedding").get_weights()[0]
+    own = keras_hub.models.Backbone.from_preset(str(preset("gpt2"))).token_embedding.get_weights()[0]
+    new = order == NEW_ROW
+    assert new.tolist()[: END_ID + 1] == [True, False, True, False] and new.sum() == 2
+    np.testing.assert_array_equal(rows[~new], own[order[~new]])
+    assert 0 < np.abs(rows[new]).max() < 10 * own.std() and not np.array_equal(rows[PAD_ID], rows[START_ID])
+
+
+def test_lower_layers_learn_more_slowly(preset):
+    model, _ = model_of(preset("bert"), layer_decay=0.5)
+    rates = model.get_layer("encoder").rates()
+    # Two layers: the embedding lies below the first, heads above the second.
+    assert rates["embedding/embeddings"] == 0.5**3
+    assert {rate for path, rate in rates.items() if "layer_0/" in path} == {0.5**2}
+    assert {rate for path, rate in rates.items() if "layer_1/" in path} == {0.5}
+    assert rates.keys() == {variable.path for variable in model.trainable_variables}
+    assert model_of(preset("bert"))[0].get_layer("encoder").rates() == {}
+
+
+def test_frozen_it_stays_as_it_is(preset):
+    model, _ = model_of(preset("roberta"), frozen=True)
+    assert not model.trainable_variables and len(model.variables) > 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"preset": "nowhere/at_all"}, "model.encoder.preset: there is no folder 'nowhere/at_all'"),
+        ({"decoder_heads": 3}, "model.encoder.decoder_heads: 3 do not divide the 8 of the embedding of "),
+        ({"max_length": MAX_LENGTH + 1}, f"reads at most {MAX_LENGTH} pieces, asked for {MAX_LENGTH + 1}"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_a_line(preset, options, message):
+    with pytest.raises(ConfigurationError) as caught:
+        PresetEncoder({"preset": str(preset("bert")), "max_length": 32, "decoder_heads": 2, **options})
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_of_another_preset_is_told(preset, tmp_path):
+    folder = shutil.copytree(preset("bert"), tmp_path / "mixed")
+    other = keras_hub.models.BertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(100))])
+    other.save_to_preset(str(folder))
+    with pytest.raises(ConfigurationError, match=r"the tokenizer of .* has 105 pieces, its backbone \d\d$"):
+        model_of(folder)
+
+
+def test_in_bfloat16_it_reads_about_the_same(preset):
+    model, _ = model_of(preset("bert"))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        lower, _ = model_of(preset("bert"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert lower.dtype_policy.name == "mixed_bfloat16" and lower(TOKENS).dtype == "bfloat16"
+    found, expected = (np.array(of(TOKENS)).astype(np.float32)[TOKENS != PAD_ID] for of in (lower, model))
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_its_graph_is_traced_for_all_lengths(preset):
+    model, _ = model_of(preset("bert"))
+    traced = tf.function(model, input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
+    assert traced(TOKENS).shape == (2, 7, 8) and traced(TOKENS[:1, :4]).shape == (1, 4, 8)

@@ -1,0 +1,195 @@
+"""A pretrained trunk: any text backbone of KerasHub that reads, with the rows of its own embedding."""
+
+import re
+
+import keras
+import keras_hub
+import numpy as np
+from keras import KerasTensor, ops
+from pydantic import Field
+
+from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order, preset_error
+from tfmtl.errors import ConfigurationError
+from tfmtl.models.decoder import TransformerDecoder
+from tfmtl.models.encoder import Encoder, EncoderOptions
+from tfmtl.models.pooling import AttentionPooling, LastPooling
+from tfmtl.models.tokens import segment_ids, token_mask
+from tfmtl.models.transformer_layer import LayerOptions
+from tfmtl.registry import ENCODERS
+
+
+class PresetOptions(EncoderOptions):
+    """Attributes of a pretrained trunk.
+
+    Attributes:
+        preset: a name of KerasHub's, a handle such as `hf://...`, or the path of a local preset.
+        max_length: the most pieces of a row, its marks included; what is longer is cut.
+        frozen: whether the trunk and the embedding stay as they are.
+        layer_decay: what the learning rate of a layer is multiplied by for each layer above it (Howard and Ruder 2018);
+            1 trains all of them alike.
+        decoder_heads: attention heads of the decoders, which are new.
+        decoder_feedforward: the inner width of their feed-forward networks.
+        decoder_dropout: in the decoders.
+    """
+
+    preset: str
+    max_length: int = Field(256, ge=4)
+    frozen: bool = False
+    layer_decay: float = Field(1.0, gt=0.0, le=1.0)
+    decoder_heads: int = Field(4, ge=1)
+    decoder_feedforward: int = Field(1024, ge=1)
+    decoder_dropout: float = Field(0.1, ge=0.0, lt=1.0)
+
+    @property
+    def own_tokenizer(self) -> dict[str, str]:
+        return {"type": "preset", "preset": self.preset}
+
+
+@ENCODERS.register("preset", options=PresetOptions)
+@keras.saving.register_keras_serializable("tfmtl")
+class PresetEncoder(Encoder):
+    """A text backbone of KerasHub, from a preset: BERT, RoBERTa, ALBERT, DeBERTa, the encoders of T5 and BART, GPT-2.
+
+    The experiment reads with the preset's own tokenizer, and the preset's embedding becomes the model's, which the
+    decoders read and project with too. Decoders are new ones, whatever the preset has.
+
+    Differences from the papers: the second text of a pair follows one end mark, where RoBERTa was trained with two;
+    T5 reads a start mark as well; heads pool by attention, not by the first piece; of causal trunks they read the last.
+
+    Args:
+        options: the options, or a mapping of them.
+        backbone: the backbone without weights, as Keras serializes it; loaded from the preset where it is `None`.
+
+    Raises:
+        ConfigurationError: where the preset cannot be loaded, or does not fit the options.
+    """
+
+    def __init__(self, options: PresetOptions | dict, backbone: dict | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.options = PresetOptions.model_validate(options)
+        loaded = self._loaded() if backbone is None else keras.saving.deserialize_keras_object(backbone)
+        self._backbone = keras.saving.serialize_keras_object(loaded)
+        # The embedding is the model's: a loaded model has no use for its rows.
+        self._backbone["config"] |= dict.fromkeys(_VOCABULARY & self._backbone["config"].keys(), 1)
+        self._width = loaded.token_embedding.output_dim
+        self.pooling = LastPooling if isinstance(loaded, keras_hub.models.GPT2Backbone) else AttentionPooling
+        self._pretrained = loaded.token_embedding.get_weights()[0] if backbone is None else None
+        self.trunk = trunk_of(loaded)
+        if self.options.frozen:
+            self.trainable = False
+
+    def _loaded(self) -> keras_hub.models.Backbone:
+        options = self.options
+        try:
+            backbone = keras_hub.models.Backbone.from_preset(options.preset, dtype=self.dtype_policy)
+        except (ValueError, OSError, ImportError) as error:
+            raise ConfigurationError(f"model.encoder.preset: {preset_error(options.preset, error)}") from None
+        if not hasattr(backbone, "token_embedding") or not isinstance(backbone.input, dict):
+            raise ConfigurationError(f"model.encoder.preset: '{options.preset}' does not read text")
+        longest = getattr(backbone, "max_sequence_length", None)
+        if longest and options.max_length > longest:
+            raise ConfigurationError(
+                f"model.encoder.max_length: '{options.preset}' reads at most {longest} pieces, asked for "
+                f"{options.max_length}"
+            )
+        width = backbone.token_embedding.output_dim
+        if width % options.decoder_heads:
+            raise ConfigurationError(
+                f"model.encoder.decoder_heads: {options.decoder_heads} do not divide the {width} of the embedding of "
+                f"'{options.preset}', which decoders are as wide as"
+            )
+        return backbone
+
+    @property
+    def width(self) -> int:
+        return self._width
+
+    @staticmethod
+    def decoder(
+        options: PresetOptions, layers: int, dropout: float | None, max_length: int, **kwargs
+    ) -> TransformerDecoder:
+        """Returns a new decoder, as wide as the embedding."""
+        return TransformerDecoder(
+            LayerOptions(
+                heads=options.decoder_heads,
+                feedforward=options.decoder_feedforward,
+                dropout=options.decoder_dropout if dropout is None else dropout,
+            ),
+            layers,
+            max_length,
+            **kwargs,
+        )
+
+    def take_on(self, embedding: keras_hub.layers.ReversibleEmbedding) -> None:
+        """Gives the model's embedding the preset's rows, in the order of the tokenizer's ids.
+
+        Raises:
+            ConfigurationError: where the tokenizer has pieces that the preset has no row for.
+        """
+        order = piece_order(keras_hub.tokenizers.Tokenizer.from_preset(self.options.preset))
+        rows = self._pretrained
+        if order.max() >= len(rows):
+            raise ConfigurationError(
+                f"model.encoder.preset: the tokenizer of '{self.options.preset}' has {order.max() + 1} pieces, its "
+                f"backbone {len(rows)}"
+            )
+        new = np.random.default_rng(0).normal(0.0, rows.std(), [len(order), rows.shape[1]]).astype(rows.dtype)
+        embedding.embeddings.assign(np.where(order[:, None] == NEW_ROW, new, rows[order]))
+        embedding.trainable = not self.options.frozen
+        self._pretrained = None
+
+    def call(self, embedded, tokens, training=None) -> KerasTensor:
+        """Returns the states `[batch, length, hidden]` of the pieces.
+
+        Args:
+            embedded: the pieces' embeddings `[batch, length, width]`.
+            tokens: their ids, int32 `[batch, length]`.
+            training: whether dropout is on.
+        """
+        read = {"token_ids": embedded, "padding_mask": ops.cast(token_mask(tokens), "int32")}
+        read["segment_ids"] = segment_ids(tokens)
+        inputs = {name: read[name.removeprefix(_OF_ENCODER)] for name in self.trunk.input}
+        return self.trunk(inputs, training=training)
+
+    def rates(self) -> dict[str, float]:
+        """As ELECTRA is fine-tuned (Clark et al. 2020, appendix B): the embedding lies below all layers."""
+        decay, depths = self.options.layer_decay, {"embedding/embeddings": 0}
+        for variable in self.trainable_variables:
+            number = re.search(r"layer_(\d+)/", variable.path)
+            depths[variable.path] = int(number[1]) + 1 if number else 0
+        top = max(depths.values()) + 1
+        return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}
+
+    def get_config(self):
+        return {**super().get_config(), "options": self.options.model_dump(), "backbone": self._backbone}
+
+
+_VOCABULARY = {"vocabulary_size", "vocab_size"}
+_OF_ENCODER = "encoder_"
+"""What names of inputs begin with where a backbone has a decoder too."""
+
+
+def trunk_of(backbone: keras_hub.models.Backbone) -> keras.Model:
+    """Returns a backbone's graph from the embeddings of pieces on, of its encoder where it has one.
+
+    Its inputs are the pieces' embeddings `[batch, length, width]`, in the place of ids, and the other inputs of the
+    backbone that its encoder reads; its output are the states. The layers are the backbone's own.
+    """
+    inputs = {name: tensor for name, tensor in backbone.input.items() if not name.startswith("decoder_")}
+    outputs = backbone.output
+    if isinstance(outputs, dict):
+        outputs = outputs.get("encoder_sequence_output", outputs.get("sequence_output"))
+    embedded = {name: keras.Input((None,), dtype="int32", name=name) for name in inputs}
+    ids = "token_ids" if "token_ids" in inputs else f"{_OF_ENCODER}token_ids"
+    embedded[ids] = keras.Input((None, backbone.token_embedding.output_dim), dtype=backbone.compute_dtype, name=ids)
+
+    def call(layer, *args, **kwargs):
+        if layer is backbone.token_embedding:
+            return args[0]
+        if isinstance(layer, keras_hub.layers.TokenAndPositionEmbedding):
+            return args[0] + layer.position_embedding(args[0])
+        return layer(*args, **kwargs)
+
+    return keras.models.clone_model(
+        keras.Model(inputs, outputs), input_tensors=embedded, clone_function=lambda layer: layer, call_function=call
+    )
