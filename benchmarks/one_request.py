@@ -17,6 +17,7 @@ from serving import together
 
 import tfmtl
 from tfmtl.config import parse
+from tfmtl.serving.warmup import WARMUP_FILE
 from tfmtl.written_aside import written_aside
 
 ROWS = 16
@@ -50,7 +51,10 @@ def export(folder: Path, texts: Sequence[str], encoder: dict, beams: int) -> Pat
             "evaluation": {"bootstrap_samples": 100},
         }
     )
-    return tfmtl.export(tfmtl.train(experiment, folder / "run"), folder / "export").parent
+    version = tfmtl.export(tfmtl.train(experiment, folder / "run"), folder / "export")
+    # Batches of the largest size through the largest encoder take a server minutes, and nothing here is batched.
+    (version / WARMUP_FILE).unlink()
+    return version.parent
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A training in two stages: gaps first, then what is asked."""
+"""A training in two stages: gaps first, by a summary's decoder and by the trunk alone, then what is asked."""
 
 import csv
 import shutil
@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import tfmtl
 from tfmtl.cli import main
 from tfmtl.training.checkpoints import Checkpoints
 from tfmtl.training.run_folder import RunFolder
@@ -18,14 +19,17 @@ def config(configure):
         sources={"pairs": None},
         tasks={
             "goodness": None,
-            "gaps": {"kind": "denoising", "source": "articles", "objective": "pieces", "noise_density": 0.2},
-            "title": None,
+            "gaps": {"kind": "denoising", "source": "articles", "noise_density": 0.2, "decoder": "title"},
+            "hidden": {"kind": "denoising", "source": "articles", "objective": "pieces"},
         },
         model={"encoder": {"dropout": 0.1}},
         training={
             "checkpoint_every": 10,
             "weight_decay": 0.0,
-            "stages": [{"tasks": ["gaps"], "epochs": 2}, {"tasks": ["subject"], "epochs": 1, "learning_rate": 0.003}],
+            "stages": [
+                {"tasks": ["gaps", "hidden"], "epochs": 2},
+                {"tasks": ["subject", "title"], "epochs": 1, "learning_rate": 0.003},
+            ],
         },
     )
 
@@ -57,17 +61,22 @@ def rows(run: RunFolder) -> list[dict[str, str]]:
 def test_each_stage_trains_its_tasks_and_the_last_is_what_is_asked(config, tmp_path):
     run = train(config, tmp_path / "run")
     first, last = run.stages
-    gaps = [float(row["val_gaps_loss"]) for row in rows(first)]
-    assert len(gaps) == 2 and gaps[1] < gaps[0]
-    assert rows(first)[0].keys() == {"epoch", "loss", "gaps_loss", "val_loss", "val_gaps_loss", "learning_rate"}
+    begun, ended = rows(first)
+    losses = {"loss", "gaps_loss", "hidden_loss"}
+    assert begun.keys() == {"epoch", "learning_rate", *losses, *(f"val_{name}" for name in losses)}
+    assert all(0 < float(ended[f"val_{name}"]) < float(begun[f"val_{name}"]) for name in losses)
     (row,) = rows(last)
     assert float(row["val_subject_loss"]) > 0 and "gaps_loss" not in row
-    assert row["val_score"] == row["val_subject_accuracy"]
-    # Nothing decays, so that what a stage does not train stays what it was.
-    guesser = weights(run, ("gaps_decoder",))
+    scores = [float(row[f"val_{name}"]) for name in ("subject_accuracy", "title_rougeL")]
+    assert float(row["val_score"]) == pytest.approx(np.mean(scores))
+    assert set(tfmtl.evaluate(run)["tasks"]) == {"subject", "title"}
+    # Nothing decays, so that what a stage does not train stays what it was; summaries and spans share a decoder.
+    layers = {layer.name for layer in keras.models.load_model(run.best_model).layers}
+    assert {"title_decoder", "hidden_decoder"} <= layers and "gaps_decoder" not in layers
+    guesser = weights(run, ("hidden_decoder",))
     for value, before in zip(*guesser, strict=True):
         np.testing.assert_array_equal(value, before)
-    trunks = weights(run, ("encoder",))
+    trunks = weights(run, ("encoder", "title_decoder"))
     assert max(float(np.abs(value - before).max()) for value, before in zip(*trunks, strict=True)) > 1e-3
 
     # A process that died when the first stage was over.

@@ -22,9 +22,9 @@ def _graphs_as_they_are():
 
 @pytest.fixture(scope="module")
 def alone():
-    """The weights and states after three steps on one device, by method."""
+    """The weights and states after three steps on one device, by method; replicas make theirs in a graph."""
     strategy = tf.distribute.get_strategy()
-    return {case: trained(strategy, *CASES[case]) for case in CASES}
+    return {case: trained(strategy, *CASES[case], in_graph=False) for case in CASES}
 
 
 def assert_same(found, expected):
@@ -53,7 +53,7 @@ def test_a_pass_for_each_group_of_rows_gives_the_gradients_of_one_over_all(alone
     assert_same(alone[method], whole)
 
 
-@pytest.mark.parametrize("case", ["famo", "uncertainty", "gls", "pcgrad", "graddrop", "mgda by the representation"])
+@pytest.mark.parametrize("case", ["famo", "gls", "graddrop", "mgda by the representation"])
 def test_batches_in_parts_on_two_replicas_make_the_update_of_the_whole(alone, mirrored, case):
     assert_same(trained(mirrored, *CASES[case], parts=2), alone[case])
 

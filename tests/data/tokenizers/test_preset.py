@@ -42,11 +42,12 @@ def tokenizers(request, tmp_path_factory):
 
 def test_pieces_are_those_of_the_preset_in_another_order(tokenizers):
     layer, tokenizer = tokenizers
-    texts = ["the cat sleeps", "", "her dog [SEP] eats </s> the fish"]
-    expected = tf.function(layer.tokenize, autograph=False)(tf.constant(texts))
+    texts = ["the cat sleeps", "", "her dog eats the fish"]
+    # Without a graph, KerasHub returns lists.
+    expected = layer.tokenize(texts)
     found = tokenizer.tokenize(tf.constant(texts))
     places = {int(piece): number for number, piece in enumerate(piece_order(layer)) if number >= SPECIAL_IDS}
-    for row, reference in zip(found.to_list(), expected.to_list(), strict=True):
+    for row, reference in zip(found.to_list(), expected, strict=True):
         assert row == [places.get(piece, UNKNOWN_ID) for piece in reference]
     assert found.dtype == tf.int32 and tokenizer.vocabulary_size == len(piece_order(layer))
 
