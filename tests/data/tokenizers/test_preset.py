@@ -4,21 +4,21 @@ import pytest
 import tensorflow as tf
 
 from tests.presets import FAMILIES
-from tfmtl.data.piece_ids import SPECIAL_IDS, UNKNOWN_ID
+from tfmtl.data.piece_ids import SPECIAL_IDS
 from tfmtl.data.tokenizers.preset import NEW_ROW, PresetTokenizer, PresetTokenizerOptions, piece_order
 from tfmtl.errors import ConfigurationError, RunError
 
 MARKS = {
-    "bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
-    "distil_bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
-    "electra": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
-    "roberta": ["<pad>", "<unk>", "<s>", "</s>"],
-    "bart": ["<pad>", "<unk>", "<s>", "</s>"],
-    "gpt2": [None, "<unk>", None, "<|endoftext|>"],
-    "albert": ["<pad>", "<unk>", "[CLS]", "[SEP]"],
-    "deberta_v3": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
-    "xlm_roberta": ["<pad>", "<unk>", "<s>", "</s>"],
-    "t5": ["<pad>", "<unk>", "<pad>", "</s>"],
+    "bert": ["[PAD]", "[MASK]", "[CLS]", "[SEP]"],
+    "distil_bert": ["[PAD]", "[MASK]", "[CLS]", "[SEP]"],
+    "electra": ["[PAD]", "[MASK]", "[CLS]", "[SEP]"],
+    "roberta": ["<pad>", "<mask>", "<s>", "</s>"],
+    "bart": ["<pad>", "<mask>", "<s>", "</s>"],
+    "gpt2": [None, "<mask>", None, "<|endoftext|>"],
+    "albert": ["<pad>", "[MASK]", "[CLS]", "[SEP]"],
+    "deberta_v3": ["[PAD]", "[MASK]", "[CLS]", "[SEP]"],
+    "xlm_roberta": ["<pad>", "<mask>", "<s>", "</s>"],
+    "t5": ["<pad>", None, "<pad>", "</s>"],
 }
 
 
@@ -48,7 +48,7 @@ def test_pieces_are_those_of_the_preset_in_another_order(tokenizers):
     found = tokenizer.tokenize(tf.constant(texts))
     places = {int(piece): number for number, piece in enumerate(piece_order(layer)) if number >= SPECIAL_IDS}
     for row, reference in zip(found.to_list(), expected, strict=True):
-        assert row == [places.get(piece, UNKNOWN_ID) for piece in reference]
+        assert row == [places[piece] for piece in reference]
     assert found.dtype == tf.int32 and tokenizer.vocabulary_size == len(piece_order(layer))
 
 
@@ -58,6 +58,15 @@ def test_texts_come_back_and_marks_do_not(tokenizers):
     marked = tf.concat([tf.fill([2, 1], 2), ids, tf.fill([2, 1], 3)], axis=1)
     texts = tf.function(tokenizer.detokenize, autograph=False)(marked).numpy()
     assert [text.decode().strip() for text in texts] == ["the cat", "the"]
+
+
+def test_what_is_unknown_is_no_mark_and_is_not_written(tokenizers):
+    _, tokenizer = tokenizers
+    (ids,) = tokenizer.tokenize(tf.constant(["the \u4e16 cat"])).to_list()
+    # A mark in a text would be taken for a gap, or for an end.
+    assert len(ids) > 2 and min(ids) >= SPECIAL_IDS
+    (text,) = tf.function(tokenizer.detokenize, autograph=False)(tf.constant([ids])).numpy()
+    assert text.decode().split() == ["the", "cat"]
 
 
 def test_an_export_of_it_answers_in_another_graph(tokenizers, tmp_path):

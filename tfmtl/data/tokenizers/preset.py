@@ -31,8 +31,9 @@ class PresetTokenizerOptions(Options):
 class PresetTokenizer:
     """The pieces of a pretrained model; `model.encoder: {type: preset}` brings its own.
 
-    A preset has its marks at ids of its own, so ids are put into another order: padding, unknown, start and end first,
-    then all pieces as they were. The encoder puts the rows of its embedding into the same one.
+    A preset has its marks at ids of its own, so ids are put into another order: padding, mask, start and end first,
+    then all pieces as they were, an unknown one among them. The encoder puts the rows of its embedding into the same
+    one.
 
     Args:
         layer: KerasHub's tokenizer.
@@ -45,8 +46,12 @@ class PresetTokenizer:
         self.layer = layer
         self.layer.build([None])
         order = piece_order(layer)
-        places = np.full(layer.vocabulary_size(), UNKNOWN_ID, np.int32)
+        places = np.zeros(layer.vocabulary_size(), np.int32)
         places[order[SPECIAL_IDS:]] = np.arange(SPECIAL_IDS, len(order))
+        # A vocabulary that holds every byte has no unknown piece, and no text that would need it.
+        unknown = _known(layer, "[UNK]", "<unk>")
+        self._unknown = UNKNOWN_ID if unknown == NEW_ROW else int(places[unknown])
+        places[[mark for mark in order[:SPECIAL_IDS] if mark != NEW_ROW]] = self._unknown
         self._order, self._places = tf.constant(order), tf.constant(places)
         # Traced once, whatever number of graphs read texts: splitting a text into byte pairs is two thousand nodes.
         self._tokenized = tf.function(self._in_our_order, [tf.TensorSpec([None], tf.string)], autograph=False)
@@ -90,28 +95,25 @@ class PresetTokenizer:
         pieces = self.layer.tokenize(texts)
         # What a vocabulary of bytes lacks is -1.
         places = tf.gather(self._places, tf.maximum(pieces.flat_values, 0))
-        return pieces.with_flat_values(tf.where(pieces.flat_values < 0, UNKNOWN_ID, places))
+        return pieces.with_flat_values(tf.where(pieces.flat_values < 0, self._unknown, places))
 
     def detokenize(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Returns texts, string `[batch]`, of ids int32 `[batch, length]`; marks and padding are left out."""
-        pieces = tf.ragged.boolean_mask(tokens, tokens >= SPECIAL_IDS)
+        """Returns texts, string `[batch]`, of ids int32 `[batch, length]`; what is no piece of a text is left out."""
+        pieces = tf.ragged.boolean_mask(tokens, (tokens >= SPECIAL_IDS) & (tokens != self._unknown))
         return self.layer.detokenize(pieces.with_flat_values(tf.gather(self._order, pieces.flat_values)))
 
 
 def piece_order(layer: keras_hub.tokenizers.Tokenizer) -> np.ndarray:
     """Returns, for each id of ours, that of the preset, int32 `[vocabulary]`; the first are of the marks.
 
-    A preset without an unknown piece, because it writes bytes, lends its mask, if it has one. T5 starts what it writes
-    with padding (Raffel et al. 2020) and has no start; one whose start is its end, such as GPT-2's, gets a start of
-    its own, and padding too.
+    T5 starts what it writes with padding (Raffel et al. 2020) and has no start; a preset whose start is its end, such
+    as GPT-2's, gets a start of its own, and padding too.
     """
     padding = getattr(layer, "pad_token_id", None)
     # GPT-2's is a piece of texts.
     padding = NEW_ROW if padding not in layer.special_token_ids else padding
-    known = [token for token in ("[UNK]", "<unk>", "[MASK]", "<mask>") if token in layer.get_vocabulary()]
-    unknown = layer.token_to_id(known[0]) if known else NEW_ROW
     start = padding if layer.start_token_id == layer.end_token_id else layer.start_token_id
-    marks = [padding, unknown, start, layer.end_token_id]
+    marks = [padding, _known(layer, "[MASK]", "<mask>"), start, layer.end_token_id]
     rest = np.setdiff1d(np.arange(layer.vocabulary_size()), marks)
     return np.concatenate([marks, rest]).astype(np.int32)
 
@@ -121,3 +123,9 @@ def preset_error(preset: str, error: Exception) -> str:
     if not Path(preset).is_dir() and "/" in preset and "://" not in preset:
         return f"there is no folder '{preset}'"
     return f"'{preset}' cannot be loaded: {' '.join(str(error).split())[:200]}"
+
+
+def _known(layer: keras_hub.tokenizers.Tokenizer, *names: str) -> int:
+    """Returns the preset's id of the first of some pieces that it has."""
+    vocabulary = layer.get_vocabulary()
+    return next((int(layer.token_to_id(name)) for name in names if name in vocabulary), NEW_ROW)
