@@ -103,17 +103,22 @@ def test_a_stage_reads_the_rows_of_its_tasks_alone(data, experiment):
     assert part.tables is data.tables and part.validation_plan is data.validation_plan
 
 
-def test_tasks_are_checked_with_their_labels_before_the_folder_is_looked_at(experiment, tmp_path):
+def test_a_folder_that_cannot_be_used_is_told_before_any_text_is_read(make_experiment, experiment, tmp_path):
     (tmp_path / "run").write_text("mine", encoding="utf-8")
+    sources = experiment.as_mapping()["sources"]
+    sources["scores"]["train"] = ["gone.jsonl"]
+    with pytest.raises(RunError, match=r"run: this is a file, not a folder; choose another with --run"):
+        prepare(make_experiment(sources=sources), RunFolder(tmp_path / "run"), 1)
 
+
+def test_tasks_are_checked_with_their_labels_before_anything_is_written(experiment, tmp_path):
     def refuse(tasks):
         labels = {str(row["label"]) for row in rows(experiment, "tickets") if row["label"] is not None}
         raise ConfigurationError(f"no: {list(tasks)} {tasks['topic'].labels == tuple(sorted(labels))}")
 
     with pytest.raises(ConfigurationError, match=r"^no: \['topic', 'title', 'same', 'stars'\] True$"):
         prepare(experiment, RunFolder(tmp_path / "run"), 1, refuse)
-    with pytest.raises(RunError, match=r"run: this is a file, not a folder"):
-        prepare(experiment, RunFolder(tmp_path / "run"), 1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_is_wrong_with_test_is_said_before_a_folder_is_made(make_experiment, experiment, tmp_path):

@@ -81,6 +81,8 @@ def prepare(
         replicas: of the strategy.
         check_tasks: what else must hold of the tasks, with their label sets.
     """
+    if run is not None:
+        run.check_place()
     # Test is read as well, so that what is wrong with it is said now and not once the model is trained.
     streams, tasks = load_streams(experiment)
     streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]

@@ -106,6 +106,24 @@ class RunFolder:
         except (yaml.YAMLError, ValueError, ConfigurationError) as error:
             raise RunError(f"{self.config}: damaged: {' '.join(str(error).split())}") from None
 
+    def check_place(self) -> None:
+        """Checks that the folder holds a run, or can be made one's own: told before any text is read.
+
+        Raises:
+            RunError: where it holds something that is no run, or cannot be made.
+        """
+        if self.config.is_file():
+            return
+        if self.path.is_dir():
+            # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else.
+            if any(not path.name.startswith(f".{self.config.stem}.") for path in self.path.iterdir()):
+                raise RunError(f"{self.path}: the folder is not empty and holds no run; choose another with --run")
+            return
+        try:
+            check_folder(self.path)
+        except RunError as error:
+            raise RunError(f"{error}; choose another with --run") from None
+
     def check(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
         """Checks that the folder is the experiment's own, or free.
 
@@ -116,6 +134,7 @@ class RunFolder:
         Raises:
             RunError: where the folder belongs to another configuration, or holds something that is no run.
         """
+        self.check_place()
         if self.config.is_file():
             difference = _first_difference(self.experiment().as_mapping(), _resolved(experiment, tasks))
             if difference:
@@ -123,15 +142,6 @@ class RunFolder:
                     f"{self.path}: this run belongs to another configuration ({difference}); "
                     "choose another folder with --run, or another name"
                 )
-        elif self.path.is_dir():
-            # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else.
-            if any(not path.name.startswith(f".{self.config.stem}.") for path in self.path.iterdir()):
-                raise RunError(f"{self.path}: the folder is not empty and holds no run; choose another with --run")
-        else:
-            try:
-                check_folder(self.path)
-            except RunError as error:
-                raise RunError(f"{error}; choose another with --run") from None
 
     def claim(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
         """Makes the folder the experiment's own; one that it is already takes on what `FREE_KEYS` say anew.
