@@ -5,7 +5,8 @@
 Every training and evaluation is a process of its own, one after the other; its run stays in `runs/`, and the same
 command goes on where it was interrupted. Beside all methods stand the baselines: equal weights (`fixed`), random ones
 (`rlw`), and with `--tune` those with the best validation score among a few, each of which is a training too.
-`FOLDER/<name>.json` holds each run's test metrics, seconds of training and peak memory, `FOLDER/<name>.md` their table.
+`FOLDER/<name>.json` holds each run's test metrics, seconds of all processors while it trained and peak memory,
+`FOLDER/<name>.md` their table.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,10 +62,8 @@ class Runs:
     def _trained(self, label: str, balancing: dict, seed: int) -> dict:
         run = Path("runs") / f"balancing-{self.name}" / f"{label}-{seed}"
         settings = [*self._settings, f"balancing={json.dumps(balancing)}", f"training.seed={seed}"]
-        start = time.perf_counter()
         train = ["train", str(self._config), "--run", str(run), *(part for s in settings for part in ("--set", s))]
-        memory = _command(train)
-        seconds = time.perf_counter() - start
+        cost = _command(train)
         _command(["evaluate", str(run)])
         with (run / "history.csv").open(newline="", encoding="utf-8") as file:
             scores = [float(row["val_score"]) for row in csv.DictReader(file)]
@@ -73,8 +71,7 @@ class Runs:
         return {
             "validation_score": max(scores),
             "test": {task: test[task][PRIMARY[kind]] for task, kind in self._kinds().items()},
-            "seconds": round(seconds, 1),
-            "memory_mib": memory,
+            **cost,
         }
 
     def _kinds(self) -> dict[str, str]:
@@ -86,13 +83,13 @@ class Runs:
         return list(self._kinds())
 
 
-def _command(arguments: list[str]) -> int:
-    """Runs a command of tfmtl; returns the most memory that it had, in MiB."""
+def _command(arguments: list[str]) -> dict:
+    """Runs a command of tfmtl; returns the seconds that it kept processors busy, and the most memory that it had."""
     process = subprocess.Popen([sys.executable, "-m", "tfmtl.cli", *arguments])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"tfmtl {' '.join(arguments)} failed")
-    return usage.ru_maxrss // 1024
+    return {"cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1), "memory_mib": usage.ru_maxrss // 1024}
 
 
 def tuned(runs: Runs, seed: int) -> dict:
@@ -122,7 +119,7 @@ def rows(runs: Runs, seeds: list[int]) -> Iterator[dict]:
             "mean": float(np.mean(scores)),
             "deviation": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
             "delta": {t: v - equal[t] for t, v in _mean_of_tasks(runs, label, seeds).items()},
-            "seconds": float(np.mean([result["seconds"] for result in found])),
+            "cpu_seconds": float(np.mean([result["cpu_seconds"] for result in found])),
             "memory_mib": max(result["memory_mib"] for result in found),
         }
 
@@ -134,7 +131,7 @@ def _mean_of_tasks(runs: Runs, label: str, seeds: list[int]) -> dict[str, float]
 def table(runs: Runs, seeds: list[int]) -> str:
     """Returns the methods as a Markdown table, the best mean of the tasks' test metrics first."""
     lines = [
-        "| method | mean of tasks | tasks better than equal weights | worst task | seconds | MiB |",
+        "| method | mean of tasks | tasks better than equal weights | worst task | CPU seconds | MiB |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in sorted(rows(runs, seeds), key=lambda row: -row["mean"]):
@@ -143,7 +140,7 @@ def table(runs: Runs, seeds: list[int]) -> str:
         better, worst = sum(value > 0 for value in delta.values()), min(delta, key=delta.get)
         lines.append(
             f"| `{row['method']}` | {100 * row['mean']:.1f}{spread} | {better} of {len(delta)} "
-            f"| {worst} {100 * delta[worst]:+.1f} | {row['seconds']:.0f} | {row['memory_mib']} |"
+            f"| {worst} {100 * delta[worst]:+.1f} | {row['cpu_seconds']:.0f} | {row['memory_mib']} |"
         )
     return "\n".join(lines) + "\n"
 
