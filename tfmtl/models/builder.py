@@ -82,7 +82,7 @@ class _Builder:
         self.embedding = keras_hub.layers.ReversibleEmbedding(
             vocabulary_size,
             self.encoder.width,
-            tie_weights=True,
+            tie_weights=self.encoder.tied or not any(task.learns_pieces for task in tasks.values()),
             embeddings_initializer=keras.initializers.RandomNormal(stddev=self.encoder.width**-0.5),
             name="embedding",
             dtype=precision,
@@ -114,12 +114,7 @@ class _Builder:
     def _writer(self, name: str, max_length: int):
         options = self._options.decoder
         decoder = self.encoder.decoder(
-            self._encoder_options,
-            options.layers,
-            options.dropout,
-            max_length,
-            name=decoder_name(name),
-            dtype=self._precision,
+            options.layers, options.dropout, max_length, name=decoder_name(name), dtype=self._precision
         )
         return self.encoder.writer(decoder)
 

@@ -20,8 +20,8 @@ class Encoder(keras.layers.Layer):
     """Base of the trunks that tasks share: `call(embedded, tokens)` returns states `[batch, length, width]`.
 
     A subclass registers itself in `tfmtl.registry.ENCODERS` with typed options, among them `hidden` and `max_length`,
-    and has a static method `decoder(options, layers, dropout, max_length, **kwargs)`, which returns the layer that
-    belongs to one summarization task. Here are the defaults of the rest.
+    and has a method `decoder(layers, dropout, max_length, **kwargs)`, which returns the layer that belongs to one
+    summarization task. Here are the defaults of the rest.
 
     Attributes:
         pooling: the class of the layer by which a head makes one vector of the states of a text.
@@ -33,6 +33,11 @@ class Encoder(keras.layers.Layer):
     def width(self) -> int:
         """Of the embeddings that it reads."""
         return self.options.hidden
+
+    @property
+    def tied(self) -> bool:
+        """Whether pieces are written by the embedding that they are read by."""
+        return True
 
     def take_on(self, embedding: keras.layers.Layer) -> None:
         """Changes the initial embedding of a new model, which is built; here it stays as it is."""

@@ -32,7 +32,7 @@ def encoder(**options):
 
 
 def writer_of(layer):
-    start = GPTEncoder.decoder(layer.options, layers=2, dropout=None, max_length=5, name="title_decoder")
+    start = layer.decoder(layers=2, dropout=None, max_length=5, name="title_decoder")
     start.build((None, None, HIDDEN))
     return layer.writer(start)
 

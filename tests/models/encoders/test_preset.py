@@ -10,7 +10,9 @@ from tests.presets import FAMILIES, MAX_LENGTH, save_preset
 from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
 from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order
 from tfmtl.errors import ConfigurationError
+from tfmtl.models.decoder import TransformerDecoder
 from tfmtl.models.encoders.preset import PresetEncoder
+from tfmtl.models.preset_decoder import BartDecoder
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,10 @@ def test_frozen_it_stays_as_it_is(preset):
     ("options", "message"),
     [
         ({"preset": "nowhere/at_all"}, "model.encoder.preset: there is no folder 'nowhere/at_all'"),
-        ({"decoder_heads": 3}, "model.encoder.decoder_heads: 3 do not divide the 8 of the embedding of "),
+        (
+            {"pretrained_decoder": True},
+            "has no decoder that summaries can be written with; leave this out for a new one",
+        ),
         ({"max_length": MAX_LENGTH + 1}, f"reads at most {MAX_LENGTH} pieces, asked for {MAX_LENGTH + 1}"),
     ],
 )
@@ -114,6 +119,47 @@ def test_what_does_not_fit_is_told_in_a_line(preset, options, message):
     with pytest.raises(ConfigurationError) as caught:
         PresetEncoder({"preset": str(preset("bert")), "max_length": 32, "decoder_heads": 2, **options})
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def encoder_of(folder, **options):
+    return PresetEncoder({"preset": str(folder), "max_length": 32, **options}, name="encoder")
+
+
+def test_a_new_decoder_is_as_wide_as_the_embedding(preset):
+    new = encoder_of(preset("bart"), pretrained_decoder=False, decoder_heads=4).decoder(1, None, 7)
+    assert isinstance(new, TransformerDecoder) and (new.depth, new.options.heads, new.options.dropout) == (1, 4, 0.1)
+    with pytest.raises(ConfigurationError, match=r"decoder_heads: 3 do not divide the 8 of the embedding of "):
+        encoder_of(preset("bert"), decoder_heads=3).decoder(1, None, 7)
+
+
+def test_each_task_gets_a_copy_of_the_preset_s_decoder(preset):
+    encoder = encoder_of(preset("bart"))
+    own = keras_hub.models.Backbone.from_preset(str(preset("bart")))
+    decoders = [encoder.decoder(9, None, 7, name=name) for name in ("title_decoder", "note_decoder")]
+    for decoder in decoders:
+        for value, expected in zip(decoder.get_weights(), BartDecoder.weights_of(own), strict=True):
+            np.testing.assert_array_equal(value, expected)
+    assert not {id(variable) for variable in decoders[0].variables} & {id(variable) for variable in encoder.variables}
+    assert encoder.decoder(9, 0.4, 7).get_config()["backbone"]["config"]["dropout"] == 0.4
+    with pytest.raises(ConfigurationError, match=f"writes at most {MAX_LENGTH} pieces, asked for {MAX_LENGTH + 1}$"):
+        encoder.decoder(9, None, MAX_LENGTH + 1)
+
+
+def test_pieces_are_written_as_the_preset_writes_them(tmp_path):
+    backbone, make_tokenizer, sizes = FAMILIES["t5"]
+    tokenizer = make_tokenizer()
+    own = backbone(vocabulary_size=tokenizer.vocabulary_size(), tie_embedding_weights=False, **sizes)
+    for part in (own, tokenizer):
+        part.save_to_preset(str(tmp_path))
+    encoder, order = encoder_of(tmp_path), piece_order(tokenizer)
+    assert not encoder.tied and encoder_of(tmp_path, pretrained_decoder=False).tied
+    embedding = keras_hub.layers.ReversibleEmbedding(len(order), encoder.width, tie_weights=False)
+    embedding.build((None, None))
+    encoder.take_on(embedding)
+    hidden = np.ones([1, 1, encoder.width], np.float32)
+    found, expected = embedding(hidden, reverse=True)[0, 0], own.token_embedding(hidden, reverse=True)[0, 0]
+    known = order != NEW_ROW
+    np.testing.assert_allclose(np.array(found)[known], np.array(expected)[order[known]], rtol=1e-5)
 
 
 def test_a_tokenizer_of_another_preset_is_told(preset, tmp_path):

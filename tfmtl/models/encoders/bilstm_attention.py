@@ -54,11 +54,10 @@ class BiLSTMEncoder(Encoder):
         super().__init__(**kwargs)
         self.options = BiLSTMOptions.model_validate(options)
 
-    @staticmethod
-    def decoder(options: BiLSTMOptions, layers: int, dropout: float | None, max_length: int, **kwargs) -> LSTMDecoder:
+    def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> LSTMDecoder:
         """Returns what writes a summary from the states of this encoder."""
-        rate = options.dropout if dropout is None else dropout
-        return LSTMDecoder(layers, options.attention, rate, max_length, **kwargs)
+        rate = self.options.dropout if dropout is None else dropout
+        return LSTMDecoder(layers, self.options.attention, rate, max_length, **kwargs)
 
     def build(self, embedded_shape, tokens_shape=None):
         options, policy = self.options, self.dtype_policy

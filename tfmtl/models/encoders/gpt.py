@@ -44,12 +44,9 @@ class GPTEncoder(Encoder):
         super().__init__(**kwargs)
         self.options = GPTOptions.model_validate(options)
 
-    @staticmethod
-    def decoder(
-        options: GPTOptions, layers: int, dropout: float | None, max_length: int, **kwargs
-    ) -> ContinuationStart:
+    def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> ContinuationStart:
         """Returns a task's separator and the places of its summary; the layers are the trunk's own."""
-        return ContinuationStart(options.positions, max_length, **kwargs)
+        return ContinuationStart(self.options.positions, max_length, **kwargs)
 
     def last_states(self, states: KerasTensor) -> KerasTensor:
         return states[..., -self.options.hidden :]

@@ -13,6 +13,7 @@ from tfmtl.errors import ConfigurationError
 from tfmtl.models.decoder import TransformerDecoder
 from tfmtl.models.encoder import Encoder, EncoderOptions
 from tfmtl.models.pooling import AttentionPooling, LastPooling
+from tfmtl.models.preset_decoder import PresetDecoder, decoder_of
 from tfmtl.models.tokens import segment_ids, token_mask
 from tfmtl.models.transformer_layer import LayerOptions
 from tfmtl.registry import ENCODERS
@@ -27,15 +28,18 @@ class PresetOptions(EncoderOptions):
         frozen: whether the trunk and the embedding stay as they are.
         layer_decay: what the learning rate of a layer is multiplied by for each layer above it (Howard and Ruder 2018);
             1 trains all of them alike.
-        decoder_heads: attention heads of the decoders, which are new.
+        pretrained_decoder: whether summaries are written with the preset's own decoder, each task having a copy of it;
+            where absent, they are if it has one. `model.decoder.layers` is then without effect.
+        decoder_heads: attention heads of new decoders.
         decoder_feedforward: the inner width of their feed-forward networks.
-        decoder_dropout: in the decoders.
+        decoder_dropout: in new decoders.
     """
 
     preset: str
     max_length: int = Field(256, ge=4)
     frozen: bool = False
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
+    pretrained_decoder: bool | None = None
     decoder_heads: int = Field(4, ge=1)
     decoder_feedforward: int = Field(1024, ge=1)
     decoder_dropout: float = Field(0.1, ge=0.0, lt=1.0)
@@ -48,10 +52,11 @@ class PresetOptions(EncoderOptions):
 @ENCODERS.register("preset", options=PresetOptions)
 @keras.saving.register_keras_serializable("tfmtl")
 class PresetEncoder(Encoder):
-    """A text backbone of KerasHub, from a preset: BERT, RoBERTa, ALBERT, DeBERTa, the encoders of T5 and BART, GPT-2.
+    """A text backbone of KerasHub, from a preset: BERT, RoBERTa, ALBERT, DeBERTa, T5, BART, GPT-2.
 
     The experiment reads with the preset's own tokenizer, and the preset's embedding becomes the model's, which the
-    decoders read and project with too. Decoders are new ones, whatever the preset has.
+    decoders read and project with too. BART and T5 write with their own decoders, behind other presets there are new
+    ones.
 
     Differences from the papers: the second text of a pair follows one end mark, where RoBERTa was trained with two;
     T5 reads a start mark as well; heads pool by attention, not by the first piece; of causal trunks they read the last.
@@ -72,8 +77,10 @@ class PresetEncoder(Encoder):
         # The embedding is the model's: a loaded model has no use for its rows.
         self._backbone["config"] |= dict.fromkeys(_VOCABULARY & self._backbone["config"].keys(), 1)
         self._width = loaded.token_embedding.output_dim
+        self._tied = getattr(loaded, "tie_embedding_weights", True)
+        self._writer = decoder_of(loaded) if self.options.pretrained_decoder is not False else None
         self.pooling = LastPooling if isinstance(loaded, keras_hub.models.GPT2Backbone) else AttentionPooling
-        self._pretrained = loaded.token_embedding.get_weights()[0] if backbone is None else None
+        self._pretrained = self._weights_of(loaded) if backbone is None else None
         self.trunk = trunk_of(loaded)
         if self.options.frozen:
             self.trainable = False
@@ -92,23 +99,42 @@ class PresetEncoder(Encoder):
                 f"model.encoder.max_length: '{options.preset}' reads at most {longest} pieces, asked for "
                 f"{options.max_length}"
             )
-        width = backbone.token_embedding.output_dim
-        if width % options.decoder_heads:
+        if options.pretrained_decoder and decoder_of(backbone) is None:
             raise ConfigurationError(
-                f"model.encoder.decoder_heads: {options.decoder_heads} do not divide the {width} of the embedding of "
-                f"'{options.preset}', which decoders are as wide as"
+                f"model.encoder.pretrained_decoder: '{options.preset}' has no decoder that summaries can be written "
+                "with; leave this out for a new one"
             )
         return backbone
+
+    def _weights_of(self, backbone: keras_hub.models.Backbone) -> dict[str, list[np.ndarray]]:
+        """Returns what `decoder` and `take_on` need of a preset that has been trained."""
+        decoder = self._writer.weights_of(backbone) if self._writer else []
+        return {"embedding": backbone.token_embedding.get_weights(), "decoder": decoder}
 
     @property
     def width(self) -> int:
         return self._width
 
-    @staticmethod
+    @property
+    def tied(self) -> bool:
+        return self._tied or self._writer is None
+
     def decoder(
-        options: PresetOptions, layers: int, dropout: float | None, max_length: int, **kwargs
-    ) -> TransformerDecoder:
-        """Returns a new decoder, as wide as the embedding."""
+        self, layers: int, dropout: float | None, max_length: int, **kwargs
+    ) -> TransformerDecoder | PresetDecoder:
+        """Returns a copy of the preset's decoder, or a new one, as wide as the embedding.
+
+        Raises:
+            ConfigurationError: where it could not be as asked for.
+        """
+        if self._writer:
+            return self._pretrained_decoder(dropout, max_length, **kwargs)
+        options = self.options
+        if self._width % options.decoder_heads:
+            raise ConfigurationError(
+                f"model.encoder.decoder_heads: {options.decoder_heads} do not divide the {self._width} of the "
+                f"embedding of '{options.preset}', which decoders are as wide as"
+            )
         return TransformerDecoder(
             LayerOptions(
                 heads=options.decoder_heads,
@@ -120,6 +146,19 @@ class PresetEncoder(Encoder):
             **kwargs,
         )
 
+    def _pretrained_decoder(self, dropout: float | None, max_length: int, **kwargs) -> PresetDecoder:
+        config = dict(self._backbone["config"])
+        longest = config.get("max_sequence_length")
+        if longest and max_length > longest:
+            raise ConfigurationError(
+                f"model.encoder.preset: '{self.options.preset}' writes at most {longest} pieces, asked for {max_length}"
+            )
+        if dropout is not None:
+            config["dropout"] = dropout
+        decoder = self._writer({**self._backbone, "config": config}, max_length, **kwargs)
+        decoder.set_weights(self._pretrained["decoder"])
+        return decoder
+
     def take_on(self, embedding: keras_hub.layers.ReversibleEmbedding) -> None:
         """Gives the model's embedding the preset's rows, in the order of the tokenizer's ids.
 
@@ -127,14 +166,15 @@ class PresetEncoder(Encoder):
             ConfigurationError: where the tokenizer has pieces that the preset has no row for.
         """
         order = piece_order(keras_hub.tokenizers.Tokenizer.from_preset(self.options.preset))
-        rows = self._pretrained
+        rows, *projection = self._pretrained["embedding"]
         if order.max() >= len(rows):
             raise ConfigurationError(
                 f"model.encoder.preset: the tokenizer of '{self.options.preset}' has {order.max() + 1} pieces, its "
                 f"backbone {len(rows)}"
             )
-        new = np.random.default_rng(0).normal(0.0, rows.std(), [len(order), rows.shape[1]]).astype(rows.dtype)
-        embedding.embeddings.assign(np.where(order[:, None] == NEW_ROW, new, rows[order]))
+        embedding.embeddings.assign(_in_order(rows, order))
+        if not embedding.tie_weights:
+            embedding.reverse_embeddings.assign(_in_order(projection[0].T, order).T)
         embedding.trainable = not self.options.frozen
         self._pretrained = None
 
@@ -162,6 +202,12 @@ class PresetEncoder(Encoder):
 
     def get_config(self):
         return {**super().get_config(), "options": self.options.model_dump(), "backbone": self._backbone}
+
+
+def _in_order(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Returns the rows of an embedding in the order of the tokenizer's ids; those that it lacks are drawn like them."""
+    new = np.random.default_rng(0).normal(0.0, rows.std(), [len(order), rows.shape[1]]).astype(rows.dtype)
+    return np.where(order[:, None] == NEW_ROW, new, rows[order])
 
 
 _VOCABULARY = {"vocabulary_size", "vocab_size"}

@@ -59,12 +59,9 @@ class TransformerEncoder(Encoder):
         super().__init__(**kwargs)
         self.options = TransformerOptions.model_validate(options)
 
-    @staticmethod
-    def decoder(
-        options: TransformerOptions, layers: int, dropout: float | None, max_length: int, **kwargs
-    ) -> TransformerDecoder:
+    def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> TransformerDecoder:
         """Returns what writes a summary from the states of this encoder; its layers are as wide as the encoder's."""
-        of_layers = options.of_layers(**({} if dropout is None else {"dropout": dropout}))
+        of_layers = self.options.of_layers(**({} if dropout is None else {"dropout": dropout}))
         return TransformerDecoder(of_layers, layers, max_length, **kwargs)
 
     def build(self, embedded_shape, tokens_shape=None):
