@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 import tfmtl.experiment
+from tfmtl.data.fingerprint import fingerprints
 from tfmtl.errors import RunError, UserError
 from tfmtl.training.run_folder import RunFolder
 
@@ -52,6 +54,24 @@ def test_texts_have_the_answers_of_their_tasks_and_pairs_those_of_all(answers):
     ] * 6
     for answer in answers:
         assert sum(answer["topic"]["probabilities"].values()) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("cut", [("test",), ()])
+def test_a_test_cut_from_a_train_that_has_changed_is_not_measured(tmp_path, data, caplog, cut):
+    folder, (stream, *_) = RunFolder(tmp_path / "run"), data.streams
+    stream = dataclasses.replace(stream, splits={"test": stream.splits["validation"]}, cut=cut)
+    less = dataclasses.replace(stream, splits={"test": stream.splits["test"].take(np.arange(4))})
+    folder.path.mkdir()
+    folder.rows.write_text(json.dumps(fingerprints([stream])))
+    tfmtl.experiment._check_unseen(folder, [stream], "test")
+    assert not caplog.messages
+    if cut:
+        with pytest.raises(RunError, match=r"test is cut from train, which has other rows .*6 rows then, 4 now"):
+            tfmtl.experiment._check_unseen(folder, [less], "test")
+    else:
+        tfmtl.experiment._check_unseen(folder, [less], "test")
+        message = "test has other rows than when this run was trained (test of tickets/text: 6 rows then, 4 now)"
+        assert caplog.messages == [message]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What a user does with an experiment: train it, evaluate the run, export it, predict with either."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from tfmtl.config import Experiment, parse
 from tfmtl.config_file import load_experiment
 from tfmtl.data.batches import batches
-from tfmtl.data.streams import load_streams, tasks_with_split
+from tfmtl.data.fingerprint import fingerprints
+from tfmtl.data.streams import Stream, load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError, nearest
 from tfmtl.evaluation.affinity.grouping import MOST_TASKS, best_groups
 from tfmtl.evaluation.affinity.measured import Relations, read_relations
@@ -32,6 +34,8 @@ from tfmtl.training.reach import reach_of
 from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.train import train as _train
 from tfmtl.written_aside import check_place
+
+_logger = logging.getLogger("tfmtl")
 
 
 def train(experiment: Experiment | str | Path, run: str | Path | None = None) -> RunFolder:
@@ -112,6 +116,7 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     experiment = experiment.model_copy(update={"tasks": reader.tasks})
     experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
     streams, _ = load_streams(experiment, (split,))
+    _check_unseen(run, streams, split)
     answers = answer_split(Answering(reader, experiment.evaluation.batch_size), streams, split)
     results = [
         _result(task, stream.splits[split], answers[task.name], experiment)
@@ -126,6 +131,24 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     except OSError as error:
         raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None
     return {"split": split, "tasks": metrics}
+
+
+def _check_unseen(run: RunFolder, streams: Sequence[Stream], split: str) -> None:
+    """Checks that a split which is cut from train holds the rows that were cut from it when the run was trained.
+
+    Raises:
+        RunError: where it does not: rows that the model has learned from would be measured.
+    """
+    cut = [stream for stream in streams if split in stream.cut]
+    change = run.change_of_rows(fingerprints(cut), (split,))
+    if change:
+        raise RunError(
+            f"{run.path}: {split} is cut from train, which has other rows than when this run was trained ({change}), "
+            "so that some which the model has learned from would be measured"
+        )
+    change = run.change_of_rows(fingerprints(streams), (split,))
+    if change:
+        _logger.warning("%s has other rows than when this run was trained (%s)", split, change)
 
 
 def export(

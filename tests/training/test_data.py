@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -67,6 +68,40 @@ def test_the_tokenizer_of_the_run_is_taken(found, claimed, data):
     assert found.tokenizer.proto != data.tokenizer.proto
 
 
+def test_a_training_that_has_begun_and_lost_its_tokenizer_does_not_learn_another(experiment, data, tmp_path):
+    folder = RunFolder(tmp_path / "tiny")
+    claim(experiment, folder, data)
+    shutil.rmtree(folder.tokenizer)
+    prepare(experiment, folder, replicas=1)
+    folder.checkpoints.mkdir()
+    with pytest.raises(RunError, match="tokenizer: missing, though the training has begun; remove the run's folder"):
+        prepare(experiment, folder, replicas=1)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_run_goes_on_with_the_rows_that_it_began_with_alone(make_experiment, experiment, tmp_path, split):
+    sources = experiment.as_mapping()["sources"]
+    path = tmp_path / "scores.jsonl"
+    shutil.copy(sources["scores"][split][0], path)
+    sources["scores"][split] = [str(path)]
+    changing, folder = make_experiment(sources=sources), RunFolder(tmp_path / "tiny")
+    claim(changing, folder, prepare(changing, folder, replicas=1))
+    prepare(changing, folder, replicas=1)
+    count = len(path.read_text().splitlines())
+    with open(path, "a") as file:
+        file.write('{"text": "one more", "stars": 3}\n')
+    if split == "test":
+        # What is measured in the end may change.
+        prepare(changing, folder, replicas=1)
+        return
+    with pytest.raises(RunError) as caught:
+        prepare(changing, folder, replicas=1)
+    change = f"{split} of scores/text: {count} rows then, {count + 1} now"
+    assert str(caught.value) == (
+        f"{folder.path}: its rows are others than when its training began ({change}); choose another folder with --run"
+    )
+
+
 def test_the_plans_have_all_rows_in_batches_of_their_own_sizes(found):
     # 24 + 10 + 7 rows of train in batches of 12, twice; 6 + 6 + 6 rows of validation in batches of 5.
     assert (found.plan.updates_per_epoch, found.plan.updates) == (-(-41 // 12), 2 * -(-41 // 12))
@@ -133,7 +168,12 @@ def test_what_is_wrong_with_test_is_said_before_a_folder_is_made(make_experiment
 def test_a_claimed_folder_has_the_configuration_and_the_tokenizer(experiment, data, tmp_path):
     folder = RunFolder(tmp_path / "runs" / "tiny")
     claim(experiment, folder, data)
-    assert sorted(path.name for path in folder.path.rglob("*")) == ["config.yaml", "sentencepiece.model", "tokenizer"]
+    assert sorted(path.name for path in folder.path.rglob("*")) == [
+        "config.yaml",
+        "rows.json",
+        "sentencepiece.model",
+        "tokenizer",
+    ]
     assert (folder.tokenizer / "sentencepiece.model").read_bytes() == data.tokenizer.proto
     assert folder.experiment().tasks["same"].labels == ("no", "yes")
 

@@ -207,6 +207,9 @@ def test_a_damaged_evaluation_is_told(folder, content):
         folder.measured("test")
 
 
+REMEDY = "remove the run's folder and train it again"
+
+
 def test_a_best_model_with_another_byte_is_damaged(copied):
     whole = bytearray(copied.best_model.read_bytes())
     with zipfile.ZipFile(copied.best_model) as archive:
@@ -215,7 +218,7 @@ def test_a_best_model_with_another_byte_is_damaged(copied):
     copied.best_model.write_bytes(whole)
     with pytest.raises(RunError) as caught:
         copied.reader()
-    assert str(caught.value) == f"{copied.best_model}: damaged: the checksum of 'model.weights.h5' is wrong"
+    assert str(caught.value) == f"{copied.best_model}: damaged: the checksum of 'model.weights.h5' is wrong; {REMEDY}"
 
 
 def test_a_best_model_whose_compression_is_unknown_is_damaged(copied):
@@ -223,8 +226,18 @@ def test_a_best_model_whose_compression_is_unknown_is_damaged(copied):
     # The method stands ten bytes after the signature of an entry of the central directory.
     whole[whole.rindex(b"PK\x01\x02") + 10] = 0x7F
     copied.best_model.write_bytes(whole)
-    with pytest.raises(RunError, match=r"best.keras: damaged: That compression method is not supported$"):
+    with pytest.raises(RunError, match=r"best.keras: damaged: That compression method is not supported; " + REMEDY):
         copied.reader()
+
+
+def test_a_finished_training_has_its_best_model(copied):
+    copied.check_best_model()
+    copied.best_model.write_bytes(copied.best_model.read_bytes()[:1000])
+    with pytest.raises(RunError, match=f"best.keras: damaged, though the training is finished; {REMEDY}$"):
+        copied.check_best_model()
+    copied.best_model.unlink()
+    with pytest.raises(RunError, match=f"best.keras: missing, though the training is finished; {REMEDY}$"):
+        copied.check_best_model()
 
 
 def test_an_archive_that_is_no_model_is_damaged(copied):

@@ -1,7 +1,7 @@
 """Streams: the rows of a source as the tasks that read the same text of it see them."""
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +50,13 @@ class Stream:
         name: the source's name; where several streams share it, followed by the fields that are read.
         tasks: with their label sets filled in.
         splits: by name.
+        cut: those that the source does not have, so that they are cut from its train.
     """
 
     name: str
     tasks: tuple[Task, ...]
     splits: dict[str, Examples]
+    cut: tuple[str, ...] = ()
 
 
 def load_streams(
@@ -84,7 +86,11 @@ def load_streams(
         groups = _grouped(tasks, lambda task: (task.text, task.text_pair, task.name * (not task.is_answered)))
         for reading, members in groups.items():
             stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(filter(None, reading))}"
-            streams.append(_stream(stream_name, members, rows, splits, choice.options.empty_text))
+            examples = {
+                split: _examples(stream_name, split, members, rows[split], choice.options.empty_text)
+                for split in splits
+            }
+            streams.append(Stream(stream_name, tuple(members), examples, missing_splits(source)))
     order = list(experiment.tasks)
     streams.sort(key=lambda stream: order.index(stream.tasks[0].name))
     filled = {task.name: task for stream in streams for task in stream.tasks}
@@ -111,14 +117,6 @@ def _grouped(tasks: Iterable[Task], key: Callable[[Task], Hashable]) -> dict[Any
     for task in tasks:
         groups.setdefault(key(task), []).append(task)
     return groups
-
-
-def _stream(
-    name: str, tasks: Sequence[Task], rows: Mapping[str, Rows], splits: Sequence[str], empty_text: str
-) -> Stream:
-    return Stream(
-        name, tuple(tasks), {split: _examples(name, split, tasks, rows[split], empty_text) for split in splits}
-    )
 
 
 def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_text: str) -> Examples:

@@ -1,11 +1,13 @@
 """The data of a training: streams, tokenizer, tables and the plan of all batches."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tfmtl.config import Experiment
+from tfmtl.data.fingerprint import Fingerprints, fingerprints
 from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training
 from tfmtl.data.streams import Stream, load_streams
 from tfmtl.data.tables import Slice, Table, build_tables
@@ -29,6 +31,7 @@ class TrainingData:
         plan: every batch of the training, or of one of its stages.
         validation_tables: in the slices of train.
         validation_plan: one pass over them.
+        rows: the fingerprints of all splits, those of test among them.
     """
 
     streams: list[Stream]
@@ -38,6 +41,7 @@ class TrainingData:
     plan: Plan
     validation_tables: list[Table]
     validation_plan: Plan
+    rows: Fingerprints = field(default_factory=dict)
 
     def of(self, experiment: Experiment, stage: Stage, replicas: int) -> "TrainingData":
         """Returns what a stage of the training reads."""
@@ -85,10 +89,12 @@ def prepare(
         run.check_place()
     # Test is read as well, so that what is wrong with it is said now and not once the model is trained.
     streams, tasks = load_streams(experiment)
+    rows = fingerprints(streams)
     streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]
     check_tasks(tasks)
     if run is not None:
         run.check(experiment, tasks)
+        run.check_rows(rows, ("train", "validation"))
     tokenizer = _tokenizer(experiment, streams, run)
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
@@ -96,7 +102,7 @@ def prepare(
     slices = [table.slice for table in tables]
     validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
     validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
-    return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan)
+    return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan, rows)
 
 
 def _plan(experiment: Experiment, stage: Stage, tables: Sequence[Table], replicas: int) -> Plan:
@@ -117,14 +123,18 @@ def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder
     tokenizers = TOKENIZERS.get(experiment.tokenizer.name).build
     if run is not None and run.tokenizer.is_dir():
         return tokenizers.load(run.tokenizer)
+    if run is not None and run.has_begun:
+        raise RunError(f"{run.tokenizer}: missing, though the training has begun; remove the run's folder")
     return tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
 
 
 def claim(experiment: Experiment, run: RunFolder, data: TrainingData) -> None:
-    """Makes the folder the experiment's own: its configuration; its tokenizer, there whole or not at all."""
+    """Makes the folder the experiment's own: its configuration, what it reads, and its tokenizer, which comes last."""
     run.claim(experiment, data.tasks)
     if not run.tokenizer.is_dir():
         try:
+            with written_aside(run.rows) as aside:
+                aside.write_text(json.dumps(data.rows, indent=1) + "\n", encoding="utf-8")
             with written_aside(run.tokenizer) as aside:
                 data.tokenizer.save(aside)
         except OSError as error:

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import keras
 import yaml
 
 from tfmtl.config import Experiment, parse
+from tfmtl.data.fingerprint import Fingerprints, first_change
 from tfmtl.errors import ConfigurationError, RunError
 from tfmtl.generation.reader import Reader
 from tfmtl.registry import TOKENIZERS
@@ -23,6 +24,8 @@ FREE_KEYS = frozenset(
     | {"generation.early_stopping", "evaluation.batch_size", "evaluation.bootstrap_samples"}
 )
 """Keys that change neither the weights nor which epoch is the best: a run takes their new values on."""
+
+_TRAIN_AGAIN = "remove the run's folder and train it again"
 
 
 class RunFolder:
@@ -55,6 +58,11 @@ class RunFolder:
         return self.path / "tokenizer"
 
     @property
+    def rows(self) -> Path:
+        """The fingerprints of the rows that the run was made of."""
+        return self.path / "rows.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
@@ -80,6 +88,11 @@ class RunFolder:
         """The folders of the stages that have begun, in order, the last of which is the run's own."""
         numbers = sorted(int(path.name) for path in (self.path / "stages").glob("*") if path.name.isdigit())
         return [*map(self.stage, numbers), self]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is anything of a training in it."""
+        return any(stage.checkpoints.is_dir() for stage in self.stages)
 
     def evaluation(self, split: str) -> Path:
         return self.path / f"evaluation_{split}.json"
@@ -143,6 +156,28 @@ class RunFolder:
                     "choose another folder with --run, or another name"
                 )
 
+    def check_rows(self, found: Fingerprints, splits: Sequence[str]) -> None:
+        """Checks that splits hold what they held when the training began.
+
+        Raises:
+            RunError: where they do not.
+        """
+        change = self.change_of_rows(found, splits)
+        if change:
+            raise RunError(
+                f"{self.path}: its rows are others than when its training began ({change}); choose another folder "
+                "with --run"
+            )
+
+    def change_of_rows(self, found: Fingerprints, splits: Sequence[str]) -> str:
+        """Says which rows are others than when the training began; an empty string where none are, or none is known."""
+        if not self.rows.is_file():
+            return ""
+        try:
+            return first_change(json.loads(self.rows.read_text(encoding="utf-8")), found, splits)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise RunError(f"{self.rows}: damaged; remove the run's folder") from None
+
     def claim(self, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
         """Makes the folder the experiment's own; one that it is already takes on what `FREE_KEYS` say anew.
 
@@ -162,6 +197,16 @@ class RunFolder:
                 aside.write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True), encoding="utf-8")
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written: {error.strerror}") from None
+
+    def check_best_model(self) -> None:
+        """Checks that a training which is over has left its model.
+
+        Raises:
+            RunError: where there is none, or no whole archive.
+        """
+        if not zipfile.is_zipfile(self.best_model):
+            found = "damaged" if self.best_model.is_file() else "missing"
+            raise RunError(f"{self.best_model}: {found}, though the training is finished; {_TRAIN_AGAIN}")
 
     def reader(self, generation: GenerationOptions | None = None) -> Reader:
         """Returns what answers questions with the run's best model.
@@ -183,7 +228,8 @@ class RunFolder:
                     raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")
             model = keras.models.load_model(self.best_model)
         except DAMAGE as error:
-            raise RunError(f"{self.best_model}: damaged: {' '.join(str(error).split())[:200]}") from None
+            reason = " ".join(str(error).split())[:200]
+            raise RunError(f"{self.best_model}: damaged: {reason}; {_TRAIN_AGAIN}") from None
         tokenizer = TOKENIZERS.get(experiment.tokenizer.name).build.load(self.tokenizer)
         max_length = experiment.model.encoder.options.max_length
         return Reader(model, experiment.tasks, tokenizer, max_length, generation or experiment.generation)

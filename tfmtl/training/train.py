@@ -11,7 +11,6 @@ import tensorflow as tf
 from tfmtl.config import Experiment
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import task_shares, tokens_read
-from tfmtl.errors import RunError
 from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
@@ -103,8 +102,8 @@ def train_model(
         update = compile_update(model, experiment, data, last)
     training = Training(experiment, last, run, data, strategy, writes, model, update)
     fit(training, lambda writer: [*_callbacks(training, writer, make_scorer), *more_callbacks(training)])
-    if writes and not run.best_model.is_file():
-        raise RunError(f"{run.best_model}: missing, though the training is finished; remove the run's folder")
+    if writes:
+        run.check_best_model()
     return training.progress
 
 

@@ -23,6 +23,11 @@ def write(tmp_path):
     return write
 
 
+def test_what_is_no_regular_file_is_told():
+    with pytest.raises(DataError, match=r"^/dev/null: this is no regular file"):
+        expanded("/dev/null")
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
 def test_lines_come_without_ends_and_byte_order_mark(write, name):
     path = write(name, b"\xef\xbb\xbfone\r\ntwo\n\nfour")

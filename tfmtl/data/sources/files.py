@@ -83,6 +83,8 @@ def expanded(pattern: str) -> list[Path]:
         return [Path(pattern)]
     if Path(pattern).is_dir():
         raise DataError(f"{pattern}: this is a folder; name its files, such as {pattern.rstrip('/')}/*.jsonl")
+    if Path(pattern).exists():
+        raise DataError(f"{pattern}: this is no regular file, and is read more than once; write it to one")
     if glob.has_magic(pattern):
         found = sorted(path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file())
         if not found:

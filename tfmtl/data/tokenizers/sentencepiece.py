@@ -77,8 +77,8 @@ class SentencePieceTokenizer:
             raise RunError(f"{path}: there is no tokenizer")
         try:
             return cls(path.read_bytes())
-        except (RuntimeError, ValueError, tf.errors.OpError) as error:
-            raise RunError(f"{path}: damaged: {' '.join(str(error).split())[:200]}") from None
+        except (RuntimeError, ValueError, tf.errors.OpError):
+            raise RunError(f"{path}: damaged: it is no model of SentencePiece") from None
 
     def save(self, folder: Path) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,64 @@
+"""Fingerprints of rows, by which a run knows those again that it was trained on."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfmtl.data.streams import Examples, Stream
+
+Fingerprints = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""By what a stream reads and by split: `rows`, how many there are; `text`, a digest; `targets`, one of each task."""
+
+
+def fingerprints(streams: Iterable[Stream]) -> Fingerprints:
+    """Returns the fingerprints of all splits of streams, as JSON can hold them."""
+    return {
+        what_is_read(stream): {split: _fingerprint(rows) for split, rows in stream.splits.items()} for stream in streams
+    }
+
+
+def what_is_read(stream: Stream) -> str:
+    """Returns the source and the fields of a stream, whatever other streams there are beside it."""
+    task = stream.tasks[0]
+    parts = (task.source, task.text, task.text_pair, "" if task.is_answered else task.name)
+    return "/".join(filter(None, parts))
+
+
+def first_change(before: Fingerprints, now: Fingerprints, splits: Sequence[str]) -> str:
+    """Says which rows are others than before, with their numbers; an empty string where none are.
+
+    Streams, splits and tasks that only one side knows are not compared.
+    """
+    for stream, found in now.items():
+        for split in splits:
+            old, new = before.get(stream, {}).get(split), found.get(split)
+            if old and new and _differ(old, new):
+                return f"{split} of {stream}: {old['rows']} rows then, {new['rows']} now"
+    return ""
+
+
+def _differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    tasks = old["targets"].keys() & new["targets"].keys()
+    return old["text"] != new["text"] or any(old["targets"][task] != new["targets"][task] for task in tasks)
+
+
+def _fingerprint(rows: Examples) -> dict[str, Any]:
+    return {
+        "rows": len(rows),
+        "text": _digest(rows.text, *([] if rows.text_pair is None else [rows.text_pair])),
+        "targets": {task: _digest(values) for task, values in rows.targets.items()},
+    }
+
+
+def _digest(*columns: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for column in columns:
+        if column.dtype != object:
+            digest.update(np.ascontiguousarray(column).tobytes())
+            continue
+        for value in column:
+            # With quotation marks about it, so that no two columns of other values give the same bytes.
+            digest.update(repr(value).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
