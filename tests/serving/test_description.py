@@ -37,7 +37,7 @@ def test_a_description_that_is_not_there_or_damaged_is_told(tmp_path):
 
 
 def test_versions_are_whole_numbers_with_a_graph_in_order_of_their_value(tmp_path):
-    for name in ("2", "10", "1", "03", "1.5", "-4", "²", "5"):
+    for name in ("2", "10", "1", "03", "1.5", "-4", "²", "5", str(1 << 63)):
         (tmp_path / name).mkdir()
         if name != "5":
             (tmp_path / name / "saved_model.pb").touch()

@@ -1,13 +1,16 @@
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tfmtl.errors import RunError
 from tfmtl.serving.description import Description
-from tfmtl.serving.remote import remote_answerer
+from tfmtl.serving.remote import _requests, remote_answerer
 from tfmtl.serving.rows import Row
 from tfmtl.serving.signatures import ServedTask
 
@@ -56,6 +59,25 @@ def test_a_refusal_is_told(address):
     other = DESCRIPTION.model_copy(update={"name": "other"})
     with pytest.raises(RunError, match=f"{address}: NOT_FOUND: no such model"):
         remote_answerer(address, other).answer([Row("a")])
+
+
+def test_long_rows_are_asked_in_several_requests_and_one_that_is_too_long_is_told(address):
+    answerer = remote_answerer(address, DESCRIPTION)
+    # Eight million bytes, where gRPC takes four.
+    assert len(answerer.answer([Row("x" * 200_000)] * 40)) == 40
+    with pytest.raises(RunError, match=r"refuses a row of 50000\d\d bytes: "):
+        answerer.answer([Row("a"), Row("x" * 5_000_000)])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([0, 1, 400_000, 700_000, 2_000_000]), min_size=1, max_size=8))
+def test_every_row_stands_in_one_request_that_is_small_or_of_this_row_alone(sizes):
+    texts = tf.constant([b"x" * size for size in sizes])
+    requests = [sizes[rows] for rows in _requests({"text": texts})]
+    assert [size for request in requests for size in request] == sizes
+    assert all(request and (len(request) == 1 or sum(request) <= 1 << 20) for request in requests)
+    # None could have been one with the next.
+    assert all(sum(request) + following[0] > 1 << 20 for request, following in itertools.pairwise(requests))
 
 
 def test_a_server_that_is_not_there_is_told():

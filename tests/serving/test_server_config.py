@@ -7,7 +7,13 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfmtl.errors import RunError
 from tfmtl.serving.description import Description
-from tfmtl.serving.server_config import batching_config, models_config, monitoring_config, write_server_config
+from tfmtl.serving.server_config import (
+    batching_config,
+    kubernetes,
+    models_config,
+    monitoring_config,
+    write_server_config,
+)
 from tfmtl.serving.signatures import ServedTask
 from tfmtl.serving.warmup import ALLOWED_BATCH_SIZES
 
@@ -69,11 +75,26 @@ def test_kubernetes_objects_belong_together(served, tmp_path):
     template = objects["Deployment"]["spec"]["template"]
     assert objects["Service"]["spec"]["selector"].items() <= template["metadata"]["labels"].items()
     assert objects["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] == "ticket-router"
+    annotations = template["metadata"]["annotations"]
+    assert {key.removeprefix("prometheus.io/"): value for key, value in annotations.items()} == {
+        "scrape": "true",
+        "path": "/monitoring/prometheus/metrics",
+        "port": "8501",
+    }
     (container,) = template["spec"]["containers"]
     assert container["readinessProbe"]["httpGet"] == {"path": "/v1/models/Ticket_Router", "port": "rest"}
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"grpc": 8500, "rest": 8501}
     assert {mount["name"] for mount in container["volumeMounts"]} == {v["name"] for v in template["spec"]["volumes"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("My.Run-", "my-run"), ("2024_run", "model-2024-run"), ("a__b", "a-b"), ("x" * 62 + "--y", "x" * 62)],
+)
+def test_kubernetes_objects_have_names_that_it_takes(name, label):
+    description = Description.of(name, {"queue": ServedTask(kind="regression")})
+    assert {part["metadata"]["name"] for part in kubernetes(description)} == {label}
 
 
 def test_where_nothing_is_exported_nothing_is_written(tmp_path):

@@ -69,7 +69,12 @@ def versions_in(folder: Path) -> list[int]:
 def is_version(path: Path) -> bool:
     """Whether a path is the directory of one version of an export."""
     name = path.name
-    return name.isascii() and name.isdigit() and name == str(int(name)) and (path / "saved_model.pb").is_file()
+    return is_version_number(name) and name == str(int(name)) and (path / "saved_model.pb").is_file()
+
+
+def is_version_number(text: str) -> bool:
+    """Whether a text is a whole number that the protocol can name a version by."""
+    return text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 1 << 63
 
 
 def newest_version(path: Path) -> Path:

@@ -1,8 +1,9 @@
 """What answers rows from a server, TensorFlow Serving's or `tfmtl serve`'s, over gRPC."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from google.protobuf import wrappers_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
@@ -13,6 +14,8 @@ from tfmtl.serving.description import DESCRIPTION_FIELD, Description
 from tfmtl.serving.signatures import ALL_TASKS
 
 _SECONDS = 120
+_MOST_BYTES = 1 << 20
+"""Of texts in a request of several rows: gRPC takes four times as much where nothing else was said to the server."""
 
 
 def remote_answerer(address: str, description: Description | None = None) -> Answerer:
@@ -33,7 +36,7 @@ def remote_answerer(address: str, description: Description | None = None) -> Ans
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address))
     description = description or _description(stub, address)
 
-    def function(**inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
+    def asked(inputs: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = description.name
         request.model_spec.signature_name = ALL_TASKS
@@ -42,10 +45,28 @@ def remote_answerer(address: str, description: Description | None = None) -> Ans
         try:
             response = stub.Predict(request, timeout=_SECONDS)
         except grpc.RpcError as error:
+            if request.ByteSize() > _MOST_BYTES:
+                raise RunError(f"{address}: refuses a row of {request.ByteSize()} bytes: {error.details()}") from None
             raise _refused(address, error) from None
         return {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in response.outputs.items()}
 
+    def function(**inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        answers = [asked({name: values[rows] for name, values in inputs.items()}) for rows in _requests(inputs)]
+        return {name: tf.concat([answer[name] for answer in answers], axis=0) for name in answers[0]}
+
     return Answerer(description.tasks, function)
+
+
+def _requests(inputs: Mapping[str, tf.Tensor]) -> Iterator[slice]:
+    """Yields the rows of one request after the other, each of few enough bytes or of a single row."""
+    sizes = np.sum([tf.strings.length(values).numpy() for values in inputs.values()], axis=0)
+    start, size = 0, 0
+    for row, more in enumerate(sizes):
+        if row > start and size + more > _MOST_BYTES:
+            yield slice(start, row)
+            start, size = row, 0
+        size += more
+    yield slice(start, len(sizes))
 
 
 def _description(stub: prediction_service_pb2_grpc.PredictionServiceStub, address: str) -> Description:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def kubernetes(description: Description) -> list[dict[str, Any]]:
 
     The models come from a PersistentVolumeClaim, the configuration from a ConfigMap, both of the model's name.
     """
-    name = description.name.lower().replace("_", "-").replace(".", "-")
+    name = _dns_label(description.name)
     labels = {"app": name}
     ready = {"httpGet": {"path": f"/v1/models/{description.name}", "port": "rest"}}
     container = {
@@ -155,11 +156,13 @@ def kubernetes(description: Description) -> list[dict[str, Any]]:
         ],
     }
     metadata = {"name": name, "labels": labels}
+    scrape = {"scrape": "true", "path": MONITORING_PATH, "port": str(REST_PORT)}
+    scraped = {"labels": labels, "annotations": {f"prometheus.io/{key}": value for key, value in scrape.items()}}
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {**metadata, "annotations": {"prometheus.io/path": MONITORING_PATH}},
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+        "metadata": metadata,
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": scraped, "spec": pod}},
     }
     ports = [{"name": "grpc", "port": GRPC_PORT}, {"name": "rest", "port": REST_PORT}]
     service = {
@@ -182,6 +185,12 @@ def kubernetes(description: Description) -> list[dict[str, Any]]:
         },
     }
     return [deployment, service, autoscaler]
+
+
+def _dns_label(name: str) -> str:
+    """Returns a name as Kubernetes takes it for a Service (RFC 1035): a letter, then letters, digits and hyphens."""
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower())
+    return (label if label[0].isalpha() else f"model-{label}")[:63].rstrip("-")
 
 
 def _image(description: Description) -> str:

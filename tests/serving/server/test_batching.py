@@ -126,6 +126,8 @@ def test_what_waits_beyond_the_limit_is_refused_and_the_rest_is_answered():
         assert (await waiting)["y"].tolist() == [2, 4]
         await running
         assert (await submit(3, 4))["y"].tolist() == [6, 8]
+        # Where nothing waits, to ask again later would not help.
+        assert (await submit(*range(5)))["y"].tolist() == [0, 2, 4, 6, 8]
 
     run(scenario, max_enqueued_rows=3, batch_delay=0.0)
 

@@ -21,9 +21,12 @@ async def connected():
         await asyncio.sleep(2 * SECONDS)
         return PlainTextResponse("done")
 
-    config = uvicorn.Config(
-        Starlette(routes=[Route("/", slow)]), port=0, log_level="error", http=protocol_with_header_timeout(SECONDS)
-    )
+    async def refuse(request):
+        return PlainTextResponse("no", 413)
+
+    application = Starlette(routes=[Route("/", slow), Route("/", refuse, methods=["POST"])])
+    http = protocol_with_header_timeout(SECONDS)
+    config = uvicorn.Config(application, port=0, log_level="error", http=http)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -69,6 +72,22 @@ def test_an_answer_may_take_longer_and_the_next_request_has_its_own_bound():
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200") and await reader.readexactly(4) == b"done"
         writer.write(REQUEST)
+        assert SECONDS - 0.1 < await seconds_until_closed(reader, writer) < 5 * SECONDS
+
+    run(scenario)
+
+
+def test_who_goes_on_sending_a_body_that_was_not_waited_for_reads_the_answer_and_is_left():
+    async def scenario(reader, writer):
+        for _ in range(2):
+            writer.write(REQUEST.replace(b"GET", b"POST") + b"Content-Length: 10\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 413")
+            assert await reader.readexactly(2) == b"no"
+            await asyncio.sleep(0.5 * SECONDS)
+            writer.write(b"x" * 10)
+        writer.write(REQUEST.replace(b"GET", b"POST") + b"Content-Length: 1000000\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 413")
+        assert await reader.readexactly(2) == b"no"
         assert SECONDS - 0.1 < await seconds_until_closed(reader, writer) < 5 * SECONDS
 
     run(scenario)

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.server.monitoring import Monitoring
@@ -14,6 +15,7 @@ from tfmtl.serving.server.monitoring import Monitoring
         (RequestError(Fault.OVERLOADED, "later"), "RESOURCE_EXHAUSTED"),
         (ZeroDivisionError(), "INTERNAL"),
         (asyncio.CancelledError(), "CANCELLED"),
+        (ClientDisconnect(), "CANCELLED"),
     ],
 )
 def test_a_request_is_counted_by_its_status_and_timed(error, status):

@@ -1,5 +1,6 @@
 """What clients see of a running server: TensorFlow Serving's stubs, and plain HTTP."""
 
+import asyncio
 import json
 import shutil
 import socket
@@ -12,7 +13,12 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
@@ -21,6 +27,7 @@ from tensorflow_serving.apis import (
 )
 
 from tfmtl.cli import main
+from tfmtl.serving.server.serve import _RestServer
 
 SIGNATURES = ["serving_default", "classify", "summarize", "topic", "title", "same", "stars"]
 TEXTS = ["the cat sleeps in the garden.", "", "a puppy runs away 😀", "her tomcat eats the fish near the river."]
@@ -194,6 +201,9 @@ def test_prometheus_counts_requests_by_their_status(server, predict_url):
         ("/v1/models/tony:predict", {"instances": []}, 404, "did you mean 'tiny'"),
         ("/v1/models/tiny/versions/9:predict", {"instances": []}, 404, "version 9 is not served; served: 1"),
         ("/v1/models/tiny/versions/x:predict", {"instances": []}, 400, "'x' is no whole number"),
+        (f"/v1/models/tiny/versions/{5000 * '9'}:predict", {"instances": []}, 400, "is no whole number of 63 bits"),
+        ("/v1/models/tiny:predict", {"signature_name": "\ud800", "instances": ["a"]}, 400, "there is no signature '?'"),
+        ("/v1/models/tiny:predict", {"\udfff": 1}, 400, "'?'"),
         ("/v1/models/tiny/labels/stabel:predict", {"instances": []}, 404, "did you mean 'stable'"),
         ("/v1/models/tiny:explain", {"instances": []}, 405, "Method Not Allowed"),
         ("/v2/models/tiny:predict", {"instances": []}, 404, "Not Found"),
@@ -208,6 +218,8 @@ def test_rest_says_what_is_wrong_with_a_request(server, path, body, status, mess
 def test_what_is_asked_by_post_says_so(server):
     answer = requests.get(f"{server.rest}/v1/models/tiny:predict", timeout=SECONDS)
     assert (answer.status_code, answer.json()["error"]) == (405, "this is asked by POST, with a body in JSON")
+    assert answer.headers["Allow"] == "POST"
+    assert "POST" in requests.put(f"{server.rest}/v1/models/tiny:predict", timeout=SECONDS).headers["Allow"]
 
 
 def test_a_body_over_the_limit_is_refused(server, predict_url, stub):
@@ -234,6 +246,14 @@ def too_large(request):
     request.inputs["text"].tensor_shape.dim[0].size = 2**50
 
 
+def resource(request):
+    request.inputs["text"].dtype = 20
+
+
+def long_signature(request):
+    request.model_spec.signature_name = 10_000 * "\u00e9" + "z"
+
+
 def no_such_version(request):
     request.model_spec.version.value = 9
 
@@ -246,6 +266,8 @@ def no_such_version(request):
         (no_tensor, "INVALID_ARGUMENT", "input 'text' is no tensor"),
         (too_large, "INVALID_ARGUMENT", "1125899906842624 elements and 4 strings"),
         (lambda request: request.inputs.pop("text"), "INVALID_ARGUMENT", "needs the input 'text'"),
+        (resource, "INVALID_ARGUMENT", "input 'text' is no tensor"),
+        (long_signature, "INVALID_ARGUMENT", "z'; known: "),
         (no_such_version, "NOT_FOUND", "version 9 is not served"),
     ],
 )
@@ -255,6 +277,12 @@ def test_grpc_says_what_is_wrong_with_a_request(stub, damage, code, message):
     with pytest.raises(grpc.RpcError) as error:
         stub.Predict(request, timeout=SECONDS)
     assert (error.value.code().name, message in error.value.details()) == (code, True), error.value.details()
+
+
+def test_grpc_says_what_it_does_not_answer(stub):
+    with pytest.raises(grpc.RpcError) as error:
+        stub.Classify(classification_pb2.ClassificationRequest(), timeout=SECONDS)
+    assert (error.value.code(), "Predict is" in error.value.details()) == (grpc.StatusCode.UNIMPLEMENTED, True)
 
 
 @pytest.mark.parametrize("names_export", [False, True])
@@ -301,6 +329,32 @@ def test_the_page_shows_labels_and_summary_in_a_browser(server, expected, tmp_pa
     assert f'class="chosen"><td class="">{label}</td>' in topic and f"{100 * share:.1f} %" in topic
     title = dom.split('id="task-title"')[1].split("</section>")[0]
     assert f'<p class="value">{expected["title_summary"][0].decode()}</p>' in title
+
+
+def test_what_stops_with_rest_does_not_wait_for_its_clients():
+    stopped = []
+
+    async def slow(request):
+        await asyncio.sleep(1)
+        return PlainTextResponse(f"stopped: {stopped}")
+
+    async def stop():
+        stopped.append("grpc")
+
+    async def main():
+        config = uvicorn.Config(Starlette(routes=[Route("/", slow)]), port=0, log_level="error")
+        server = _RestServer(config, stop)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.sleep(0.1)
+        server.should_exit = True
+        await serving
+        return await reader.read()
+
+    assert asyncio.run(main()).endswith(b"stopped: ['grpc']")
 
 
 class Traffic:

@@ -86,7 +86,8 @@ class Batcher:
             RequestError: where too many rows wait already.
         """
         enqueued = self._waiting_rows()
-        if enqueued + rows > self._options.max_enqueued_rows:
+        # Where nothing waits, a request is taken whatever its rows: to ask again later would not help it.
+        if enqueued and enqueued + rows > self._options.max_enqueued_rows:
             raise RequestError(Fault.OVERLOADED, f"{enqueued} rows wait for an answer already; ask again later")
         request = _Waiting(inputs, rows, asyncio.get_running_loop().create_future())
         self._waiting.append(request)

@@ -26,14 +26,23 @@ class Fault(enum.Enum):
         return self.value[1]
 
 
+_LONGEST = 400
+"""Characters of a message: gRPC sends it in a header, which a name that a client made up must not fill."""
+
+
+def shortened(message: str) -> str:
+    """Returns a message without its middle where it is too long to be sent."""
+    return message if len(message) <= _LONGEST else f"{message[: _LONGEST // 2]}...{message[-_LONGEST // 2 :]}"
+
+
 class RequestError(Exception):
     """A request that is not answered.
 
     Args:
         fault: of which kind.
-        message: one line for who asked.
+        message: one line for who asked; its middle is left out where it is long.
     """
 
     def __init__(self, fault: Fault, message: str):
-        super().__init__(message)
+        super().__init__(shortened(message))
         self.fault = fault

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
 
 from tfmtl.errors import nearest
 from tfmtl.serving.description import DESCRIPTION_FIELD
-from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.server.faults import Fault, RequestError, shortened
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.servable import Arrays
 from tfmtl.serving.server.status import SIGNATURES, model_metadata, model_status
@@ -55,11 +55,17 @@ class _Service:
             await context.abort(error.fault.grpc_code, str(error))
         except Exception as error:
             _logger.exception("a request failed")
-            await context.abort(Fault.INTERNAL.grpc_code, f"{type(error).__name__}: {error}")
+            await context.abort(Fault.INTERNAL.grpc_code, shortened(f"{type(error).__name__}: {error}"))
+
+
+async def _not_here(service, request, context):
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not answered over gRPC; Predict is, and REST classifies")
 
 
 class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceServicer):
     """Answers `Predict` and `GetModelMetadata`."""
+
+    Classify = Regress = MultiInference = _not_here
 
     async def Predict(self, request, context):  # noqa: N802 - the protocol's name
         """Returns the outputs of a signature."""
@@ -99,6 +105,8 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
 class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
     """Answers `GetModelStatus`."""
 
+    HandleReloadConfigRequest = _not_here
+
     async def GetModelStatus(self, request, context):  # noqa: N802
         """Returns the state of versions."""
         return await self._answer(context, "status", self._status(request.model_spec))
@@ -125,7 +133,7 @@ def _array(name: str, tensor) -> np.ndarray:
         )
     try:
         return tf.make_ndarray(tensor)
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise RequestError(
             Fault.INVALID, f"input '{name}' is no tensor: {' '.join(str(error).split())[:200]}"
         ) from None

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.requests import ClientDisconnect
 
 from tfmtl.serving.server.faults import Fault, RequestError
 
@@ -66,7 +67,7 @@ class Monitoring:
         except RequestError as error:
             status = error.fault.grpc_code.name
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ClientDisconnect):
             status = grpc.StatusCode.CANCELLED.name
             raise
         except BaseException:

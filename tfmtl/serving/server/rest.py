@@ -1,8 +1,9 @@
 """TensorFlow Serving's REST interface, and a page for people."""
 
 import asyncio
+import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from google.protobuf.json_format import MessageToDict
@@ -14,8 +15,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from tfmtl.errors import nearest
+from tfmtl.serving.description import is_version_number
 from tfmtl.serving.server import json_form
-from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.server.faults import Fault, RequestError, shortened
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions
 from tfmtl.serving.server.page import page
@@ -79,14 +81,17 @@ class RestApi:
         async def handle(request: Request) -> Response:
             try:
                 with self._monitoring.request(api, "REST"):
-                    return JSONResponse(await answer(request))
+                    return _Json(await answer(request))
             except RequestError as error:
                 return _error(str(error), error.fault.http_status)
             except ClientDisconnect:
                 return Response(status_code=_CLIENT_GONE)
+            except asyncio.CancelledError:
+                # What is not answered yet when the time to stop is over.
+                return _error("the server has stopped", Fault.UNAVAILABLE.http_status)
             except Exception as error:
                 _logger.exception("a request failed")
-                return _error(f"{type(error).__name__}: {error}", Fault.INTERNAL.http_status)
+                return _error(shortened(f"{type(error).__name__}: {error}"), Fault.INTERNAL.http_status)
 
         return handle
 
@@ -139,7 +144,7 @@ class RestApi:
             return {"model_spec": spec, "metadata": {SIGNATURES: _as_dict(signature_definitions(version))}}
 
     async def _only_post(self, request: Request) -> Response:
-        return _error("this is asked by POST, with a body in JSON", 405)
+        return _error("this is asked by POST, with a body in JSON", 405, {"Allow": "POST"})
 
     async def _metrics(self, request: Request) -> Response:
         return Response(self._monitoring.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -177,8 +182,8 @@ class RestApi:
 
 def _version(request: Request) -> tuple[int | None, str | None]:
     version = request.path_params.get("version")
-    if version is not None and not (version.isascii() and version.isdigit()):
-        raise RequestError(Fault.INVALID, f"version '{version}' is no whole number")
+    if version is not None and not is_version_number(version):
+        raise RequestError(Fault.INVALID, f"version '{version}' is no whole number of 63 bits")
     return (None if version is None else int(version)), request.path_params.get("label")
 
 
@@ -186,9 +191,17 @@ def _as_dict(message) -> dict:
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
-def _error(message: str, status: int) -> Response:
-    return JSONResponse({"error": message}, status)
+class _Json(JSONResponse):
+    """JSON in UTF-8, whatever a client has sent for a name: half of a surrogate pair becomes a question mark."""
+
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def _error(message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return _Json({"error": message}, status, headers)
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
-    return _error(f"{request.method} {request.url.path}: {error.detail}", error.status_code)
+    message = shortened(f"{request.method} {request.url.path}: {error.detail}")
+    return _error(message, error.status_code, error.headers)

@@ -6,7 +6,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,11 @@ class _Server:
         # The server raises the signal that ended it once more when it has stopped; that end is a good one.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
-        await uvicorn.Server(config).serve([rest_socket])
+        await _RestServer(config, lambda: self._stop(grpc_server)).serve([rest_socket])
+
+    async def _stop(self, grpc_server: grpc.aio.Server) -> None:
+        _logger.info("stopping: what is under way is answered first")
+        await grpc_server.stop(self._options.grace_seconds)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, grpc_server: grpc.aio.Server, addresses: str) -> AsyncIterator[None]:
@@ -113,9 +117,7 @@ class _Server:
         try:
             yield
         finally:
-            _logger.info("stopping: what is under way is answered first")
             watching.cancel()
-            await grpc_server.stop(self._options.grace_seconds)
             await self._versions.drain()
 
     def _grpc_server(self) -> tuple[grpc.aio.Server, str]:
@@ -132,6 +134,26 @@ class _Server:
         except RuntimeError:
             raise UserError(f"{_shown((host, wanted))}: gRPC cannot listen there; choose --grpc-port") from None
         return server, _shown((host, port))
+
+
+class _RestServer(uvicorn.Server):
+    """Stops something else at the time when it stops itself, which both may take as long for.
+
+    Args:
+        config: of uvicorn.
+        stop: is awaited before what lives as long as REST ends.
+    """
+
+    def __init__(self, config: uvicorn.Config, stop: Callable[[], Awaitable[None]]):
+        super().__init__(config)
+        self._stop = stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        stopping = asyncio.create_task(self._stop())
+        await super().shutdown(sockets)
+        # Who presses Ctrl-C twice does not wait.
+        if not self.force_exit:
+            await stopping
 
 
 def _shown(address: tuple) -> str:
