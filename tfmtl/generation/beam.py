@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmtl.generation.constraints import FORBIDDEN, constrain, is_allowed
+from tfmtl.generation.largest import largest
 from tfmtl.generation.options import SearchOptions
 from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, sequences, write
 from tfmtl.generation.shrinking_batch import until_done
@@ -149,12 +150,12 @@ def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) 
     """The best continuations, from `log_probabilities` float32 `[batch * beams, vocabulary]`."""
     beams = running.totals.shape[1]
     # The best of each hypothesis first: only these are added to, and not the whole vocabulary.
-    count = tf.minimum(2 * beams, tf.shape(log_probabilities)[-1])
-    best = tf.math.top_k(log_probabilities, count)
-    totals = tf.reshape(running.totals, [-1, 1]) + best.values
+    count = min(2 * beams, log_probabilities.shape[-1])
+    best, best_pieces = largest(log_probabilities, count)
+    totals = tf.reshape(running.totals, [-1, 1]) + best
     totals, indices = tf.math.top_k(tf.reshape(totals, [-1, beams * count]), 2 * beams)
     parents = indices // count
-    pieces = tf.gather(tf.reshape(best.indices, [-1, beams * count]), indices, batch_dims=1)
+    pieces = tf.gather(tf.reshape(best_pieces, [-1, beams * count]), indices, batch_dims=1)
     tokens = write(tf.gather(running.tokens, parents, batch_dims=1), position, pieces)
     return _Candidates(tokens, pieces, totals, parents)
 
