@@ -61,7 +61,7 @@ class PresetTokenizer:
         """Loads the preset's tokenizer, which has learned all that it knows."""
         try:
             return cls(keras_hub.tokenizers.Tokenizer.from_preset(options.preset))
-        except (ValueError, OSError, ImportError) as error:
+        except (AttributeError, ValueError, OSError, ImportError) as error:
             raise ConfigurationError(f"tokenizer.preset: {preset_error(options.preset, error)}") from None
 
     @classmethod
