@@ -1,8 +1,6 @@
-import re
-
 import pytest
 import yaml
-from google.protobuf import text_format
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfmtl.errors import RunError
@@ -46,14 +44,56 @@ def test_a_single_version_is_both():
     assert dict(config.version_labels) == {"stable": 2, "canary": 2}
 
 
-def test_batches_have_the_sizes_that_are_warm():
-    text = batching_config(threads=3)
-    sizes = [int(size) for size in re.findall(r"^allowed_batch_sizes: (\d+)$", text, re.MULTILINE)]
-    assert sizes == [*ALLOWED_BATCH_SIZES]
+Field = descriptor_pb2.FieldDescriptorProto
+
+
+@pytest.fixture(scope="module")
+def messages():
+    """The server's messages that its Python package leaves out: fields, numbers and types are those of its protocol."""
+    file = descriptor_pb2.FileDescriptorProto(name="left_out.proto", package="tensorflow.serving", syntax="proto3")
+    file.dependency.append("google/protobuf/wrappers.proto")
+
+    def add(name, **fields):
+        message = file.message_type.add(name=name)
+        for number, (field, kind) in enumerate(fields.items(), start=1):
+            plain = {"repeated int64": Field.TYPE_INT64, "bool": Field.TYPE_BOOL, "string": Field.TYPE_STRING}
+            label = Field.LABEL_REPEATED if kind.startswith("repeated") else Field.LABEL_OPTIONAL
+            declared = message.field.add(name=field, number=number, label=label)
+            declared.type = plain.get(kind, Field.TYPE_MESSAGE)
+            if kind not in plain:
+                declared.type_name = kind
+
+    count = ".google.protobuf.Int64Value"
+    counts = dict.fromkeys(
+        ["max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads"], count
+    )
+    add(
+        "BatchingParameters",
+        **counts,
+        thread_pool_name=".google.protobuf.StringValue",
+        allowed_batch_sizes="repeated int64",
+        pad_variable_length_inputs="bool",
+    )
+    add("PrometheusConfig", enable="bool", path="string")
+    add("MonitoringConfig", prometheus_config=".tensorflow.serving.PrometheusConfig")
+    pool = descriptor_pool.DescriptorPool()
+    for serialized in (wrappers_pb2.DESCRIPTOR.serialized_pb, file.SerializeToString()):
+        pool.AddSerializedFile(serialized)
+    return lambda name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"tensorflow.serving.{name}"))()
+
+
+def test_batches_have_the_sizes_that_are_warm(messages):
+    found = text_format.Parse(batching_config(threads=3), messages("BatchingParameters"))
+    assert [*found.allowed_batch_sizes] == [*ALLOWED_BATCH_SIZES] == sorted(ALLOWED_BATCH_SIZES)
     # The server asks for the largest of them to be the most that it gathers.
-    assert f"max_batch_size {{ value: {sizes[-1]} }}" in text
-    assert "num_batch_threads { value: 3 }" in text
-    assert re.fullmatch(r'prometheus_config \{\n  enable: true\n  path: "/[a-z/]+"\n\}\n', monitoring_config())
+    assert found.max_batch_size.value == ALLOWED_BATCH_SIZES[-1]
+    assert (found.num_batch_threads.value, found.max_enqueued_batches.value) == (3, 64)
+    assert found.batch_timeout_micros.value == 5000
+
+
+def test_prometheus_reads_where_kubernetes_says(messages):
+    found = text_format.Parse(monitoring_config(), messages("MonitoringConfig")).prometheus_config
+    assert (found.enable, found.path) == (True, "/monitoring/prometheus/metrics")
 
 
 def test_all_files_are_written_and_name_each_other(served, tmp_path):
