@@ -44,3 +44,26 @@ def test_versions_are_whole_numbers_with_a_graph_in_order_of_their_value(tmp_pat
     (tmp_path / "7").touch()
     assert versions_in(tmp_path) == [1, 2, 10]
     assert not is_version(tmp_path / "5")
+
+
+def test_another_minor_version_than_the_one_that_made_it_is_told(caplog):
+    description = Description.of("tiny", TASKS)
+    major, minor, patch, *_ = version("tensorflow").split(".")
+    same = description.model_copy(update={"versions": {**description.versions, "tensorflow": f"{major}.{minor}.99"}})
+    for each in (description, same):
+        each.warn_of_other_versions("tiny/1")
+    assert not caplog.messages
+    older = f"{major}.{int(minor) - 1}.{patch}"
+    description.model_copy(update={"versions": {"tensorflow": older}}).warn_of_other_versions("tiny/1")
+    expected = f"tiny/1 was made with tensorflow {older}; here it is {version('tensorflow')}"
+    assert caplog.messages == [expected]
+
+
+def test_that_no_stock_server_has_both_is_told(caplog):
+    versions = {"tensorflow": "2.21.0", "tensorflow-text": "2.21.1"}
+    Description(name="tiny", tasks={}, versions=versions).warn_of_stock_servers()
+    assert not caplog.messages
+    Description(name="tiny", tasks={}, versions={**versions, "tensorflow-text": "2.20.1"}).warn_of_stock_servers()
+    assert caplog.messages == [
+        "TensorFlow is 2.21.0 and TensorFlow Text 2.20.1: a stock server has both of one minor version"
+    ]

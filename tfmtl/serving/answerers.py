@@ -77,12 +77,13 @@ def _of_run(run: RunFolder) -> Answerer:
 
 
 def _of_export(version: Path) -> Answerer:
-    tasks = Description.read(version).tasks
+    description = Description.read(version)
+    description.warn_of_other_versions(version)
     try:
         loaded = tf.saved_model.load(str(version))
     except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
         raise RunError(f"{version}: damaged: {' '.join(str(error).split())[:200]}") from None
-    return Answerer(tasks, loaded.signatures[ALL_TASKS])
+    return Answerer(description.tasks, loaded.signatures[ALL_TASKS])
 
 
 def _strings(texts: Sequence[str]) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """What an export says about itself, in a file beside the graph: its tasks, and the versions that made it."""
 
+import logging
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import tfmtl
 from tfmtl.errors import RunError
 from tfmtl.serving.signatures import ServedTask
 
+_logger = logging.getLogger("tfmtl")
+
 METADATA_FILE = "metadata.json"
+
+_OF_OPS = ("tensorflow", "tensorflow-text")
+"""The packages whose ops an export is made of."""
 
 DESCRIPTION_FIELD = "tfmtl"
 """Under which a server gives an export's description, its label lists among it, to clients that ask for metadata."""
@@ -33,7 +39,7 @@ class Description(BaseModel):
     @classmethod
     def of(cls, name: str, tasks: dict[str, ServedTask]) -> "Description":
         """Returns the description of an export that the installed packages make."""
-        versions = {package: version(package) for package in ("tensorflow", "tensorflow-text", "keras")}
+        versions = {package: version(package) for package in (*_OF_OPS, "keras")}
         return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions})
 
     @classmethod
@@ -56,9 +62,28 @@ class Description(BaseModel):
         except OSError as error:
             raise RunError(f"{path}: cannot be read: {error.strerror}") from None
 
+    def warn_of_other_versions(self, export: Path) -> None:
+        """Warns where the ops that are installed are of another minor version than those that made an export."""
+        for package in _OF_OPS:
+            made, here = self.versions.get(package, ""), version(package)
+            if made and _minor(made) != _minor(here):
+                _logger.warning("%s was made with %s %s; here it is %s", export, package, made, here)
+
+    def warn_of_stock_servers(self) -> None:
+        """Warns where no stock server has both the TensorFlow and the TensorFlow Text that make an export."""
+        versions = [self.versions[package] for package in _OF_OPS]
+        if _minor(versions[0]) != _minor(versions[1]):
+            _logger.warning(
+                "TensorFlow is %s and TensorFlow Text %s: a stock server has both of one minor version", *versions
+            )
+
     def write(self, export: Path) -> None:
         """Writes the description into the directory of one version."""
         (export / METADATA_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _minor(release: str) -> list[str]:
+    return release.split(".")[:2]
 
 
 def versions_in(folder: Path) -> list[int]:

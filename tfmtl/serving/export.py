@@ -70,6 +70,7 @@ def export_run(
     folder = Path(to) if to is not None else Path("saved_models") / experiment.name
     description = Description.of(experiment.name, tasks)
     _check_folder(folder, description)
+    description.warn_of_stock_servers()
     # What the model card quotes: that it is damaged is told before the minutes of an export.
     for split in filter(lambda split: run.evaluation(split).is_file(), EVALUATED):
         run.measured(split)

@@ -33,6 +33,7 @@ class Servable:
 
     def __init__(self, path: Path):
         self.description = Description.read(path)
+        self.description.warn_of_other_versions(path)
         try:
             self._loaded = tf.saved_model.load(str(path))
             self.signature_defs = _signature_defs(path)
