@@ -1,6 +1,7 @@
 """Pretrained writers: the decoders of BART and T5, as KerasHub has them."""
 
 import inspect
+from abc import ABC, abstractmethod
 
 import keras
 import keras_hub
@@ -10,7 +11,7 @@ from keras import KerasTensor, ops
 from tfmtl.models.tokens import token_mask
 
 
-class PresetDecoder(keras.layers.Layer):
+class PresetDecoder(keras.layers.Layer, ABC):
     """The decoder of a KerasHub backbone; trains on whole summaries, generates a piece at a time.
 
     Layers and key-value caches are KerasHub's. A subclass tells how its family embeds what it reads, calls a layer and
@@ -36,9 +37,9 @@ class PresetDecoder(keras.layers.Layer):
         self.built = True
 
     @staticmethod
+    @abstractmethod
     def parts_of(backbone: keras_hub.models.Backbone) -> dict[str, keras.layers.Layer]:
         """Returns the layers beside those of `decoder_transformer_layers`."""
-        raise NotImplementedError
 
     @classmethod
     def weights_of(cls, backbone: keras_hub.models.Backbone) -> list[np.ndarray]:
@@ -46,13 +47,13 @@ class PresetDecoder(keras.layers.Layer):
         layers = [*backbone.decoder_transformer_layers, *cls.parts_of(backbone).values()]
         return [value for layer in layers for value in layer.get_weights()]
 
+    @abstractmethod
     def begin(self, embedded, position, training) -> KerasTensor:
         """Returns what the first layer reads, of embeddings from a place on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def through(self, layer, hidden, states, mask, bias, **caches) -> tuple:
         """Returns the states that a layer makes, what the next takes as `bias`, and the caches where there are any."""
-        raise NotImplementedError
 
     def end(self, hidden, training) -> KerasTensor:
         """Returns the states as the output projection reads them."""
