@@ -45,7 +45,7 @@ def remote_answerer(address: str, description: Description | None = None) -> Ans
         try:
             response = stub.Predict(request, timeout=_SECONDS)
         except grpc.RpcError as error:
-            if request.ByteSize() > _MOST_BYTES:
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and request.ByteSize() > _MOST_BYTES:
                 raise RunError(f"{address}: refuses a row of {request.ByteSize()} bytes: {error.details()}") from None
             raise _refused(address, error) from None
         return {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in response.outputs.items()}

@@ -195,7 +195,9 @@ class _Json(JSONResponse):
     """JSON in UTF-8, whatever a client has sent for a name: half of a surrogate pair becomes a question mark."""
 
     def render(self, content: object) -> bytes:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+            "utf-8", "replace"
+        )
 
 
 def _error(message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:

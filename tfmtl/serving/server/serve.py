@@ -17,9 +17,9 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 from tfmtl.errors import RunError, UserError
 from tfmtl.serving.description import Description, versions_in
 from tfmtl.serving.server.grpc_services import ModelService, PredictionService
-from tfmtl.serving.server.header_timeout import protocol_with_header_timeout
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions
+from tfmtl.serving.server.request_timeout import protocol_with_request_timeout
 from tfmtl.serving.server.rest import RestApi
 from tfmtl.serving.server.versions import Versions
 
@@ -92,7 +92,7 @@ class _Server:
         application = api.application(lambda _: self._lifespan(grpc_server, addresses))
         config = uvicorn.Config(
             application,
-            http=protocol_with_header_timeout(self._options.request_seconds),
+            http=protocol_with_request_timeout(self._options.request_seconds),
             log_level="warning",
             access_log=False,
             timeout_keep_alive=_IDLE_SECONDS,

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from tfmtl.serving.server.header_timeout import protocol_with_header_timeout
+from tfmtl.serving.server.request_timeout import protocol_with_request_timeout
 
 SECONDS = 0.5
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n"
@@ -25,7 +25,7 @@ async def connected():
         return PlainTextResponse("no", 413)
 
     application = Starlette(routes=[Route("/", slow), Route("/", refuse, methods=["POST"])])
-    http = protocol_with_header_timeout(SECONDS)
+    http = protocol_with_request_timeout(SECONDS)
     config = uvicorn.Config(application, port=0, log_level="error", http=http)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

@@ -6,7 +6,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-def protocol_with_header_timeout(seconds: float) -> type[H11Protocol]:
+def protocol_with_request_timeout(seconds: float) -> type[H11Protocol]:
     """Returns HTTP/1.1 as uvicorn speaks it, which closes a connection whose requests take longer than this.
 
     uvicorn itself bounds the pause between two requests alone, so that a client that sends a byte now and then would
@@ -17,7 +17,7 @@ def protocol_with_header_timeout(seconds: float) -> type[H11Protocol]:
             answer to the end of a body that it did not wait for.
     """
 
-    class HeaderTimeoutProtocol(H11Protocol):
+    class RequestTimeoutProtocol(H11Protocol):
         _timer: asyncio.TimerHandle | None = None
         _lingering: asyncio.TimerHandle | None = None
 
@@ -56,4 +56,4 @@ def protocol_with_header_timeout(seconds: float) -> type[H11Protocol]:
                 self._lingering.cancel()
                 self._lingering = None
 
-    return HeaderTimeoutProtocol
+    return RequestTimeoutProtocol
