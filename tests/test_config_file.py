@@ -2,6 +2,7 @@ import pytest
 import yaml
 
 from tests.test_config import VALUES
+from tfmtl.config import parse
 from tfmtl.config_file import load_experiment
 from tfmtl.errors import ConfigurationError
 
@@ -81,3 +82,55 @@ def test_a_file_s_name_becomes_a_name_of_a_run(tmp_path):
 def test_a_key_that_stands_twice_in_a_setting_is_told():
     with pytest.raises(ConfigurationError, match="the key 'epochs' stands there twice"):
         load_experiment("configs/pydocs.yaml", ["training={epochs: 1, epochs: 2}"])
+
+
+BASE = """
+name: base
+sources: {s: {format: csv, train: a.csv}}
+tasks: {t: {kind: classification, source: s}}
+model: {encoder: {type: bilstm_attention, hidden: 32, layers: 3}, head_dropout: 0.4}
+training: {epochs: 7, batch_size: 8}
+"""
+
+
+def extending(folder, text):
+    (folder / "base.yaml").write_text(BASE, encoding="utf-8")
+    path = folder / "further" / "other.yaml"
+    path.parent.mkdir()
+    path.write_text(f"extends: ../base.yaml\n{text}", encoding="utf-8")
+    return path
+
+
+def test_a_file_may_extend_another_whose_name_it_does_not_take(tmp_path):
+    path = extending(tmp_path, "training: {epochs: 2}\nmodel: {encoder: {hidden: 16}}\n")
+    experiment = load_experiment(path, ["training.batch_size=4"])
+    assert experiment.name == "other" and set(experiment.tasks) == {"t"}
+    assert (experiment.training.epochs, experiment.training.batch_size) == (2, 4)
+    encoder = experiment.model.encoder
+    assert (encoder.name, encoder.options.hidden, encoder.options.layers) == ("bilstm_attention", 16, 3)
+    assert "extends" not in experiment.as_mapping()
+
+
+def test_a_section_that_chooses_another_entry_takes_none_of_the_options_of_the_first(tmp_path):
+    path = extending(tmp_path, "model: {encoder: {type: transformer, hidden: 64}}\n")
+    model = load_experiment(path).model
+    default = parse({**yaml.safe_load(BASE), "model": {}}).model.encoder.options
+    assert (model.encoder.name, model.encoder.options.hidden) == ("transformer", 64)
+    assert model.encoder.options.layers == default.layers and model.head_dropout == 0.4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("extends: missing.yaml\n", "extends: {folder}/missing.yaml: there is no such file"),
+        ("extends: own.yaml\n", "extends: 'own.yaml' extends this file in turn"),
+        ("extends: [a, b]\n", "extends: expected the path of a file, seen from this one"),
+        ("extends: .\n", "extends: {folder}: this is a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_extended_is_one_line(tmp_path, text, expected):
+    path = tmp_path / "own.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_experiment(path)
+    assert str(caught.value) == f"{path}: {expected.format(folder=tmp_path)}"

@@ -2,25 +2,31 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tfmtl.config import parse
 from tfmtl.config_file import load_experiment
 from tfmtl.data.splits import read_splits
+from tfmtl.data.tables import Slice, Table
+from tfmtl.models.builder import build_model
 from tfmtl.registry import SOURCES
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+COMPARED = sorted((ROOT / "configs" / "experiment").glob("*.yaml"))
+TASK_SETS = ("arxiv", "fdu_mtl", "glue_samsum")
+SYSTEMS = ("multi_task", "gpt", "bert", "bilstm_attention")
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS + COMPARED, ids=lambda path: path.stem)
 def test_it_parses_and_is_named_after_its_file(path):
     experiment = load_experiment(path)
     assert experiment.name == path.stem
     assert parse(experiment.as_mapping()) == experiment
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS + COMPARED, ids=lambda path: path.stem)
 def test_a_comment_says_what_it_is(path):
     assert path.read_text(encoding="utf-8").startswith("# ")
 
@@ -38,3 +44,34 @@ def test_its_test_rows_are_where_it_says(path, monkeypatch):
         fields = [field for field in (task.text, task.text_pair, task.target) if field]
         rows = read_splits(source, task.source, ["test"], fields, seed=0)["test"]
         assert len(rows) and set(rows.columns) == set(fields)
+
+
+def test_every_system_stands_there_for_every_set_of_tasks():
+    assert {path.stem for path in COMPARED} == {f"{tasks}_{system}" for tasks in TASK_SETS for system in SYSTEMS}
+
+
+@pytest.mark.parametrize("name", TASK_SETS)
+def test_compared_systems_have_the_same_tasks_and_as_many_updates(name):
+    experiments = [load_experiment(path) for path in COMPARED if path.stem.startswith(name)]
+    assert len({tuple(experiment.stages[-1].tasks) for experiment in experiments}) == 1
+    assert len({sum(stage.epochs for stage in experiment.stages) for experiment in experiments}) == 1
+    assert len({experiment.training.batch_size for experiment in experiments}) == 1
+
+
+@pytest.mark.parametrize("name", TASK_SETS)
+def test_compared_systems_have_as_many_parameters_within_a_tenth(name):
+    counts = [parameters(load_experiment(path)) for path in COMPARED if path.stem.startswith(name)]
+    assert max(counts) < 1.1 * min(counts)
+
+
+def parameters(experiment):
+    tasks = {}
+    for task in experiment.tasks.values():
+        classes = 8 if task.name == "subject" else 2
+        unknown = task.kind == "classification" and not task.labels
+        tasks[task.name] = task.model_copy(update={"labels": tuple(map(str, range(classes)))}) if unknown else task
+    heads = [name for name, task in tasks.items() if task.kind in ("classification", "regression")]
+    rows = Slice("tokens", tuple(heads), tuple(name for name in tasks if name not in heads))
+    table = Table(rows, None, {name: np.array([1.0, 2.0]) for name in heads}, {}, {})
+    vocabulary_size = experiment.tokenizer.options.vocabulary_size
+    return build_model(experiment.model, tasks, [table], vocabulary_size, "float32").count_params()

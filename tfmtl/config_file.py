@@ -10,6 +10,9 @@ import yaml
 from tfmtl.config import Experiment, parse
 from tfmtl.errors import ConfigurationError, missing_file
 
+CHOICES = ("type", "format", "kind", "method", "schedule", "preset")
+"""Keys by which a section chooses what its other keys are options of."""
+
 
 class _Loader(yaml.SafeLoader):
     """YAML as it is meant: a key that stands twice in one mapping is an error, not the last one's victory."""
@@ -35,9 +38,48 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
         settings: `KEY=VALUE` strings that override it, such as `training.epochs=2`; values are YAML.
 
     Raises:
-        ConfigurationError: where the file is not there or does not describe an experiment.
+        ConfigurationError: where the file, or one that it extends, is not there or does not describe an experiment.
     """
     path = Path(path)
+    values = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment", **_extended(path)}
+    for setting in settings:
+        values = _override(values, setting)
+    return parse(values)
+
+
+def _extended(path: Path, extending: tuple[Path, ...] = ()) -> dict:
+    """Returns what a file says, laid over what the file that it `extends` says."""
+    values = dict(_read(path))
+    if "extends" not in values:
+        return values
+    named = values.pop("extends")
+    if not isinstance(named, str) or not named:
+        raise ConfigurationError(f"{path}: extends: expected the path of a file, seen from this one")
+    base = path.parent / named
+    extending = (*extending, path.resolve())
+    if base.resolve() in extending:
+        raise ConfigurationError(f"{path}: extends: '{named}' extends this file in turn")
+    if base.is_dir():
+        raise ConfigurationError(f"{path}: extends: {base}: this is a folder")
+    if not base.is_file():
+        raise ConfigurationError(f"{path}: extends: {missing_file(base)}")
+    of_base = _extended(base, extending)
+    of_base.pop("name", None)
+    return _laid_over(of_base, values)
+
+
+def _laid_over(base: Mapping, values: Mapping) -> dict:
+    """Returns nested `base` with `values` in it; a section that chooses another entry of a registry begins anew."""
+    laid = dict(base)
+    for key, value in values.items():
+        below = base.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        anew = both and any(name in value and value[name] != below.get(name) for name in CHOICES)
+        laid[key] = _laid_over(below, value) if both and not anew else value
+    return laid
+
+
+def _read(path: Path) -> Mapping:
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
@@ -53,10 +95,7 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
         raise ConfigurationError(f"{path}: nothing stands in it; a configuration has at least 'tasks'")
     if not isinstance(values, Mapping):
         raise ConfigurationError(f"{path}: expected keys and values, found {type(values).__name__}")
-    values = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment", **values}
-    for setting in settings:
-        values = _override(values, setting)
-    return parse(values)
+    return values
 
 
 def _override(values: Mapping, setting: str) -> dict:
