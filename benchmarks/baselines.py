@@ -11,8 +11,11 @@ import json
 from pathlib import Path
 
 from tfmtl.config_file import load_experiment
-from tfmtl.data.streams import Examples, load_streams
-from tfmtl.evaluation.baselines import baselines, linear_baselines
+from tfmtl.data.streams import load_streams
+from tfmtl.evaluation.baselines import baselines
+from tfmtl.evaluation.comparison.reference import labelled_texts
+from tfmtl.evaluation.evaluate import quick_scores
+from tfmtl.evaluation.linear import linear_answers
 
 
 def main() -> None:
@@ -30,20 +33,12 @@ def main() -> None:
             targets, train_targets = asked.targets[task.name], train.targets[task.name]
             scores[task.name] = baselines(task, train_targets, asked.text, targets)
             if task.kind == "classification":
-                scores[task.name] |= linear_baselines(
-                    _joined(train), train_targets, _joined(asked), targets, task.labels
-                )
+                answers = linear_answers(labelled_texts(task, train, asked), len(task.labels))
+                scores[task.name] |= {name: quick_scores(task, targets, found) for name, found in answers.items()}
     text = json.dumps({"split": arguments.split, "tasks": scores}, indent=2) + "\n"
     print(text)
     if arguments.output:
         arguments.output.write_text(text, encoding="utf-8")
-
-
-def _joined(examples: Examples) -> list[str]:
-    """The texts; of a pair both, one after the other."""
-    if examples.text_pair is None:
-        return list(examples.text)
-    return [f"{first} {second}" for first, second in zip(examples.text, examples.text_pair, strict=True)]
 
 
 if __name__ == "__main__":

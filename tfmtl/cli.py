@@ -78,7 +78,10 @@ def train(
         print(f"trained: {train(experiment, run).path}", flush=True)
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(text: str | None) -> list[int]:
+    """Returns the numbers between commas; none of no text."""
+    if text is None:
+        return []
     parts = [part.strip() for part in text.split(",")]
     wrong = next((part for part in parts if not part.isdecimal() or parts.count(part) > 1), None)
     if wrong is not None:
@@ -211,16 +214,33 @@ def serve(
 @command()
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs; others are compared with the first.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folders of runs, or experiments to train first; others are compared with the first.",
+        ),
     ],
     output: Annotated[Path | None, typer.Option(help="A folder for the comparison with its plots and as JSON.")] = None,
     split: Annotated[str, typer.Option(help="The split on which they are compared.")] = "test",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of each experiment.")
+    ] = None,
+    alone: Annotated[
+        bool, typer.Option("--single-tasks", help="Train the tasks of the first experiment alone too.")
+    ] = False,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="0,1,2", help="Train each experiment once with each seed.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines/--no-baselines", help="Whether simple baselines stand beside the runs.")
+    ] = True,
 ) -> None:
     """Compare runs on the same rows: metrics, costs, gains over single tasks, and whether differences are chance."""
     from tfmtl.evaluation.comparison.report import as_markdown
-    from tfmtl.experiment import compare
+    from tfmtl.experiment import compare, train_systems
 
-    print(as_markdown(compare(runs, output, split)))
+    trained = train_systems(runs, settings or [], single_tasks=alone, seeds=_numbers(seeds))
+    print(as_markdown(compare(trained, output, split, baselines=baselines)))
 
 
 @command()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfmtl import variants
 from tfmtl.config import Experiment, parse
 from tfmtl.config_file import load_experiment
 from tfmtl.data.batches import batches
@@ -18,6 +19,7 @@ from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.answers import write_answers
 from tfmtl.evaluation.comparison.compare import Comparison, compare_runs
 from tfmtl.evaluation.comparison.compared_run import load_run
+from tfmtl.evaluation.comparison.reference import reference_of
 from tfmtl.evaluation.comparison.report import write_comparison
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
 from tfmtl.evaluation.metric import check_metrics
@@ -55,6 +57,46 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
         experiment = load_experiment(experiment)
     folder = RunFolder(run or Path("runs") / experiment.name)
     return _train(experiment, folder, check_metrics, make_scorer)
+
+
+def train_systems(
+    named: Sequence[str | Path],
+    settings: Iterable[str] = (),
+    *,
+    single_tasks: bool = False,
+    seeds: Iterable[int] = (),
+) -> list[RunFolder]:
+    """Returns the runs of systems that are to be compared: folders of runs, and experiments, which are trained first.
+
+    What has been trained before is left as it is. All is read before the first is trained.
+
+    Args:
+        named: folders and YAML files, in any order.
+        settings: `KEY=VALUE` strings that override what the files say.
+        single_tasks: whether the tasks of the first experiment are also trained alone.
+        seeds: with each of which each experiment is trained; the files' own where there are none.
+
+    Returns:
+        The runs in the order of their names, those of single tasks last.
+
+    Raises:
+        UserError: where something that the user gave cannot be used.
+    """
+    settings, seeds = list(settings), list(seeds)
+    if (settings or single_tasks or seeds) and not any(Path(path).is_file() for path in named):
+        raise UserError("compare: settings, single tasks and seeds are for experiments; name the YAML file of one")
+    systems = [load_experiment(path, settings) if Path(path).is_file() else RunFolder.open(path) for path in named]
+    if single_tasks:
+        systems += variants.single_tasks(next(system for system in systems if isinstance(system, Experiment)))
+    if seeds:
+        systems = [variant for system in systems for variant in _with_seeds(system, seeds)]
+    if len(systems) < 2:
+        raise UserError("compare: name two runs or more")
+    return [train(system) if isinstance(system, Experiment) else system for system in systems]
+
+
+def _with_seeds(system: Experiment | RunFolder, seeds: Iterable[int]) -> list[Experiment | RunFolder]:
+    return variants.with_seeds(system, seeds) if isinstance(system, Experiment) else [system]
 
 
 def affinity(
@@ -193,7 +235,11 @@ def predict(model: RunFolder | str | Path, texts: Iterable[str | tuple[str, str]
 
 
 def compare(
-    runs: Sequence[RunFolder | str | Path], output: str | Path | None = None, split: str = "test"
+    runs: Sequence[RunFolder | str | Path],
+    output: str | Path | None = None,
+    split: str = "test",
+    *,
+    baselines: bool = True,
 ) -> Comparison:
     """Compares runs on the same rows; those that have not been evaluated are evaluated first.
 
@@ -201,6 +247,7 @@ def compare(
         runs: runs, or their folders; the first is what the others are compared with.
         output: a folder for `comparison.md`, `comparison.json` and plots; nothing is written where it is `None`.
         split: on which they are compared.
+        baselines: whether simple baselines stand beside them, for which the data is read again.
 
     Raises:
         UserError: where there are fewer than two, or they do not share tasks, data and rows.
@@ -212,7 +259,8 @@ def compare(
         raise UserError(f"compare: the run {twice} stands there twice")
     if len(folders) < 2:
         raise UserError("compare: name two runs or more")
-    comparison = compare_runs([load_run(folder, split, evaluate) for folder in folders], split)
+    loaded = [load_run(folder, split, evaluate) for folder in folders]
+    comparison = compare_runs(loaded, split, reference_of if baselines else None)
     if output is not None:
         try:
             write_comparison(Path(output), comparison)

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from collections import Counter
 
 import keras
 import numpy as np
@@ -199,11 +200,16 @@ def test_a_run_is_compared_with_its_task_alone(trained, configure, tmp_path, mon
     assert capsys.readouterr().out.splitlines()[-1] == "trained: runs/tiny-subject-seed0"
     # It has not been evaluated, so that is done first.
     assert run("compare", trained, alone, "--output", tmp_path / "comparison") == 0
-    assert "gain over tiny-subject-seed0" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "gain over tiny-subject" in printed and "| task | metric | majority | naive_bayes |" in printed
     found = json.loads((tmp_path / "comparison" / "comparison.json").read_text())
     scores = [
         json.loads((folder / "evaluation_test.json").read_text())["tasks"]["subject"] for folder in (trained, alone)
     ]
+    majority = found["reference"]["baselines"]["majority"]["subject"]["accuracy"]
+    answered = [json.loads(line) for line in (alone / "answers_test.jsonl").read_text().splitlines()]
+    shares = [count / len(answered) for count in Counter(row["target"] for row in answered).values()]
+    assert any(majority == pytest.approx(share) for share in shares)
     (gain,) = found["gains"]
     change = next(change for change in gain["changes"] if change["metric"] == "accuracy")
     assert change["difference"] == pytest.approx(scores[0]["accuracy"] - scores[1]["accuracy"])

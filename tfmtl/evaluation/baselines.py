@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.naive_bayes import MultinomialNB
-from sklearn.svm import LinearSVC
 
 from tfmtl.data.targets import has_target
 from tfmtl.evaluation.evaluate import quick_scores
+from tfmtl.evaluation.linear import one_hot
 from tfmtl.evaluation.metric import Rows
 from tfmtl.evaluation.sentences import split_sentences
 from tfmtl.tasks.kinds.classification import Classification
@@ -23,10 +21,6 @@ Scores = dict[str, float]
 def baselines(task: Task, train_targets: Rows, texts: Sequence[str], targets: Rows) -> dict[str, Scores]:
     """Scores the answers that need no learning.
 
-    Classification has `majority`, the most frequent label of train; regression has `mean`, the mean of train;
-    summarization has `first_sentence`, `first_3_sentences`, and `first_words`, as many as a reference of train has on
-    average.
-
     Args:
         task: the task, its labels known.
         train_targets: the targets of train, from which the answers are chosen.
@@ -34,40 +28,29 @@ def baselines(task: Task, train_targets: Rows, texts: Sequence[str], targets: Ro
         targets: its targets, `[rows]`.
 
     Returns:
-        the metrics of each baseline by name.
+        the metrics of each baseline by name, as `baseline_answers` has them.
     """
-    train_targets = [target for target, kept in zip(train_targets, has_target(train_targets), strict=True) if kept]
-    answers = _answers(task, train_targets, texts)
+    answers = baseline_answers(task, train_targets, texts)
     return {name: quick_scores(task, targets, predictions) for name, predictions in answers.items()}
 
 
-def linear_baselines(
-    train_texts: Sequence[str], train_targets: Rows, texts: Sequence[str], targets: Rows, labels: Sequence[str]
-) -> dict[str, Scores]:
-    """Scores scikit-learn's `naive_bayes` and `linear_svm` on TF-IDF weighted words and word pairs.
+def baseline_answers(task: Task, train_targets: Rows, texts: Sequence[str]) -> Mapping[str, Rows]:
+    """Returns the answers that need no learning.
+
+    Classification has `majority`, the most frequent label of train; regression has `mean`, the mean of train;
+    summarization has `first_sentence`, `first_3_sentences`, and `first_words`, as many as a reference of train has on
+    average.
 
     Args:
-        train_texts: texts of train, `[train rows]`.
-        train_targets: their classes, int `[train rows]`; -1 where there is none.
-        texts: texts of the split that is scored, `[rows]`.
-        targets: their classes, int `[rows]`; -1 where there is none.
-        labels: the label set.
+        task: the task, its labels known.
+        train_targets: the targets of train, from which the answers are chosen.
+        texts: the texts that are asked, `[rows]`.
 
     Returns:
-        the metrics of each baseline by name.
+        the predictions of each baseline by name.
     """
-    task = Classification(name="linear", source="train", labels=tuple(labels))
     kept = has_target(train_targets)
-    known_texts = [text for text, keep in zip(train_texts, kept, strict=True) if keep]
-    known_targets = np.asarray(train_targets)[kept]
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    features = vectorizer.fit_transform(known_texts)
-    asked = vectorizer.transform(texts)
-    models = {"naive_bayes": MultinomialNB(alpha=0.1), "linear_svm": LinearSVC()}
-    return {
-        name: quick_scores(task, targets, _one_hot(model.fit(features, known_targets).predict(asked), len(labels)))
-        for name, model in models.items()
-    }
+    return _answers(task, [target for target, keep in zip(train_targets, kept, strict=True) if keep], texts)
 
 
 @singledispatch
@@ -79,7 +62,7 @@ def _answers(task: Task, train_targets: list, texts: Sequence[str]) -> Mapping[s
 @_answers.register
 def _(task: Classification, train_targets: list, texts: Sequence[str]) -> Mapping[str, Rows]:
     majority = np.bincount(train_targets).argmax()
-    return {"majority": _one_hot(np.full(len(texts), majority), len(task.labels))}
+    return {"majority": one_hot(np.full(len(texts), majority), len(task.labels))}
 
 
 @_answers.register
@@ -96,7 +79,3 @@ def _(task: Summarization, train_targets: list, texts: Sequence[str]) -> Mapping
         "first_3_sentences": lambda text: "\n".join(split_sentences(text)[:3]),
     }
     return {name: [lead(text) for text in texts] for name, lead in leads.items()}
-
-
-def _one_hot(classes: np.ndarray, count: int) -> np.ndarray:
-    return np.eye(count, dtype=np.float32)[classes]

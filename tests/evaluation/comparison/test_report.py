@@ -21,7 +21,7 @@ def test_the_tables_hold_the_scores_the_costs_and_the_flags(comparison, tmp_path
     assert f"| {multi.score('topic', 'accuracy'):.4f} ± " in line
     assert f"| {single.score('topic', 'accuracy'):.4f} ({low:.4f} to {high:.4f}) |" in line
     # One model of 1,000 parameters for both tasks, or two.
-    assert "| both-seed0 | 1,000 | 100 | 3,200 | 60 | 1,000 | 2.0 |" in text
+    assert "| both | 1,000 | 100 | 3,200 | 60 | 1,000 | 2.0 |" in text
     assert "| both, single tasks | 2,000 | 200 | 6,400 | 120 | 1,000 | 4.0 |" in text
     assert "Negative transfer, the whole interval below zero: title (rouge1)" in text
     for name in ("convergence.png", "gains_0.png"):
@@ -35,4 +35,16 @@ def test_the_json_holds_what_the_tables_round(comparison, tmp_path):
     assert written == json.loads(json.dumps(as_mapping(comparison)))
     (gain,) = written["gains"]
     assert gain["delta"] == comparison.gains[0].delta
-    assert len(written["systems"]["both-seed0"]["tasks"]["topic"]["accuracy"]) == 2
+    assert len(written["systems"]["both"]["tasks"]["topic"]["accuracy"]) == 2
+
+
+def test_the_mean_of_the_tasks_stands_below_them(comparison, tmp_path):
+    text = write_comparison(tmp_path, comparison).read_text(encoding="utf-8")
+    multi, single = comparison.systems
+    of_seeds = [
+        (accuracy + rouge) / 2
+        for accuracy, rouge in zip(multi.scores("topic", "accuracy"), multi.scores("title", "rougeL"), strict=True)
+    ]
+    alone = (single.score("topic", "accuracy") + single.score("title", "rougeL")) / 2
+    mean, deviation = sum(of_seeds) / 2, abs(of_seeds[0] - of_seeds[1]) / 2**0.5
+    assert f"| mean of the tasks | primary | {mean:.4f} ± {deviation:.4f} | {alone:.4f} |" in text

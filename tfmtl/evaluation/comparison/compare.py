@@ -1,15 +1,20 @@
 """The comparison of systems: their differences, gains over single tasks, and ranks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from tfmtl.evaluation.bootstrap import percentile_interval
 from tfmtl.evaluation.comparison.compared_run import ComparedRun, check_comparable, unequal_budgets
 from tfmtl.evaluation.comparison.paired import Difference, paired_difference
+from tfmtl.evaluation.comparison.reference import Reference
 from tfmtl.evaluation.comparison.systems import System, counterpart, systems_of
 from tfmtl.evaluation.metric import metrics_of
+
+ReadReference = Callable[[Sequence[System], str], Reference]
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,14 @@ class Change:
         metric: its name.
         before: the first system's score.
         difference: of the second.
+        is_primary: whether the metric is the task's primary one.
     """
 
     task: str
     metric: str
     before: float
     difference: Difference
+    is_primary: bool
 
     @property
     def relative(self) -> float | None:
@@ -37,6 +44,31 @@ class Change:
     def is_worse(self) -> bool:
         """Whether the whole interval lies below zero: negative transfer, where the first system learns tasks alone."""
         return self.difference.interval[1] < 0
+
+
+@dataclass(frozen=True)
+class MeanChange:
+    """Of several tasks, of each the mean of its metrics.
+
+    Attributes:
+        value: the mean.
+        interval: percentile bootstrap at 95 %; tasks on the same rows are scored on the same drawn ones.
+    """
+
+    value: float
+    interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> "MeanChange":
+        """Returns the mean of some changes."""
+        replicates = _mean_of_tasks(changes, [change.difference.replicates for change in changes])
+        value = _mean_of_tasks(changes, [change.difference.value for change in changes])
+        return cls(float(value), percentile_interval(replicates))
+
+    @classmethod
+    def of_primary(cls, changes: Sequence[Change]) -> "MeanChange":
+        """Returns the mean of those by the tasks' primary metrics."""
+        return cls.of([change for change in changes if change.is_primary])
 
 
 @dataclass(frozen=True)
@@ -59,12 +91,12 @@ class Gain:
         changes = [change.relative for change in self.changes]
         if None in changes:
             return None
-        return _mean_of_tasks(self.changes, changes)
+        return float(_mean_of_tasks(self.changes, changes))
 
     @property
-    def absolute(self) -> float:
+    def absolute(self) -> MeanChange:
         """The same mean of the differences themselves, which does not explode where a score is near zero."""
-        return _mean_of_tasks(self.changes, [change.difference.value for change in self.changes])
+        return MeanChange.of(self.changes)
 
 
 @dataclass(frozen=True)
@@ -79,6 +111,7 @@ class Comparison:
         differences: of each later system to the first, by its name.
         ranks: of each system by its name, the mean over the tasks that all of them have; 1 is the best.
         warnings: sentences.
+        reference: the baselines; `None` where they were not asked for.
     """
 
     split: str
@@ -88,10 +121,16 @@ class Comparison:
     differences: dict[str, list[Change]]
     ranks: dict[str, float]
     warnings: list[str]
+    reference: Reference | None
 
 
-def compare_runs(runs: Sequence[ComparedRun], split: str) -> Comparison:
+def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadReference | None = None) -> Comparison:
     """Compares runs that share their data.
+
+    Args:
+        runs: two or more.
+        split: on which they were evaluated.
+        read_reference: what scores the baselines that stand beside them, such as `reference_of`.
 
     Raises:
         RunError: where they do not.
@@ -105,7 +144,16 @@ def compare_runs(runs: Sequence[ComparedRun], split: str) -> Comparison:
         if single is not None:
             gains.append(Gain(system, single, _changes(single, system, samples)))
     differences = {system.name: _changes(systems[0], system, samples) for system in systems[1:]}
-    return Comparison(split, samples, systems, gains, differences, _mean_ranks(systems), unequal_budgets(runs))
+    return Comparison(
+        split,
+        samples,
+        systems,
+        gains,
+        differences,
+        _mean_ranks(systems),
+        unequal_budgets(runs),
+        read_reference(systems, split) if read_reference else None,
+    )
 
 
 def _with_names(systems: Sequence[System]) -> list[System]:
@@ -120,13 +168,17 @@ def _with_names(systems: Sequence[System]) -> list[System]:
 def _changes(first: System, second: System, samples: int) -> list[Change]:
     """Returns the changes of every metric of the tasks that both have; their trainings are paired in order."""
     changes = []
+    sources: dict[str, int] = {}
     for task in (task for task in first.runs if task in second.runs):
         pairs = list(zip(first.runs[task], second.runs[task], strict=False))
+        described = pairs[0][0].experiment.tasks[task]
+        # Rows of different sources are drawn by different seeds: what they have in common is no row.
+        seed = sources.setdefault(described.source, len(sources))
         targets = pairs[0][0].answers[task].targets
         answers = [[run.answers[task].predictions for run in side] for side in zip(*pairs, strict=True)]
-        for name, metric in metrics_of(pairs[0][0].experiment.tasks[task]).items():
-            difference = paired_difference(metric, targets, *answers, samples, seed=0)
-            changes.append(Change(task, name, first.score(task, name), difference))
+        for name, metric in metrics_of(described).items():
+            difference = paired_difference(metric, targets, *answers, samples, seed)
+            changes.append(Change(task, name, first.score(task, name), difference, name == described.primary))
     return changes
 
 
@@ -140,8 +192,8 @@ def _mean_ranks(systems: Sequence[System]) -> dict[str, float]:
     return {system.name: float(rank) for system, rank in zip(systems, ranks, strict=True)}
 
 
-def _mean_of_tasks(changes: Sequence[Change], values: Sequence[float]) -> float:
-    of_tasks: dict[str, list[float]] = {}
+def _mean_of_tasks(changes: Sequence[Change], values: Sequence[ArrayLike]) -> np.ndarray:
+    of_tasks: dict[str, list[ArrayLike]] = {}
     for change, value in zip(changes, values, strict=True):
         of_tasks.setdefault(change.task, []).append(value)
-    return float(np.mean([np.mean(of_task) for of_task in of_tasks.values()]))
+    return np.mean([np.mean(of_task, axis=0) for of_task in of_tasks.values()], axis=0)

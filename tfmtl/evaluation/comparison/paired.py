@@ -1,7 +1,7 @@
 """The difference between two models' answers to the same rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,11 +20,14 @@ class Difference:
         value: the second model's score less that of the first.
         interval: percentile bootstrap at 95 %: both models are scored on the same drawn rows.
         p_value: of the hypothesis that it does not matter which of the two an answer is from.
+        replicates: the differences of the drawn samples, `[samples]`; with the same seed, those of two tasks on the
+            same rows are of the same drawn rows.
     """
 
     value: float
     interval: tuple[float, float]
     p_value: float
+    replicates: np.ndarray = field(repr=False, compare=False)
 
 
 def paired_difference(
@@ -71,7 +74,8 @@ def paired_difference(
         swapped.append(difference(left + swap, left + trainings * rows - swap))
     beyond = np.count_nonzero(np.abs(np.concatenate(swapped)) >= abs(value) - _ROUNDING)
     p_value = (1 + beyond) / (1 + samples)
-    return Difference(value, percentile_interval(np.concatenate(replicates)), p_value)
+    all_replicates = np.concatenate(replicates)
+    return Difference(value, percentile_interval(all_replicates), p_value, all_replicates)
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:

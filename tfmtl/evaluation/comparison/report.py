@@ -2,14 +2,16 @@
 
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfmtl.evaluation.comparison.compare import Change, Comparison, Gain
+from tfmtl.evaluation.comparison.compare import Change, Comparison, Gain, MeanChange
 from tfmtl.evaluation.comparison.plots import plot_convergence, plot_gains
+from tfmtl.evaluation.comparison.reference_report import reference_section
 from tfmtl.evaluation.comparison.systems import System
 from tfmtl.markdown import plain, table
 from tfmtl.written_aside import written_aside
@@ -47,9 +49,13 @@ def as_markdown(comparison: Comparison) -> str:
             lines += [
                 f"## {plain(name)} less {plain(comparison.systems[0].name)}",
                 "",
+                f"Mean of the tasks by their primary metrics: {_mean(MeanChange.of_primary(changes))}.",
+                "",
                 *_changes_table(changes, ""),
                 "",
             ]
+    if comparison.reference:
+        lines += reference_section(comparison.reference, comparison.systems)
     note = f"Intervals and p-values are of {comparison.samples} samples of paired rows: "
     note += "bootstrap, and approximate randomization."
     return "\n".join([*lines, note, "", "![Loss over time](convergence.png)"])
@@ -77,7 +83,8 @@ def as_mapping(comparison: Comparison) -> dict[str, Any]:
                 "system": gain.system.name,
                 "single_task": gain.single.name,
                 "delta": gain.delta,
-                "absolute_delta": gain.absolute,
+                "absolute_delta": _mean_mapping(gain.absolute),
+                "primary_delta": _mean_mapping(MeanChange.of_primary(gain.changes)),
                 "changes": [_change(change) for change in gain.changes],
             }
             for gain in comparison.gains
@@ -85,8 +92,13 @@ def as_mapping(comparison: Comparison) -> dict[str, Any]:
         "differences": {
             name: [_change(change) for change in changes] for name, changes in comparison.differences.items()
         },
+        "reference": asdict(comparison.reference) if comparison.reference else None,
         "warnings": comparison.warnings,
     }
+
+
+def _mean_mapping(mean: MeanChange) -> dict[str, Any]:
+    return {"value": mean.value, "interval": list(mean.interval)}
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -108,6 +120,16 @@ def _scores(comparison: Comparison) -> Iterable[list[str]]:
     for task, run in described.items():
         for metric in run.experiment.tasks[task].all_metrics:
             yield [task, metric, *(_score(system, task, metric) for system in comparison.systems)]
+    if len(described) > 1:
+        primary = {task: run.experiment.tasks[task].primary for task, run in described.items()}
+        yield ["mean of the tasks", "primary", *(_mean_score(system, primary) for system in comparison.systems)]
+
+
+def _mean_score(system: System, primary: Mapping[str, str]) -> str:
+    if system.runs.keys() != primary.keys():
+        return ""
+    means = np.mean([system.scores(task, metric) for task, metric in primary.items()], axis=0)
+    return f"{means[0]:.4f}" if len(means) == 1 else f"{np.mean(means):.4f} ± {np.std(means, ddof=1):.4f}"
 
 
 def _score(system: System, task: str, metric: str) -> str:
@@ -152,6 +174,11 @@ def _cost(system: System) -> list[str]:
     ]
 
 
+def _mean(mean: MeanChange) -> str:
+    low, high = mean.interval
+    return f"{mean.value:+.4f} ({low:+.4f} to {high:+.4f})"
+
+
 def _gain_section(number: int, gain: Gain) -> list[str]:
     delta = (
         "not defined, because a score of a single task is zero or below" if gain.delta is None else f"{gain.delta:+.2%}"
@@ -160,7 +187,8 @@ def _gain_section(number: int, gain: Gain) -> list[str]:
     return [
         f"## {plain(gain.system.name)}: gain over {plain(gain.single.name)}",
         "",
-        f"Relative, mean of the tasks (Delta_p): **{delta}**; absolute: **{gain.absolute:+.4f}**.",
+        f"Relative, mean of the tasks (Delta_p): **{delta}**; absolute: **{_mean(gain.absolute)}**; by the primary "
+        f"metrics alone: **{_mean(MeanChange.of_primary(gain.changes))}**.",
         f"Negative transfer, the whole interval below zero: {', '.join(worse) or 'none'}.",
         "",
         *_changes_table(gain.changes, "negative transfer"),

@@ -63,7 +63,8 @@ def _system(members: Sequence[ComparedRun]) -> System:
         for task in run.tasks:
             runs.setdefault(task, []).append(run)
     is_single = all(len(run.experiment.tasks) == 1 for run in members)
-    name = members[0].experiment.name
+    # The trainings of `name` with several seeds are `name-seed<seed>`.
+    name = members[0].experiment.name.removesuffix(f"-seed{members[0].experiment.training.seed}")
     if is_single and len(runs) > 1:
         # The counterparts of `name` are `name-<task>`.
         name = f"{name.removesuffix('-' + members[0].tasks[0])}, single tasks"
