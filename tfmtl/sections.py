@@ -49,6 +49,8 @@ class ModelOptions(Options):
         ngrams: a bag of n-grams, one for all tasks, that the heads of classification and regression tasks see too; none
             where absent.
         head_dropout: dropout before the output layer of a classification or regression head.
+        shared_heads: whether classification tasks with the same labels have a head in common, whose logits are added to
+            those of each one's own.
     """
 
     encoder: choice_of(ENCODERS, "type", "transformer", "model.encoder") = Field("transformer", validate_default=True)
@@ -56,6 +58,7 @@ class ModelOptions(Options):
     sharing: choice_of(SHARING, "type", "hard", "model.sharing") = Field("hard", validate_default=True)
     ngrams: NgramOptions | None = None
     head_dropout: float = Field(0.1, ge=0.0, lt=1.0)
+    shared_heads: bool = False
 
 
 class Stage(Options):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tfmtl.data.batches import batches
 from tfmtl.generation.reader import Reader
-from tfmtl.models.builder import HEADS, decoder_name
+from tfmtl.models.builder import decoder_name
+from tfmtl.models.task_heads import HEADS
 from tfmtl.registry import KINDS
 from tfmtl.sections import GenerationOptions
 from tfmtl.training.reach import reach_of

@@ -11,6 +11,7 @@ from tfmtl.data.piece_ids import PAD_ID
 from tfmtl.errors import DataError
 from tfmtl.generation.decoding import write_summaries
 from tfmtl.models.builder import bag_of_ngrams
+from tfmtl.models.task_heads import logits
 from tfmtl.sections import GenerationOptions
 from tfmtl.tasks.task import Task, answered
 
@@ -100,7 +101,7 @@ class Reader:
         return tf.nn.softmax(self._score(name, states, tokens, ngrams))
 
     def _score(self, name: str, states: tf.Tensor, tokens: tf.Tensor, ngrams: list[tf.Tensor]) -> tf.Tensor:
-        return self.model.get_layer(name)(self.model.get_layer("encoder").last_states(states), tokens, *ngrams)
+        return logits(self.model, name, self.model.get_layer("encoder").last_states(states), tokens, ngrams)
 
     def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, ngrams: list[tf.Tensor]) -> tf.Tensor:
         sequences = write_summaries(self.model, self.tasks[name], states, tokens, self.generation)

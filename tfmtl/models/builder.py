@@ -5,16 +5,14 @@ from typing import Any
 
 import keras
 import keras_hub
-import numpy as np
 from keras import KerasTensor
 
 from tfmtl.data.span_corruption import answer_length
 from tfmtl.data.tables import Slice, Table
-from tfmtl.models.heads import ClassificationHead, RegressionHead
 from tfmtl.models.masked_pieces import MaskedPieces
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.models.ngram_bag import NgramBag
-from tfmtl.models.summary_head import SummaryHead
+from tfmtl.models.task_heads import TaskHeads
 from tfmtl.registry import ENCODERS, SHARING
 from tfmtl.sections import ModelOptions
 from tfmtl.tasks.task import Task
@@ -91,9 +89,7 @@ class _Builder:
             options.sharing.options, list(tasks), name="sharing", dtype=precision
         )
         self._ngrams = options.ngrams and NgramBag(options.ngrams, vocabulary_size, name="ngrams", dtype=precision)
-        self._heads = {
-            name: HEADS[task.kind](self.encoder, name, task, options, tables) for name, task in tasks.items()
-        }
+        self._heads = TaskHeads(self.encoder, options, tasks, tables)
         self._writers = self._writers_of([task for task in tasks.values() if task.learns_pieces])
 
     def _writers_of(self, tasks: Sequence[Task]) -> dict[str, Any]:
@@ -134,8 +130,8 @@ class _Builder:
         if self._ngrams and part.heads:
             bag = keras.layers.Identity(name=ngrams_name(tokens.name), dtype="float32")
             ngrams.append(bag(self._ngrams(tokens)))
-        for name in part.heads:
-            answers[name].append(self._heads[name](self.encoder.last_states(states[name]), tokens, *ngrams))
+        for name, answer in self._heads.answers(part.heads, states, tokens, ngrams).items():
+            answers[name].append(answer)
         for name in part.summaries:
             key = f"summary_{name}"
             summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)
@@ -147,45 +143,3 @@ class _Builder:
 
 def _is_guessed(task: Task) -> bool:
     return task.kind == "denoising" and task.objective == "pieces"
-
-
-def _classification_head(encoder, name, task, options, tables):
-    return ClassificationHead(
-        classes=len(task.labels),
-        pair=task.text_pair is not None,
-        dropout=options.head_dropout,
-        pooling=encoder.pooling,
-        name=name,
-        dtype=encoder.dtype_policy,
-    )
-
-
-def _regression_head(encoder, name, task, options, tables):
-    targets = np.concatenate([table.targets[name] for table in tables if name in table.targets])
-    return RegressionHead(
-        mean=float(np.nanmean(targets)),
-        deviation=float(np.nanstd(targets)) or 1.0,
-        pair=task.text_pair is not None,
-        dropout=options.head_dropout,
-        pooling=encoder.pooling,
-        name=name,
-        dtype=encoder.dtype_policy,
-    )
-
-
-def _summary_head(encoder, name, task, options, tables):
-    return SummaryHead(options.decoder.copy_source, task.label_smoothing, name=name, dtype=encoder.dtype_policy)
-
-
-def _denoising_head(encoder, name, task, options, tables):
-    # Nothing that is missing can be copied.
-    return SummaryHead(copy_source=False, name=name, dtype=encoder.dtype_policy)
-
-
-HEADS = {
-    "classification": _classification_head,
-    "regression": _regression_head,
-    "summarization": _summary_head,
-    "denoising": _denoising_head,
-}
-"""What builds the head of a task, by its kind."""

@@ -17,21 +17,28 @@ class PooledHead(keras.layers.Layer):
         pair: whether the task reads two texts.
         dropout: the rate before the output layer.
         pooling: a class of `tfmtl.models.pooling`, or the name that it is registered by.
+        common: the name of the head that the task has in common with others; `None` where it has none.
     """
 
     def __init__(
-        self, pair: bool, dropout: float, pooling: type[keras.layers.Layer] | str = AttentionPooling, **kwargs
+        self,
+        pair: bool,
+        dropout: float,
+        pooling: type[keras.layers.Layer] | str = AttentionPooling,
+        common: str | None = None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.pair = pair
         self.rate = dropout
+        self.common = common
         self._pooling_class = keras.saving.get_registered_object(pooling) if isinstance(pooling, str) else pooling
 
     @property
     def outputs(self) -> int:
         raise AttributeError(f"{type(self).__name__} does not say how many outputs it has")
 
-    def build(self, states_shape, tokens_shape=None, ngrams_shape=None):
+    def build(self, states_shape, tokens_shape=None, ngrams_shape=None, common_shape=None):
         policy, hidden = self.dtype_policy, states_shape[-1]
         self.pooling = self._pooling_class(name="pooling", dtype=policy)
         self.pooling.build(states_shape)
@@ -42,19 +49,21 @@ class PooledHead(keras.layers.Layer):
         self.output_layer = keras.layers.Dense(self.outputs, name="output", dtype=policy)
         self.output_layer.build((None, hidden + (ngrams_shape[-1] if ngrams_shape else 0)))
 
-    def call(self, states, tokens, ngrams=None, training=None) -> KerasTensor:
+    def call(self, states, tokens, ngrams=None, common=None, training=None) -> KerasTensor:
         """Returns float32 `[batch, outputs]`.
 
         Args:
             states: of the encoder, `[batch, length, hidden]`.
             tokens: ids of the source, int32 `[batch, length]`.
             ngrams: of `NgramBag`, `[batch, size]`, where the model has one.
+            common: what the common head has made of the same, `[batch, outputs]`, where the task has one.
             training: whether dropout is on.
         """
         features = self._compared(states, tokens) if self.pair else self.pooling(states, token_mask(tokens))
         if ngrams is not None:
             features = ops.concatenate([features, ops.cast(ngrams, features.dtype)], axis=-1)
-        return ops.cast(self.output_layer(self.dropout(features, training=training)), "float32")
+        own = ops.cast(self.output_layer(self.dropout(features, training=training)), "float32")
+        return own if common is None else own + common
 
     def _compared(self, states, tokens):
         mask, segments = token_mask(tokens), segment_ids(tokens)
@@ -64,7 +73,8 @@ class PooledHead(keras.layers.Layer):
 
     def get_config(self):
         pooling = keras.saving.get_registered_name(self._pooling_class)
-        return {**super().get_config(), "pair": self.pair, "dropout": self.rate, "pooling": pooling}
+        config = {"pair": self.pair, "dropout": self.rate, "pooling": pooling, "common": self.common}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable("tfmtl")
@@ -108,8 +118,8 @@ class RegressionHead(PooledHead):
     def outputs(self) -> int:
         return 1
 
-    def call(self, states, tokens, ngrams=None, training=None) -> KerasTensor:
-        return self.mean + self.deviation * super().call(states, tokens, ngrams, training=training)[:, 0]
+    def call(self, states, tokens, ngrams=None, common=None, training=None) -> KerasTensor:
+        return self.mean + self.deviation * super().call(states, tokens, ngrams, common, training=training)[:, 0]
 
     def get_config(self):
         return {**super().get_config(), "mean": self.mean, "deviation": self.deviation}

@@ -66,7 +66,7 @@ RESERVED_NAMES = frozenset(
 )
 """Names that layers, inputs and logs of the model have themselves, or signatures and attributes of an export."""
 
-_RESERVED_STARTS = ("val_", "tokens_", "summary_")
+_RESERVED_STARTS = ("val_", "tokens_", "summary_", "shared_head_")
 _RESERVED_ENDS = ("_bytes", "_decoder", "_ngrams", "_representation", "_rows")
 
 
