@@ -16,9 +16,10 @@ def run(*arguments) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_and_an_export_need_the_preset_no_more(configure, tmp_path, capsys):
-    folder = save_preset("bert", tmp_path / "preset")
-    encoder = {"type": "preset", "preset": str(folder), "max_length": 48, "layer_decay": 0.9, "decoder_heads": 2}
+@pytest.mark.parametrize("family", ["bert", "gpt2"])
+def test_a_run_and_an_export_need_the_preset_no_more(family, configure, tmp_path, capsys):
+    folder = save_preset(family, tmp_path / "preset")
+    encoder = {"type": "preset", "preset": str(folder), "max_length": 40, "layer_decay": 0.9, "decoder_heads": 2}
     config = configure(model={"encoder": None, "decoder": {"layers": 1}}, tokenizer=None, training={"epochs": 1})
     run("train", config, "--run", tmp_path / "run", "--set", f"model.encoder={json.dumps(encoder)}")
     shutil.rmtree(folder)

@@ -43,11 +43,12 @@ class Continuation:
     """Writes a task's summaries with a causal trunk; it holds no weights of its own.
 
     Args:
-        trunk: of `tfmtl.models.encoders.gpt`.
-        start: of the task.
+        trunk: an encoder that also reads what stands behind a text, `call(embedded, tokens, text=states)`, with
+            `keys_and_values`, `initial_cache` and `step`.
+        start: the task's own layer, `call(embedded, start)`, with `max_length`.
     """
 
-    def __init__(self, trunk, start: ContinuationStart):
+    def __init__(self, trunk: keras.layers.Layer, start: keras.layers.Layer):
         self._trunk = trunk
         self._start = start
 
@@ -60,16 +61,13 @@ class Continuation:
         """Returns the states `[batch, length, hidden]` of a whole summary; as a decoder layer does."""
         return self._trunk(self._start(embedded), tokens, text=states)
 
-    def keys_and_values(self, states) -> list[tuple[KerasTensor, KerasTensor]]:
+    def keys_and_values(self, states) -> list:
         """Returns each layer's keys and values of the texts: computed once for a generation."""
         return self._trunk.keys_and_values(states)
 
-    def initial_cache(self, states, tokens) -> list[tuple[KerasTensor, KerasTensor]]:
+    def initial_cache(self, states, tokens) -> list:
         """Returns each layer's keys and values of a summary that has no piece yet."""
-        options, batch_size = self._trunk.options, ops.shape(tokens)[0]
-        size = options.hidden // options.heads
-        keys = ops.zeros((batch_size, options.heads, size, self.max_length), self._trunk.compute_dtype)
-        return [(keys, ops.transpose(keys, (0, 1, 3, 2))) for _ in self._trunk.layers]
+        return self._trunk.initial_cache(ops.shape(tokens)[0], self.max_length)
 
     def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
         """Writes one position; as a decoder layer does."""

@@ -117,6 +117,12 @@ class GPTEncoder(Encoder):
         parts = ops.split(text, len(self.layers) + 1, axis=-1)[:-1]
         return [layer.keys_and_values(part) for layer, part in zip(self.layers, parts, strict=True)]
 
+    def initial_cache(self, batch_size, length) -> list[tuple[KerasTensor, KerasTensor]]:
+        """Returns each layer's keys and values of `length` places behind a text, at which nothing stands yet."""
+        size = self.options.hidden // self.options.heads
+        keys = ops.zeros((batch_size, self.options.heads, size, length), self.compute_dtype)
+        return [(keys, ops.transpose(keys, (0, 1, 3, 2))) for _ in self.layers]
+
     def step(self, embedded, position, cache, source, tokens) -> tuple[KerasTensor, list]:
         """Writes one position.
 

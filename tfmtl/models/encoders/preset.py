@@ -10,9 +10,11 @@ from pydantic import Field
 
 from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order, preset_error
 from tfmtl.errors import ConfigurationError
+from tfmtl.models.continuation import Continuation
 from tfmtl.models.decoder import TransformerDecoder
 from tfmtl.models.encoder import Encoder, EncoderOptions
 from tfmtl.models.pooling import AttentionPooling, LastPooling
+from tfmtl.models.preset_continuation import GPT2Trunk, TaskMark
 from tfmtl.models.preset_decoder import PresetDecoder, decoder_of
 from tfmtl.models.tokens import segment_ids, token_mask
 from tfmtl.models.transformer_layer import LayerOptions
@@ -28,8 +30,9 @@ class PresetOptions(EncoderOptions):
         frozen: whether the trunk and the embedding stay as they are.
         layer_decay: what the learning rate of a layer is multiplied by for each layer above it (Howard and Ruder 2018);
             1 trains all of them alike.
-        pretrained_decoder: whether summaries are written with the preset's own decoder, each task having a copy of it;
-            where absent, they are if it has one. `model.decoder.layers` is then without effect.
+        pretrained_decoder: whether summaries are written with the preset's own decoder, each task having a copy of it,
+            or by its causal trunk as continuations of their texts; where absent, they are if it has one.
+            `model.decoder.layers` is then without effect.
         decoder_heads: attention heads of new decoders.
         decoder_feedforward: the inner width of their feed-forward networks.
         decoder_dropout: in new decoders.
@@ -55,8 +58,8 @@ class PresetEncoder(Encoder):
     """A text backbone of KerasHub, from a preset: BERT, RoBERTa, ALBERT, DeBERTa, T5, BART, GPT-2.
 
     The experiment reads with the preset's own tokenizer, and the preset's embedding becomes the model's, which the
-    decoders read and project with too. BART and T5 write with their own decoders, behind other presets there are new
-    ones.
+    decoders read and project with too. BART and T5 write with their own decoders, GPT-2 goes on with the text itself,
+    behind other presets there are new decoders.
 
     Differences from the papers: the second text of a pair follows one end mark, where RoBERTa was trained with two;
     T5 reads a start mark as well; heads pool by attention, not by the first piece; of causal trunks they read the last.
@@ -64,13 +67,15 @@ class PresetEncoder(Encoder):
     Args:
         options: the options, or a mapping of them.
         backbone: the backbone without weights, as Keras serializes it; loaded from the preset where it is `None`.
+        continues: whether the states also hold what continuations of a text need.
 
     Raises:
         ConfigurationError: where the preset cannot be loaded, or does not fit the options.
     """
 
-    def __init__(self, options: PresetOptions | dict, backbone: dict | None = None, **kwargs):
+    def __init__(self, options: PresetOptions | dict, backbone: dict | None = None, continues: bool = False, **kwargs):
         super().__init__(**kwargs)
+        self._continues = continues
         self.options = PresetOptions.model_validate(options)
         loaded = self._loaded() if backbone is None else keras.saving.deserialize_keras_object(backbone)
         self._backbone = keras.saving.serialize_keras_object(loaded)
@@ -79,9 +84,11 @@ class PresetEncoder(Encoder):
         self._width = loaded.token_embedding.output_dim
         self._tied = getattr(loaded, "tie_embedding_weights", True)
         self._writer = decoder_of(loaded) if self.options.pretrained_decoder is not False else None
-        self.pooling = LastPooling if isinstance(loaded, keras_hub.models.GPT2Backbone) else AttentionPooling
+        is_causal = isinstance(loaded, keras_hub.models.GPT2Backbone)
+        self.pooling = LastPooling if is_causal else AttentionPooling
         self._pretrained = self._weights_of(loaded) if backbone is None else None
-        self.trunk = trunk_of(loaded)
+        self._can_continue = is_causal and self.options.pretrained_decoder is not False
+        self.trunk = GPT2Trunk(loaded, name="trunk") if self._can_continue else trunk_of(loaded)
         if self.options.frozen:
             self.trainable = False
 
@@ -99,7 +106,8 @@ class PresetEncoder(Encoder):
                 f"model.encoder.max_length: '{options.preset}' reads at most {longest} pieces, asked for "
                 f"{options.max_length}"
             )
-        if options.pretrained_decoder and decoder_of(backbone) is None:
+        causal = isinstance(backbone, keras_hub.models.GPT2Backbone)
+        if options.pretrained_decoder and not causal and decoder_of(backbone) is None:
             raise ConfigurationError(
                 f"model.encoder.pretrained_decoder: '{options.preset}' has no decoder that summaries can be written "
                 "with; leave this out for a new one"
@@ -121,14 +129,16 @@ class PresetEncoder(Encoder):
 
     def decoder(
         self, layers: int, dropout: float | None, max_length: int, **kwargs
-    ) -> TransformerDecoder | PresetDecoder:
-        """Returns a copy of the preset's decoder, or a new one, as wide as the embedding.
+    ) -> TransformerDecoder | PresetDecoder | TaskMark:
+        """Returns a copy of the preset's decoder, what a task adds to a causal trunk, or a new decoder.
 
         Raises:
             ConfigurationError: where it could not be as asked for.
         """
         if self._writer:
             return self._pretrained_decoder(dropout, max_length, **kwargs)
+        if self._can_continue:
+            return self._task_mark(max_length, **kwargs)
         options = self.options
         if self._width % options.decoder_heads:
             raise ConfigurationError(
@@ -159,6 +169,22 @@ class PresetEncoder(Encoder):
         decoder.set_weights(self._pretrained["decoder"])
         return decoder
 
+    def _task_mark(self, max_length: int, **kwargs) -> TaskMark:
+        together = self.options.max_length + max_length
+        if together > self.trunk.longest:
+            raise ConfigurationError(
+                f"model.encoder.max_length: '{self.options.preset}' has places for {self.trunk.longest} pieces; a text "
+                f"of {self.options.max_length} and a summary of {max_length} are more"
+            )
+        self._continues = True
+        return TaskMark(max_length, **kwargs)
+
+    def writer(self, decoder: keras.layers.Layer):
+        return Continuation(self, decoder) if self._can_continue else decoder
+
+    def last_states(self, states: KerasTensor) -> KerasTensor:
+        return states[..., -self._width :] if self._continues else states
+
     def take_on(self, embedding: keras_hub.layers.ReversibleEmbedding) -> None:
         """Gives the model's embedding the preset's rows, in the order of the tokenizer's ids.
 
@@ -178,18 +204,41 @@ class PresetEncoder(Encoder):
         embedding.trainable = not self.options.frozen
         self._pretrained = None
 
-    def call(self, embedded, tokens, training=None) -> KerasTensor:
-        """Returns the states `[batch, length, hidden]` of the pieces.
+    def call(self, embedded, tokens, text=None, training=None) -> KerasTensor:
+        """Reads texts, or with a causal trunk what stands behind them.
 
         Args:
-            embedded: the pieces' embeddings `[batch, length, width]`.
-            tokens: their ids, int32 `[batch, length]`.
+            embedded: the pieces' embeddings `[batch, length, width]`, of the texts or, given `text`, of what stands
+                behind them.
+            tokens: ids of the texts, int32 `[batch, text_length]`.
+            text: states of the texts.
             training: whether dropout is on.
+
+        Returns:
+            The states of the texts `[batch, length, hidden]`, before them, where a trunk continues its texts, what each
+            layer has read, `[batch, length, (layers + 1) * hidden]`; or those of what stands behind them.
         """
+        if text is not None:
+            return self.trunk.write(embedded, self.keys_and_values(text), tokens, training)
+        if self._can_continue:
+            found = self.trunk.read(embedded, tokens, training)
+            return ops.concatenate(found, axis=-1) if self._continues else found[-1]
         read = {"token_ids": embedded, "padding_mask": ops.cast(token_mask(tokens), "int32")}
         read["segment_ids"] = segment_ids(tokens)
         inputs = {name: read[name.removeprefix(_OF_ENCODER)] for name in self.trunk.input}
         return self.trunk(inputs, training=training)
+
+    def keys_and_values(self, text) -> list[KerasTensor]:
+        """Returns each layer's keys and values of texts, given their states; of a causal trunk."""
+        return self.trunk.keys_and_values(text)
+
+    def initial_cache(self, batch_size, length) -> list[KerasTensor]:
+        """Returns each layer's keys and values of `length` places behind a text, at which nothing stands yet."""
+        return self.trunk.nothing(batch_size, length)
+
+    def step(self, embedded, position, cache, source, tokens) -> tuple[KerasTensor, list[KerasTensor]]:
+        """Writes one position; as the encoder `gpt` does."""
+        return self.trunk.step(embedded, position, cache, source, tokens)
 
     def rates(self) -> dict[str, float]:
         """As ELECTRA is fine-tuned (Clark et al. 2020, appendix B): the embedding lies below all layers."""
@@ -201,7 +250,8 @@ class PresetEncoder(Encoder):
         return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}
 
     def get_config(self):
-        return {**super().get_config(), "options": self.options.model_dump(), "backbone": self._backbone}
+        config = {"options": self.options.model_dump(), "backbone": self._backbone, "continues": self._continues}
+        return {**super().get_config(), **config}
 
 
 def _in_order(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
