@@ -4,7 +4,8 @@
 
 Every training and evaluation is a process of its own, one after the other; its run stays in `runs/`, and the same
 command goes on where it was interrupted. Beside all methods stand the baselines: equal weights (`fixed`), random ones
-(`rlw`), and with `--tune` those with the best validation score among a few, each of which is a training too.
+(`rlw`), and with `--tune` those with the best validation score among a few, each of which is a training too. A method's
+name may be followed by options, as in `excess_mtl:step_size=0.01`.
 `FOLDER/<name>.json` holds each run's test metrics, seconds of all processors while it trained and peak memory,
 `FOLDER/<name>.md` their table.
 """
@@ -145,6 +146,13 @@ def table(runs: Runs, seeds: list[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _balancing(method: str) -> dict:
+    """Returns the section of a method, such as `excess_mtl`, or of one with options, such as `stch:mu=0.5,warmup=0`."""
+    name, _, options = method.partition(":")
+    named = (option.partition("=") for option in options.split(",") if option)
+    return {"method": name, **{key: yaml.safe_load(value) for key, _, value in named}}
+
+
 def main() -> None:
     """Makes what is missing, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -158,7 +166,7 @@ def main() -> None:
     runs = Runs(arguments.config, arguments.output, arguments.settings)
     for method in dict.fromkeys(["fixed", *arguments.methods]):
         for seed in arguments.seeds:
-            runs.result(method, {"method": method}, seed)
+            runs.result(method, _balancing(method), seed)
     if arguments.tune:
         best = tuned(runs, arguments.seeds[0])
         for seed in arguments.seeds:

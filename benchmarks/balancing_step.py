@@ -1,6 +1,7 @@
 """Seconds of an update by each balancing method, beside fixed weights.
 
     python benchmarks/balancing_step.py CONFIG [--methods fixed pcgrad mgda:representation] [--tasks 8]
+        [--set KEY=VALUE]... [--output FILE.json]
 
 A method's name may be followed by what its gradients are by. Compiles the experiment once for each method, then makes
 the same updates with all of them in turn, round after round; prints the medians as JSON.
@@ -13,10 +14,10 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
-import yaml
 from throughput import train_seconds
 
 from tfmtl.config import Experiment, parse
+from tfmtl.config_file import load_experiment
 from tfmtl.data.batches import batches
 from tfmtl.registry import BALANCING
 from tfmtl.training.data import prepare
@@ -47,8 +48,10 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, help="take the first so many tasks")
     parser.add_argument("--updates", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    values = {"name": "step", **yaml.safe_load(arguments.config.read_text(encoding="utf-8"))}
+    values = load_experiment(arguments.config, arguments.settings).as_mapping()
     methods = list(dict.fromkeys(["fixed", *arguments.methods]))
     data = prepare(experiment_of(values, "fixed", arguments.tasks), RunFolder("runs/none"), replicas=1)
     models: dict[str, keras.Model] = {}
@@ -68,7 +71,10 @@ def main() -> None:
         "seconds_per_update": {method: round(median, 4) for method, median in medians.items()},
         "times_fixed": {method: round(median / medians["fixed"], 2) for method, median in medians.items()},
     }
-    print(json.dumps(report, indent=2))
+    text = json.dumps(report, indent=2) + "\n"
+    print(text)
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
 
 
 def _batches(data, updates: int) -> tf.data.Dataset:

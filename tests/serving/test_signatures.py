@@ -86,3 +86,24 @@ def test_an_experiment_without_pairs_is_traced_with_one_input(reader, tasks):
     (score,) = function(text=tf.constant(["the cat"])).values()
     both = trace(reader, tasks, ["stars"])(text=tf.constant(["the cat"]), text_pair=tf.constant(["ignored"]))
     np.testing.assert_allclose(score.numpy(), both["stars_score"].numpy(), rtol=1e-6)
+
+
+def test_a_batch_of_no_rows_is_answered_though_the_model_could_read_none(data, tasks):
+    class NeedsRows:
+        tasks = data.tasks
+
+        def read(self, names, text, text_pair):
+            with tf.control_dependencies([tf.debugging.assert_greater(tf.size(text), 0)]):
+                rows = tf.size(text) + 0 * tf.size(text_pair)
+            return {"topic": tf.fill([rows, 2], 0.5), "stars": tf.fill([rows], 2.0)}
+
+    function = trace(NeedsRows(), tasks, ["topic", "stars"])
+    for rows in (0, 1, 3):
+        texts = tf.constant(["a"] * rows, tf.string)
+        outputs = function(texts, texts)
+        assert {name: value.shape.as_list() for name, value in outputs.items()} == {
+            "topic_label": [rows],
+            "topic_probabilities": [rows, 2],
+            "stars_score": [rows],
+        }
+        assert outputs["stars_score"].numpy().tolist() == [2.0] * rows

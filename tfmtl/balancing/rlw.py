@@ -27,6 +27,8 @@ class RLW(LossWeighting):
     Scales shared parameters and heads. No further backward pass. Its state is the count of draws, by which every
     replica draws the same, and a resumed training goes on with the sequence.
 
+    Differs from the official code in the generator of its draws alone.
+
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
     >>> round(float(tf.reduce_sum(get("rlw").weights(tf.constant([1.0, 4.0])))), 6)

@@ -14,7 +14,8 @@ class SI(LossWeighting):
 
     The objective is :math:`\sum_i \log L_i`; effective weights are :math:`1 / L_i`.
 
-    Scales shared parameters and heads. No further backward pass. It has no state. A loss below 1e-8 counts as 1e-8.
+    Scales shared parameters and heads. No further backward pass. It has no state. A loss below 1e-8 counts as 1e-8,
+    where other code has no such bound, or adds a constant to every loss.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -68,7 +68,10 @@ def trace(reader: Reader, tasks: Mapping[str, ServedTask], names: Iterable[str])
     names = tuple(names)
 
     def answer(text: tf.Tensor, text_pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        answers = reader.read(names, text, text_pair)
+        # Some pretrained layers cannot read a batch of no rows.
+        rows = tf.shape(text)[0]
+        texts = [_at_least_one(part) for part in (text, text_pair) if part is not None]
+        answers = {name: answer[:rows] for name, answer in reader.read(names, *texts).items()}
         outputs = {}
         for name in names:
             task = reader.tasks[name]
@@ -78,6 +81,11 @@ def trace(reader: Reader, tasks: Mapping[str, ServedTask], names: Iterable[str])
     function = tf.function(answer, input_signature=input_specs(tasks), autograph=False)
     function.get_concrete_function()
     return function
+
+
+def _at_least_one(texts: tf.Tensor) -> tf.Tensor:
+    """Returns texts string `[batch]`, or an empty one where there are none."""
+    return tf.concat([texts, tf.fill([tf.cast(tf.equal(tf.size(texts), 0), tf.int32)], "")], axis=0)
 
 
 def _classification(task: Task, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
