@@ -7,7 +7,8 @@ command goes on where it was interrupted. Beside all methods stand the baselines
 (`rlw`), and with `--tune` those with the best validation score among a few, each of which is a training too. A method's
 name may be followed by options, as in `excess_mtl:step_size=0.01`.
 `FOLDER/<name>.json` holds each run's test metrics, seconds of all processors while it trained and peak memory,
-`FOLDER/<name>.md` their table.
+`FOLDER/<name>.md` their table, with the difference of each method to equal weights on the same rows, and the seconds of
+an update where `balancing_step.py` has written them to `FOLDER/<name>_step.json`.
 """
 
 import argparse
@@ -22,7 +23,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from tfmtl.registry import BALANCING
+from tfmtl.config_file import load_experiment
+from tfmtl.evaluation.answers import Answers, read_answers
+from tfmtl.evaluation.bootstrap import percentile_interval
+from tfmtl.evaluation.comparison.paired import paired_difference
+from tfmtl.markdown import table as markdown_table
+from tfmtl.registry import BALANCING, METRICS
+from tfmtl.training.run_folder import RunFolder
 from tfmtl.written_aside import written_aside
 
 TUNING_RUNS = 6
@@ -44,6 +51,9 @@ class Runs:
         self._config = config
         self._settings = settings
         self.name = config.stem
+        tasks = load_experiment(config, settings).tasks
+        self.kinds = {name: task.kind for name, task in tasks.items()}
+        self.shares_rows = len({task.source for task in tasks.values()}) == 1
         self._path = folder / f"{self.name}.json"
         self.results = json.loads(self._path.read_text(encoding="utf-8")) if self._path.is_file() else {}
 
@@ -61,7 +71,7 @@ class Runs:
         return self.results[key]
 
     def _trained(self, label: str, balancing: dict, seed: int) -> dict:
-        run = Path("runs") / f"balancing-{self.name}" / f"{label}-{seed}"
+        run = self._folder(label, seed).path
         settings = [*self._settings, f"balancing={json.dumps(balancing)}", f"training.seed={seed}"]
         train = ["train", str(self._config), "--run", str(run), *(part for s in settings for part in ("--set", s))]
         cost = _command(train)
@@ -71,17 +81,21 @@ class Runs:
         test = json.loads((run / "evaluation_test.json").read_text(encoding="utf-8"))["tasks"]
         return {
             "validation_score": max(scores),
-            "test": {task: test[task][PRIMARY[kind]] for task, kind in self._kinds().items()},
+            "test": {task: test[task][PRIMARY[kind]] for task, kind in self.kinds.items()},
             **cost,
         }
 
-    def _kinds(self) -> dict[str, str]:
-        tasks = yaml.safe_load(self._config.read_text(encoding="utf-8"))["tasks"]
-        return {name: task["kind"] for name, task in tasks.items()}
+    def answers(self, label: str, seed: int) -> dict[str, Answers]:
+        """Returns what a training's best model has answered to each task on test."""
+        run = self._folder(label, seed)
+        return read_answers(run.answers("test"), run.experiment().tasks)
+
+    def _folder(self, label: str, seed: int) -> RunFolder:
+        return RunFolder(Path("runs") / f"balancing-{self.name}" / f"{label}-{seed}")
 
     @property
     def tasks(self) -> list[str]:
-        return list(self._kinds())
+        return list(self.kinds)
 
 
 def _command(arguments: list[str]) -> dict:
@@ -106,6 +120,20 @@ def tuned(runs: Runs, seed: int) -> dict:
     return candidates[int(np.argmax(scored))]
 
 
+def difference(runs: Runs, label: str, seeds: list[int]) -> dict:
+    """Returns the mean over tasks of the difference to equal weights, with its 95 % interval over rows."""
+    first, second = ([runs.answers(name, seed) for seed in seeds] for name in ("fixed", label))
+    found = []
+    for task, kind in runs.kinds.items():
+        metric, targets = METRICS.get(PRIMARY[kind]).build(), first[0][task].targets
+        sides = ([answers[task].predictions for answers in side] for side in (first, second))
+        # Tasks of different sources share no row, though as many: rows of each are drawn by a seed of its own.
+        seed = 0 if runs.shares_rows else len(found)
+        found.append(paired_difference(metric, targets, *sides, samples=1000, seed=seed))
+    interval = percentile_interval(np.mean([of_task.replicates for of_task in found], axis=0))
+    return {"value": float(np.mean([of_task.value for of_task in found])), "interval": interval}
+
+
 def rows(runs: Runs, seeds: list[int]) -> Iterator[dict]:
     """Yields a row of the table for each method that has a result of every seed."""
     labels = list(dict.fromkeys(key.rpartition("/")[0] for key in runs.results))
@@ -114,12 +142,15 @@ def rows(runs: Runs, seeds: list[int]) -> Iterator[dict]:
         found = [runs.results.get(f"{label}/{seed}") for seed in seeds]
         if label.startswith("tuning") or not all(found):
             continue
+        of_tasks = _mean_of_tasks(runs, label, seeds)
         scores = [np.mean(list(result["test"].values())) for result in found]
         yield {
             "method": label,
             "mean": float(np.mean(scores)),
             "deviation": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
-            "delta": {t: v - equal[t] for t, v in _mean_of_tasks(runs, label, seeds).items()},
+            "difference": difference(runs, label, seeds),
+            "tasks": of_tasks,
+            "delta": {task: value - equal[task] for task, value in of_tasks.items()},
             "cpu_seconds": float(np.mean([result["cpu_seconds"] for result in found])),
             "memory_mib": max(result["memory_mib"] for result in found),
         }
@@ -129,21 +160,32 @@ def _mean_of_tasks(runs: Runs, label: str, seeds: list[int]) -> dict[str, float]
     return {task: np.mean([runs.results[f"{label}/{s}"]["test"][task] for s in seeds]) for task in runs.tasks}
 
 
-def table(runs: Runs, seeds: list[int]) -> str:
-    """Returns the methods as a Markdown table, the best mean of the tasks' test metrics first."""
-    lines = [
-        "| method | mean of tasks | tasks better than equal weights | worst task | CPU seconds | MiB |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+def table(runs: Runs, seeds: list[int], seconds: dict[str, float]) -> str:
+    """Returns the methods as a Markdown table, the best mean of the tasks' test metrics first.
+
+    Args:
+        runs: all that have been made.
+        seeds: with each of which a method has been trained.
+        seconds: of an update by some methods, of `balancing_step.py`.
+    """
+    few = len(runs.tasks) <= 4
+    header = ["method", "mean of tasks", "less equal weights", *(runs.tasks if few else ("tasks better", "worst task"))]
+    cells = []
     for row in sorted(rows(runs, seeds), key=lambda row: -row["mean"]):
         spread = "" if row["deviation"] is None else f" ± {100 * row['deviation']:.1f}"
-        delta = row["delta"]
-        better, worst = sum(value > 0 for value in delta.values()), min(delta, key=delta.get)
-        lines.append(
-            f"| `{row['method']}` | {100 * row['mean']:.1f}{spread} | {better} of {len(delta)} "
-            f"| {worst} {100 * delta[worst]:+.1f} | {row['cpu_seconds']:.0f} | {row['memory_mib']} |"
-        )
-    return "\n".join(lines) + "\n"
+        value, bounds = row["difference"]["value"], row["difference"]["interval"]
+        low, high = (f"{100 * bound:+.1f}" for bound in bounds)
+        line = [f"`{row['method']}`", f"{100 * row['mean']:.1f}{spread}", f"{100 * value:+.1f} ({low} to {high})"]
+        line += [f"{100 * row['tasks'][task]:.1f}" for task in runs.tasks] if few else _few_of_many(row["delta"])
+        of_update = seconds.get(row["method"])
+        line += ["" if of_update is None else f"{of_update:.3f}", f"{row['cpu_seconds']:.0f}", f"{row['memory_mib']}"]
+        cells.append(line)
+    return "\n".join(markdown_table([*header, "seconds an update", "CPU seconds", "MiB"], cells)) + "\n"
+
+
+def _few_of_many(delta: dict[str, float]) -> list[str]:
+    better, worst = sum(value > 0 for value in delta.values()), min(delta, key=delta.get)
+    return [f"{better} of {len(delta)}", f"{worst} {100 * delta[worst]:+.1f}"]
 
 
 def _balancing(method: str) -> dict:
@@ -171,9 +213,12 @@ def main() -> None:
         best = tuned(runs, arguments.seeds[0])
         for seed in arguments.seeds:
             runs.result("tuned", best, seed)
+    step = arguments.output / f"{runs.name}_step.json"
+    seconds = json.loads(step.read_text(encoding="utf-8"))["seconds_per_update"] if step.is_file() else {}
+    text = table(runs, arguments.seeds, seconds)
     with written_aside(arguments.output / f"{runs.name}.md") as aside:
-        aside.write_text(table(runs, arguments.seeds), encoding="utf-8")
-    print(table(runs, arguments.seeds), end="")
+        aside.write_text(text, encoding="utf-8")
+    print(text, end="")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ def _pooled(encoder: Encoder, options: ModelOptions, task: Task, name: str) -> d
     return {
         "pair": task.text_pair is not None,
         "dropout": options.head_dropout,
+        "part_dropout": options.ngrams.part_dropout if options.ngrams else 0.0,
         "pooling": encoder.pooling,
         "name": name,
         "dtype": encoder.dtype_policy,
