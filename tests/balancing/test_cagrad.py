@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 
 from tests.balancing.reference import aggregate, assert_common_example, assert_reference, random_gradients
 
@@ -32,3 +33,43 @@ def test_no_direction_so_near_the_mean_helps_the_least_helped_more(seed, c):
 def test_without_freedom_it_is_the_mean():
     gradients = random_gradients(3)
     np.testing.assert_allclose(aggregate("cagrad", gradients, c=0.0), gradients.mean(axis=0), atol=1e-12)
+
+
+STRONG_CONFLICTS = [
+    ([[0, -1], [3, 3], [-3, -2], [1, -2]], 0.5),
+    ([[0, 1], [1, -3], [-3, 3]], 0.9),
+    ([[-2, 3, 0], [0.2, 0.3, -0.2], [0, -30, 10], [-20, 20, -20]], 0.4),
+]
+
+
+def helped_least(gradients, c):
+    """The best `min_i g_i . d` of the ball, by another solver on the problem before its dual."""
+    mean = gradients.mean(axis=0)
+    length, best = np.linalg.norm(mean), -np.inf
+    unit, lengths = mean / length, np.linalg.norm(gradients, axis=1)
+    constraints = [
+        {"type": "ineq", "fun": lambda x: gradients @ x[:-1] / lengths - x[-1] * lengths.max() / lengths},
+        {"type": "ineq", "fun": lambda x: c**2 - np.sum((x[:-1] - unit) ** 2)},
+    ]
+    for start in np.random.default_rng(0).normal(size=[4, len(mean)]):
+        first = unit + 0.5 * c * start / np.linalg.norm(start)
+        slack = (gradients @ first).min() / lengths.max()
+        found = minimize(lambda x: -x[-1], [*first, slack], constraints=constraints, options={"ftol": 1e-14}).x[:-1]
+        inside = unit + (found - unit) * min(1.0, c / np.linalg.norm(found - unit))
+        best = max(best, (gradients @ inside).min())
+    return best * length
+
+
+@pytest.mark.parametrize(("gradients", "c"), STRONG_CONFLICTS)
+def test_strong_conflicts_are_solved_too(gradients, c):
+    gradients = np.array(gradients, float)
+    update = aggregate("cagrad", gradients, c=c)
+    assert np.linalg.norm(update - gradients.mean(axis=0)) <= c * np.linalg.norm(gradients.mean(axis=0)) * (1 + 1e-9)
+    assert (gradients @ update).min() == pytest.approx(helped_least(gradients, c), abs=1e-6)
+
+
+def test_where_no_task_can_be_helped_without_hurting_another_none_is_hurt():
+    """Zero lies in the hull of the first two; the nearest vector to the mean that hurts neither has no x."""
+    for first in (1.0, 1.3):
+        gradients = [[first, 0.0], [-1.0, 0.0], [0.0, 3.0]]
+        np.testing.assert_allclose(aggregate("cagrad", gradients, c=0.5), [0.0, 1.0], atol=1e-6)

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.balancing.reference import aggregate, assert_common_example, assert_reference, random_gradients
 
@@ -27,3 +30,13 @@ def test_the_update_has_the_same_projection_onto_all_gradients(decades):
     np.testing.assert_allclose(projections, projections[0], rtol=1e-5)
     # And it is an affine combination: weights sum to one.
     assert np.linalg.lstsq(gradients.T, update, rcond=None)[0].sum() == pytest.approx(1.0, rel=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000))
+def test_dependent_rows_give_the_same_in_float32(seed):
+    gradients = random_gradients(seed, tasks=3, size=100)
+    gradients = np.concatenate([gradients, gradients[:1] + gradients[1:2]])
+    expected = aggregate("imtl_g", gradients)
+    found = aggregate("imtl_g", gradients, tf.float32)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2 * np.abs(expected).max())

@@ -112,8 +112,21 @@ def test_after_a_warm_up_losses_are_compared_by_logarithms_of_their_decrease():
         np.testing.assert_allclose(method.weights(tf.constant(losses, tf.float64)), 1 / np.array(losses))
     losses = tf.Variable(third, dtype=tf.float64)
     with tf.GradientTape() as tape:
-        value = 2 * 0.5 * tf.reduce_logsumexp(0.5 * tf.math.log(losses / [3.0, 20.0]) / 0.5)
+        value = 2 * 0.5 * tf.reduce_logsumexp(tf.math.log(losses / [3.0, 20.0]) / 0.5)
     np.testing.assert_allclose(method.weights(losses), tape.gradient(value, losses), rtol=1e-12)
+
+
+def test_after_a_warm_up_it_is_the_official_code_s_objective():
+    method = get("stch", warmup_epochs=1)
+    method.build(2, dtype="float64")
+    method.weights(tf.constant([2.0, 2.0], tf.float64))
+    # 2 log(L_1 / 2 + L_2 / 2), whose derivatives are 2 / (L_1 + L_2).
+    np.testing.assert_allclose(method.weights(tf.constant([1.0, 2.0], tf.float64)), [2 / 3, 2 / 3], rtol=1e-12)
+
+
+def test_a_negative_preference_is_refused():
+    with pytest.raises(ConfigurationError, match=r"balancing\.preference"):
+        get("stch", preference=[-1.0, 1.0])
 
 
 def test_the_unit_of_a_loss_does_not_matter_with_a_warm_up():

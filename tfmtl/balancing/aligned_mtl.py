@@ -41,11 +41,6 @@ class AlignedMTL(GramCombination):
     [0.27639, 0.82918]
     """
 
-    def combine(self, gradients, losses, present):
-        # The rank is decided by the rounding of the gradients as they come, not of the float64 that the solver uses.
-        self._precision = 1.2e-7 if gradients.dtype == tf.float32 else 2.3e-16
-        return super().combine(gradients, losses, present)
-
     def task_weights(self, gram, losses, present):
         values, vectors = _eigen(gram)
         count = gram.shape[0]

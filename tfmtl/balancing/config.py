@@ -27,7 +27,7 @@ class ConFIG(GramCombination):
     """
 
     def task_weights(self, gram, losses, present):
-        shares, norms = pseudo_inverse_of_ones(gram)
+        shares, norms = pseudo_inverse_of_ones(gram, self._precision)
         # By unit rows: x = sum shares_i u_i, x.u_i = 1 for all i that the rows allow, and x.x = sum of shares.
         weights = tf.math.divide_no_nan(shares, norms)
         inner = tf.linalg.matvec(gram, weights)

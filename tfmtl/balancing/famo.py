@@ -63,6 +63,7 @@ class FAMO(LossWeighting):
         self.build(before.shape[0], dtype=before.dtype.name)
         dtype = self._logits.dtype
         present = tf.ones(before.shape, tf.bool) if present is None else present
+        present &= tf.reduce_all(tf.math.is_finite(before) & tf.math.is_finite(after) | ~present)
         falls = tf.math.log(self._above_bound(tf.cast(before, dtype))) - tf.math.log(
             self._above_bound(tf.cast(after, dtype))
         )

@@ -18,8 +18,9 @@ class IMTLG(GramCombination):
     uphill. One backward pass a task. It has no state.
 
     Differs from the official code because the inverse is the pseudo-inverse of the cosines: more tasks than independent
-    directions have no solution in the paper's form. A gradient of zero takes no part. Where only the zero vector has
-    equal projections (opposite gradients), the update is zero.
+    directions have no solution in the paper's form, and projections are then equal only as nearly as can be. A gradient
+    of zero takes no part. For opposite gradients the update is zero. With three tasks or more the equal projections may
+    be negative, so that the update hurts all of them alike; it is the formula's.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -28,6 +29,6 @@ class IMTLG(GramCombination):
     """
 
     def task_weights(self, gram, losses, present):
-        shares, norms = pseudo_inverse_of_ones(gram)
+        shares, norms = pseudo_inverse_of_ones(gram, self._precision)
         weights = tf.math.divide_no_nan(shares, norms)
         return tf.math.divide_no_nan(weights, tf.reduce_sum(weights))

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from tfmtl.registry import Options
+from tfmtl.registry import BALANCING, Options
 from tfmtl.tasks.task import Task
 
 
@@ -34,7 +35,7 @@ class Method:
         self.options = options
         self.tasks: Sequence[Task] | None = None
         self._state: dict[str, keras.Variable] = {}
-        self._built = False
+        self._count: int | None = None
 
     def check(self, tasks: Sequence[str]) -> None:
         """Raises `ConfigurationError` where the options name a task that there is not."""
@@ -47,11 +48,23 @@ class Method:
             size: of the combined gradient.
             updates_per_epoch: of the training; the steps over which a method that compares epochs takes its means.
             dtype: of the variables.
+
+        Raises:
+            ConfigurationError: where an option has another number of values than there are tasks.
+            ValueError: where the method has been built for another number of tasks.
         """
-        if not self._built:
-            self._built = True
+        if self._count is None:
+            self.check([task.name for task in self.tasks] if self.tasks else [f"task {k}" for k in range(count)])
+            self._count = count
             self._updates_per_epoch = updates_per_epoch
             self._make_state(count, size, dtype)
+        elif count != self._count:
+            raise ValueError(f"{self.name}: expected {self._count} tasks, as before, found {count}")
+
+    @property
+    def name(self) -> str:
+        """As in `balancing.method`."""
+        return next((entry.name for entry in BALANCING if entry.build is type(self)), type(self).__name__)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -63,6 +76,26 @@ class Method:
 
     def _make_state(self, count: int, size: int, dtype: str) -> None:
         """Makes the method's own variables by `_variable`."""
+
+    def _floats(self, what: str, values: Any, shape: str) -> tf.Tensor:
+        """Returns a tensor of as many axes as `shape` names, none of them empty.
+
+        Raises:
+            ValueError: where it is another.
+        """
+        values = tf.convert_to_tensor(values)
+        axes = shape.count(",") + 1
+        if values.dtype not in (tf.float32, tf.float64) or values.shape.rank != axes or 0 in values.shape:
+            found = f"{values.dtype.name} {values.shape.as_list()}"
+            raise ValueError(f"{self.name}: {what}: expected float32 or float64 {shape}, found {found}")
+        return values
+
+    def _of_tasks(self, what: str, values: Any) -> tf.Tensor:
+        values = tf.convert_to_tensor(values)
+        if values.shape.as_list() != [self._count]:
+            found = values.shape.as_list()
+            raise ValueError(f"{self.name}: {what}: expected one for each of {self._count} tasks, found {found}")
+        return values
 
     def _variable(self, name: str, value: Any, dtype: str) -> keras.Variable:
         self._state[name] = keras.Variable(
@@ -89,10 +122,18 @@ class LossWeighting(Method, ABC):
         Returns:
             The derivative of the objective by each loss, `[tasks]`, in the dtype of the losses.
         """
-        losses = tf.stop_gradient(tf.convert_to_tensor(losses))
-        present = tf.ones(losses.shape, tf.bool) if present is None else tf.convert_to_tensor(present)
+        losses = tf.stop_gradient(self._floats("losses", losses, "[tasks]"))
         self.build(losses.shape[0], dtype=losses.dtype.name)
-        return tf.cast(self._weights(losses, present), losses.dtype)
+        present = self._of_tasks("present", tf.ones(losses.shape, tf.bool) if present is None else present)
+        is_finite = tf.reduce_all(tf.math.is_finite(losses) | ~present)
+        # From a loss that is no number, with which a training ends or an update is skipped, nothing is learned.
+        weights = self._weights(tf.where(is_finite, losses, tf.ones_like(losses)), present & is_finite)
+        weights = tf.cast(weights, losses.dtype)
+        return tf.where(is_finite, weights, tf.fill(losses.shape, tf.constant(float("nan"), losses.dtype)))
+
+    def aggregate(self, gradients: tf.Tensor) -> tf.Tensor:
+        """Raises TypeError: gradients are not combined here."""
+        raise TypeError(f"{self.name} weighs losses and combines no gradients: call weights(losses)")
 
     @abstractmethod
     def _weights(self, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
@@ -115,12 +156,25 @@ class GradientCombination(Method, ABC):
             present: bool `[tasks]`: which tasks have a row in the batch; all of them where it is `None`. An absent
                 task takes no part, as if it were not there.
         """
-        gradients = tf.convert_to_tensor(gradients)
+        gradients = self._floats("gradients", gradients, "[tasks, size]")
         count, size = gradients.shape
-        losses = tf.ones([count], gradients.dtype) if losses is None else tf.cast(losses, gradients.dtype)
-        present = tf.ones([count], tf.bool) if present is None else tf.convert_to_tensor(present)
         self.build(count, size, dtype=gradients.dtype.name)
-        return self.combine(tf.where(present[:, None], gradients, 0.0), losses, present)[0]
+        losses = tf.cast(self._of_tasks("losses", tf.ones([count]) if losses is None else losses), gradients.dtype)
+        present = self._of_tasks("present", tf.ones([count], tf.bool) if present is None else present)
+        return self.combine_finite(tf.where(present[:, None], gradients, 0.0), losses, present)[0]
+
+    def weights(self, losses: tf.Tensor) -> tf.Tensor:
+        """Raises TypeError: losses alone tell no weights here."""
+        raise TypeError(f"{self.name} combines gradients: call aggregate(gradients)")
+
+    def combine_finite(
+        self, gradients: tf.Tensor, losses: tf.Tensor, present: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `combine`; but NaN, and nothing is learned, where a gradient is not finite."""
+        is_finite = tf.reduce_all(tf.math.is_finite(gradients))
+        gradients = tf.where(is_finite, gradients, tf.zeros_like(gradients))
+        combined, weights = self.combine(gradients, losses, present & is_finite)
+        return tf.where(is_finite, combined, tf.constant(float("nan"), combined.dtype)), weights
 
     @abstractmethod
     def combine(self, gradients: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -153,6 +207,8 @@ class GramCombination(GradientCombination):
 
     def weights_of(self, gram: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
         """Returns how much of each gradient is in the combined one, zero for an absent task, in the dtype of `gram`."""
+        # Which rows depend on each other is decided by the rounding of the products as they come.
+        self._precision = float(np.finfo(gram.dtype.as_numpy_dtype).eps)
         weights = self.task_weights(tf.cast(gram, tf.float64), tf.cast(losses, tf.float64), present)
         return tf.cast(tf.where(present, weights, tf.zeros_like(weights)), gram.dtype)
 

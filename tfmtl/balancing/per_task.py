@@ -9,6 +9,8 @@ from tfmtl.errors import ConfigurationError
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 PerTask = Finite | tuple[Finite, ...]
+NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+NonNegativePerTask = NonNegative | tuple[NonNegative, ...]
 
 
 def check_per_task(option: str, value: PerTask, tasks: Sequence[str]) -> None:

@@ -28,15 +28,22 @@ def unit_gram(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.linalg.set_diag(cosines, tf.ones_like(norms)), norms
 
 
-def pseudo_inverse_of_ones(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def pseudo_inverse_of_ones(gram: tf.Tensor, precision: float) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns `C^+ 1` for the cosines C of the gradients that are not zero, 0 for those that are, and the norms.
 
-    Directions with an eigenvalue of C below 1e-10 of the largest count as dependent.
+    Directions with an eigenvalue of C below 1e-10 of the largest count as dependent, or below a hundred times the
+    rounding of the products.
+
+    Args:
+        gram: inner products, float64 `[tasks, tasks]`.
+        precision: their relative rounding.
     """
     cosines, norms = unit_gram(gram)
     usable = tf.cast(norms > 0, gram.dtype)
     values, vectors = tf.linalg.eigh(cosines * usable[:, None] * usable[None, :])
-    inverse = tf.where(values > 1e-10 * values[-1], tf.math.divide_no_nan(tf.ones_like(values), values), 0.0)
+    inverse = tf.where(
+        values > max(1e-10, 100 * precision) * values[-1], tf.math.divide_no_nan(tf.ones_like(values), values), 0.0
+    )
     return tf.linalg.matvec(vectors, inverse * tf.linalg.matvec(vectors, usable, transpose_a=True)), norms
 
 

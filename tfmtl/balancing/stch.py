@@ -4,7 +4,7 @@ import tensorflow as tf
 from pydantic import Field
 
 from tfmtl.balancing.method import LossWeighting
-from tfmtl.balancing.per_task import PerTask, check_per_task
+from tfmtl.balancing.per_task import NonNegativePerTask, PerTask, check_per_task
 from tfmtl.registry import BALANCING, Options
 
 _SMALLEST_LOSS = 1e-8
@@ -15,14 +15,15 @@ class STCHOptions(Options):
 
     Attributes:
         mu: the smoothing; towards 0 only the largest loss counts.
-        preference: of each task, one number or a list; 1/T where absent, of the tasks that are present.
+        preference: of each task, one number or a list; where absent 1/T, of the tasks that are present, and 1 with a
+            warm-up.
         ideal: the loss of each task that cannot be beaten, one number or a list.
         warmup_epochs: where it is not 0, losses are compared in the form of the official multi-task code: by logarithms
             of what they are relative to their means over so many first epochs.
     """
 
     mu: float = Field(1.0, gt=0.0)
-    preference: PerTask | None = None
+    preference: NonNegativePerTask | None = None
     ideal: PerTask = 0.0
     warmup_epochs: int = Field(0, ge=0)
 
@@ -77,7 +78,9 @@ class STCH(LossWeighting):
     def _shares(self, values, present):
         """Returns the derivative of the smooth maximum of `values` by each of them."""
         preference = self.options.preference
-        if preference is None:
+        if preference is None and self.options.warmup_epochs:
+            preference = 1.0
+        elif preference is None:
             preference = 1.0 / tf.maximum(tf.reduce_sum(tf.cast(present, values.dtype)), 1.0)
         preference = tf.broadcast_to(tf.convert_to_tensor(preference, values.dtype), values.shape)
         logits = preference * values / self.options.mu

@@ -58,13 +58,9 @@ class GradientUpdate(SplitUpdate):
     def _combined(self, matrix, losses, counts, scale) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Returns the unscaled gradients, what the method makes of them, and its weights."""
         present = (counts > 0) & (self.active.value > 0)
-        if not tf.is_tensor(scale):
-            return matrix, *self.balancing.combine(matrix, losses, present)
-        # The optimizer skips an update whose scaled gradient overflows; the method must learn nothing from it.
-        is_finite = tf.reduce_all(tf.math.is_finite(matrix))
-        matrix = tf.where(is_finite, matrix / scale, 0.0)
-        combined, weights = self.balancing.combine(matrix, losses, present & is_finite)
-        return matrix, tf.where(is_finite, combined, float("nan")), weights
+        # A scaled gradient overflows now and then; the optimizer skips such an update.
+        matrix = matrix / scale if tf.is_tensor(scale) else matrix
+        return matrix, *self.balancing.combine_finite(matrix, losses, present)
 
     def _of_groups(self, model: keras.Model, batch, counts: tf.Tensor) -> list[tf.Tensor]:
         """Returns shares of the losses `[tasks]`, shared gradients `[tasks, size]` and those of each own variable."""
