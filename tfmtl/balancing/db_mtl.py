@@ -46,17 +46,19 @@ class DBMTL(GradientCombination):
         self._steps = self._variable("steps", tf.zeros([count], tf.int32), "int32")
 
     def combine(self, gradients, losses, present):
-        gradients /= tf.maximum(losses, _SMALLEST_LOSS)[:, None]
         steps = self._steps.value + tf.cast(present, tf.int32)
         beta = self.options.beta / tf.cast(tf.maximum(steps, 1), gradients.dtype) ** self.options.sigma
-        kept = tf.where(self._steps.value == 0, tf.zeros_like(beta), beta)[:, None]
-        averages = kept * self._averages.value + (1.0 - kept) * gradients
-        averages = tf.where(present[:, None], averages, self._averages.value)
+        kept = tf.where(self._steps.value == 0, tf.zeros_like(beta), beta)
+        kept = tf.where(present, kept, tf.ones_like(kept))
+        # Few passes over `[tasks, size]`, which take longer than all the rest.
+        of_gradients = (1.0 - kept) / tf.maximum(losses, _SMALLEST_LOSS)
+        averages = kept[:, None] * self._averages.value + of_gradients[:, None] * gradients
         self._averages.assign(averages)
         self._steps.assign(steps)
-        largest = tf.where(present, tf.reduce_max(tf.abs(averages), axis=1), tf.zeros_like(losses))
+        largest = tf.reduce_max(tf.abs(averages), axis=1)
+        usable = present & (largest > 0)
         # Scaled before it is squared: the square of a short gradient would underflow in float32.
-        units = tf.math.divide_no_nan(averages, tf.where(largest > 0, largest, tf.ones_like(largest))[:, None])
-        lengths = tf.norm(units, axis=1)
-        directions = tf.math.divide_no_nan(units, lengths[:, None]) * tf.cast(present, units.dtype)[:, None]
-        return tf.reduce_max(lengths * largest) * tf.reduce_sum(directions, axis=0), tf.ones_like(losses)
+        scale = tf.where(usable, largest, tf.ones_like(largest))
+        lengths = tf.where(usable, scale * tf.norm(averages / scale[:, None], axis=1), tf.zeros_like(largest))
+        shares = tf.math.divide_no_nan(tf.reduce_max(lengths), lengths)
+        return tf.linalg.matvec(averages, shares, transpose_a=True), tf.ones_like(losses)
