@@ -122,7 +122,7 @@ def test_a_section_that_chooses_another_entry_takes_none_of_the_options_of_the_f
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("extends: missing.yaml\n", "extends: {folder}/missing.yaml: there is no such file"),
+        ("extends: zzzzzzzzzzzz\n", "extends: {folder}/zzzzzzzzzzzz: there is no such file"),
         ("extends: own.yaml\n", "extends: 'own.yaml' extends this file in turn"),
         ("extends: [a, b]\n", "extends: expected the path of a file, seen from this one"),
         ("extends: .\n", "extends: {folder}: this is a folder"),
