@@ -48,6 +48,13 @@ def test_from_a_gradient_that_is_no_number_nothing_is_learned(name, wrong):
     assert np.isfinite(disturbed.aggregate(tf.constant(GRADIENTS))).all()
 
 
+@pytest.mark.parametrize("name", OF_GRADIENTS)
+def test_gradients_whose_products_overflow_end_in_no_error(name):
+    method = get(name)
+    found = method.aggregate(tf.constant(1e25 * GRADIENTS, tf.float32)).numpy()
+    assert np.isnan(found).all() or np.isfinite(found).all()
+
+
 def test_what_a_method_does_not_do_is_told():
     with pytest.raises(TypeError, match=r"^dwa weighs losses and combines no gradients: call weights\(losses\)$"):
         get("dwa").aggregate(tf.constant(GRADIENTS))

@@ -202,7 +202,11 @@ class GramCombination(GradientCombination):
     """A combination whose weights follow from the inner products of the gradients alone."""
 
     def combine(self, gradients, losses, present):
-        weights = self.weights_of(tf.matmul(gradients, gradients, transpose_b=True), losses, present)
+        gram = tf.matmul(gradients, gradients, transpose_b=True)
+        # Finite gradients may have products that are not: no solver is asked about those.
+        is_finite = tf.reduce_all(tf.math.is_finite(gram))
+        weights = self.weights_of(tf.where(is_finite, gram, tf.zeros_like(gram)), losses, present & is_finite)
+        weights = tf.where(is_finite, weights, tf.constant(float("nan"), weights.dtype))
         return tf.linalg.matvec(gradients, weights, transpose_a=True), weights
 
     def weights_of(self, gram: tf.Tensor, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
