@@ -84,10 +84,9 @@ class PresetEncoder(Encoder):
         self._width = loaded.token_embedding.output_dim
         self._tied = getattr(loaded, "tie_embedding_weights", True)
         self._writer = decoder_of(loaded) if self.options.pretrained_decoder is not False else None
-        is_causal = isinstance(loaded, keras_hub.models.GPT2Backbone)
-        self.pooling = LastPooling if is_causal else AttentionPooling
+        self.pooling = LastPooling if _is_causal(loaded) else AttentionPooling
         self._pretrained = self._weights_of(loaded) if backbone is None else None
-        self._can_continue = is_causal and self.options.pretrained_decoder is not False
+        self._can_continue = _is_causal(loaded) and self.options.pretrained_decoder is not False
         self.trunk = GPT2Trunk(loaded, name="trunk") if self._can_continue else trunk_of(loaded)
         if self.options.frozen:
             self.trainable = False
@@ -106,8 +105,7 @@ class PresetEncoder(Encoder):
                 f"model.encoder.max_length: '{options.preset}' reads at most {longest} pieces, asked for "
                 f"{options.max_length}"
             )
-        causal = isinstance(backbone, keras_hub.models.GPT2Backbone)
-        if options.pretrained_decoder and not causal and decoder_of(backbone) is None:
+        if options.pretrained_decoder and not _is_causal(backbone) and decoder_of(backbone) is None:
             raise ConfigurationError(
                 f"model.encoder.pretrained_decoder: '{options.preset}' has no decoder that summaries can be written "
                 "with; leave this out for a new one"
@@ -252,6 +250,10 @@ class PresetEncoder(Encoder):
     def get_config(self):
         config = {"options": self.options.model_dump(), "backbone": self._backbone, "continues": self._continues}
         return {**super().get_config(), **config}
+
+
+def _is_causal(backbone: keras_hub.models.Backbone) -> bool:
+    return isinstance(backbone, keras_hub.models.GPT2Backbone)
 
 
 def _in_order(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
