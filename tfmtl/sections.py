@@ -31,15 +31,15 @@ class NgramOptions(Options):
         buckets: rows of the table that n-grams of two pieces or more are hashed into.
         size: of an n-gram's learned vector.
         dropout: the share of n-grams that are dropped in training.
-        part_dropout: the rate at which, in training, a head does not see a row's bag, or does not see its states, so
-            that each learns to answer without the other (Neverova et al. 2016).
+        part_dropout: the share of rows of which, in training, heads do not see the bag, or else do not see the states,
+            so that each part learns to answer without the other; with 1, both are trained apart (Neverova et al. 2016).
     """
 
     order: int = Field(2, ge=1, le=5)
     buckets: int = Field(65536, ge=1, le=1 << 24)
     size: int = Field(16, ge=1)
     dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    part_dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    part_dropout: float = Field(0.0, ge=0.0, le=1.0)
 
 
 class ModelOptions(Options):

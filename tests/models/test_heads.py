@@ -55,19 +55,3 @@ def test_its_configuration_makes_it_again(head):
     again = type(head).from_config(head.get_config())
     assert again.get_config() == head.get_config()
     assert again.outputs == head.outputs
-
-
-def test_in_training_a_row_loses_all_of_a_part_or_nothing():
-    """With an output layer of ones, a row's logit tells which of its parts was seen."""
-    rows = 4000
-    head = ClassificationHead(classes=1, pair=False, dropout=0.0, part_dropout=0.25)
-    states, tokens = np.full([rows, 1, 2], 0.5, np.float32), np.full([rows, 1], 5, np.int32)
-    ngrams = np.full([rows, 4], 25.0, np.float32)
-    head.build(states.shape, tokens.shape, ngrams.shape)
-    head.output_layer.kernel.assign(np.ones([6, 1]))
-    assert np.unique(head(states, tokens, ngrams, training=False)).tolist() == [101.0]
-    # What is seen is scaled, so that its mean stays the same.
-    seen = np.round(np.array(head(states, tokens, ngrams, training=True))[:, 0] * 0.75, 3)
-    shares = {value: np.mean(seen == value) for value in (0.0, 1.0, 100.0, 101.0)}
-    expected = {0.0: 1 / 16, 1.0: 3 / 16, 100.0: 3 / 16, 101.0: 9 / 16}
-    assert shares == pytest.approx(expected, abs=4 * 0.5 / rows**0.5)

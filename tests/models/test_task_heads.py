@@ -85,3 +85,19 @@ def test_without_another_task_or_the_option_there_is_none(build, names, options)
     model, _ = build(names, **options)
     assert all(model.get_layer(name).common is None for name in names)
     assert not any(layer.name.startswith("shared_head") for layer in model.layers)
+
+
+def test_in_training_a_tasks_own_and_its_common_head_are_without_the_same_part(build):
+    ngrams = {"size": 3, "buckets": 11, "dropout": 0.0, "part_dropout": 1.0}
+    encoder = {"layers": 1, "hidden": 8, "heads": 2, "feedforward": 8, "max_length": 8, "dropout": 0.0}
+    model, _ = build(["books", "films"], ngrams=ngrams, encoder=encoder, head_dropout=0.0)
+    states = model.get_layer("encoder")(model.get_layer("embedding")(TOKENS), TOKENS)
+    pair = states, model.get_layer("ngrams")(TOKENS)
+    alone = []
+    for parts in ((2.0 * pair[0], 0.0 * pair[1]), (0.0 * pair[0], 2.0 * pair[1])):
+        common = model.get_layer("shared_head_0")(parts[0], TOKENS, parts[1])
+        alone.append(np.array(model.get_layer("books")(parts[0], TOKENS, parts[1], common=common)))
+    for _ in range(8):
+        seen = np.array(model({"tokens": TOKENS}, training=True)["books"])
+        off = [np.abs(seen - expected).max(axis=1) for expected in alone]
+        assert np.minimum(*off) == pytest.approx([0.0, 0.0], abs=1e-4)

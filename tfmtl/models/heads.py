@@ -18,7 +18,6 @@ class PooledHead(keras.layers.Layer):
         dropout: the rate before the output layer.
         pooling: a class of `tfmtl.models.pooling`, or the name that it is registered by.
         common: the name of the head that the task has in common with others; `None` where it has none.
-        part_dropout: the rate at which, in training, a row's states, or its bag of n-grams, are not seen at all.
     """
 
     def __init__(
@@ -27,14 +26,12 @@ class PooledHead(keras.layers.Layer):
         dropout: float,
         pooling: type[keras.layers.Layer] | str = AttentionPooling,
         common: str | None = None,
-        part_dropout: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.pair = pair
         self.rate = dropout
         self.common = common
-        self.part_rate = part_dropout
         self._pooling_class = keras.saving.get_registered_object(pooling) if isinstance(pooling, str) else pooling
 
     @property
@@ -46,7 +43,6 @@ class PooledHead(keras.layers.Layer):
         self.pooling = self._pooling_class(name="pooling", dtype=policy)
         self.pooling.build(states_shape)
         self.dropout = keras.layers.Dropout(self.rate, name="dropout", dtype=policy)
-        self.part_dropout = keras.layers.Dropout(self.part_rate, (None, 1), name="part_dropout", dtype=policy)
         self.comparison = keras.layers.Dense(hidden, activation="tanh", name="comparison", dtype=policy)
         if self.pair:
             self.comparison.build((None, 4 * hidden))
@@ -65,8 +61,7 @@ class PooledHead(keras.layers.Layer):
         """
         features = self._compared(states, tokens) if self.pair else self.pooling(states, token_mask(tokens))
         if ngrams is not None:
-            parts = features, ops.cast(ngrams, features.dtype)
-            features = ops.concatenate([self.part_dropout(part, training=training) for part in parts], axis=-1)
+            features = ops.concatenate([features, ops.cast(ngrams, features.dtype)], axis=-1)
         own = ops.cast(self.output_layer(self.dropout(features, training=training)), "float32")
         return own if common is None else own + common
 
@@ -79,7 +74,6 @@ class PooledHead(keras.layers.Layer):
     def get_config(self):
         pooling = keras.saving.get_registered_name(self._pooling_class)
         config = {"pair": self.pair, "dropout": self.rate, "pooling": pooling, "common": self.common}
-        config["part_dropout"] = self.part_rate
         return {**super().get_config(), **config}
 
 

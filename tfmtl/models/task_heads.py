@@ -9,8 +9,9 @@ from keras import KerasTensor
 from tfmtl.data.tables import Table
 from tfmtl.models.encoder import Encoder
 from tfmtl.models.heads import ClassificationHead, RegressionHead
+from tfmtl.models.part_dropout import PartDropout
 from tfmtl.models.summary_head import SummaryHead
-from tfmtl.sections import ModelOptions
+from tfmtl.sections import ModelOptions, NgramOptions
 from tfmtl.tasks.task import Task
 
 
@@ -36,6 +37,7 @@ class TaskHeads:
             name: ClassificationHead(len(task.labels), **_pooled(encoder, options, task, name))
             for name, task in described.items()
         }
+        self._part_dropout = _part_dropout(encoder, options.ngrams)
         self._heads = {
             name: HEADS[task.kind](encoder, options, task, tables, common.get(name)) for name, task in tasks.items()
         }
@@ -47,15 +49,23 @@ class TaskHeads:
         self, names: Sequence[str], states: Mapping[str, KerasTensor], tokens: KerasTensor, ngrams: list[KerasTensor]
     ) -> dict[str, KerasTensor]:
         """Returns what the heads of classification and regression tasks say of each task's view of the states."""
+        seen: dict[int, tuple[KerasTensor, ...]] = {}
         of_common: dict[tuple, dict[str, KerasTensor]] = {}
         answers = {}
         for name in names:
-            head, read = self._heads[name], self._encoder.last_states(states[name])
-            key = head.common, id(states[name])
+            head, view = self._heads[name], id(states[name])
+            if view not in seen:
+                seen[view] = self._seen(self._encoder.last_states(states[name]), *ngrams)
+            read, *bag = seen[view]
+            key = head.common, view
             if key not in of_common:
-                of_common[key] = _common_logits(head, self._common.get, read, tokens, ngrams)
-            answers[name] = head(read, tokens, *ngrams, **of_common[key])
+                of_common[key] = _common_logits(head, self._common.get, read, tokens, bag)
+            answers[name] = head(read, tokens, *bag, **of_common[key])
         return answers
+
+    def _seen(self, *parts: KerasTensor) -> tuple[KerasTensor, ...]:
+        """Returns what heads see of the states and the bag of n-grams: a task's own and its common head the same."""
+        return self._part_dropout(*parts) if self._part_dropout else parts
 
 
 def logits(model: keras.Model, name: str, states: KerasTensor, tokens: KerasTensor, ngrams: list) -> KerasTensor:
@@ -87,11 +97,15 @@ def _common_names(tasks: Mapping[str, Task]) -> dict[str, str]:
     return {name: f"shared_head_{number}" for number, names in enumerate(several) for name in names}
 
 
+def _part_dropout(encoder: Encoder, ngrams: NgramOptions | None) -> PartDropout | None:
+    rate = ngrams.part_dropout if ngrams else 0.0
+    return PartDropout(rate, name="part_dropout", dtype=encoder.dtype_policy) if rate else None
+
+
 def _pooled(encoder: Encoder, options: ModelOptions, task: Task, name: str) -> dict:
     return {
         "pair": task.text_pair is not None,
         "dropout": options.head_dropout,
-        "part_dropout": options.ngrams.part_dropout if options.ngrams else 0.0,
         "pooling": encoder.pooling,
         "name": name,
         "dtype": encoder.dtype_policy,
