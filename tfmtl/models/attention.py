@@ -63,10 +63,10 @@ class Attention(keras.layers.Layer):
             source: `[batch, source_length, hidden]`.
             start: the place of its first position, int32 scalar.
         """
-        length = ops.shape(source)[1]
-        split = ops.reshape(self.key_value(source), (-1, length, 2, self.heads, self.size))
-        keys = self._turned(split[:, :, 0], start)
-        return ops.transpose(keys, (0, 2, 3, 1)), ops.transpose(split[:, :, 1], (0, 2, 1, 3))
+        shape = (-1, ops.shape(source)[1], self.heads, self.size)
+        # Not by an index after one reshape: the gradient of that took a sixth of an update.
+        keys, values = (ops.reshape(half, shape) for half in ops.split(self.key_value(source), 2, axis=-1))
+        return ops.transpose(self._turned(keys, start), (0, 2, 3, 1)), ops.transpose(values, (0, 2, 1, 3))
 
     def attend(self, query, keys, values, mask, start=0) -> KerasTensor:
         """Attends with keys and values that `keys_and_values` made.
@@ -98,12 +98,9 @@ class Attention(keras.layers.Layer):
         queries = ops.reshape(self.query(query) * self.size**-0.5, (-1, length, self.heads, self.size))
         queries = ops.transpose(self._turned(queries, start), (0, 2, 1, 3))
         scores = [ops.cast(ops.matmul(queries, keys), "float32") + score_bias(mask) for keys, _, mask in parts]
-        weights = ops.softmax(ops.concatenate(scores, axis=-1) if len(parts) > 1 else scores[0], axis=-1)
-        context, begin = 0.0, 0
-        for keys, values, _ in parts:
-            end = begin + ops.shape(keys)[-1]
-            context += ops.matmul(ops.cast(weights[..., begin:end], values.dtype), values)
-            begin = end
+        context = 0.0
+        for weights, (_, values, _) in zip(_shares(scores), parts, strict=True):
+            context += ops.matmul(ops.cast(weights, values.dtype), values)
         merged = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, self.heads * self.size))
         return self.output_projection(merged)
 
@@ -127,3 +124,15 @@ class Attention(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "heads": self.heads, "rotary": self.rotary}
+
+
+def _shares(scores: list[KerasTensor]) -> list[KerasTensor]:
+    """Returns the softmax over the places of all sequences, `[..., source_length]` of each."""
+    if len(scores) == 1:
+        return [ops.softmax(scores[0], axis=-1)]
+    weights, shares, begin = ops.softmax(ops.concatenate(scores, axis=-1), axis=-1), [], 0
+    for part in scores:
+        end = begin + ops.shape(part)[-1]
+        shares.append(weights[..., begin:end])
+        begin = end
+    return shares
