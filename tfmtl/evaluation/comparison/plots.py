@@ -11,7 +11,8 @@ from tfmtl.evaluation.comparison.systems import System
 
 _DPI = 120
 _COLUMNS = 3
-_RECORDS = 200
+# More than so many points, of few rows each, are noise.
+_RECORDS = 40
 
 
 def plot_convergence(systems: Sequence[System], path: Path) -> None:

@@ -14,6 +14,8 @@ from tfmtl.training.update import Update
 class TensorBoard(keras.callbacks.Callback):
     """Writes scalars each few updates, each epoch's logs, the configuration, and the graph of the first validation.
 
+    A task that an update has no row of has no loss there.
+
     Args:
         writer: of TensorBoard.
         update: the losses, counts and weights of the last update.
@@ -79,9 +81,11 @@ class TensorBoard(keras.callbacks.Callback):
             for index, task in enumerate(self._update.tasks):
                 if task not in self._update.means.shown:
                     continue
-                tf.summary.scalar(f"loss/{task}", losses[index])
+                share = self._shares[task][update - 1]
+                if share:
+                    tf.summary.scalar(f"loss/{task}", losses[index])
                 tf.summary.scalar(f"weight/{task}", weights[index])
-                tf.summary.scalar(f"share_of_rows/{task}", self._shares[task][update - 1])
+                tf.summary.scalar(f"share_of_rows/{task}", share)
             if self._update.gram is not None:
                 for name, value in conflict(self._update.gram.numpy(), self._update.tasks).items():
                     tf.summary.scalar(f"gradients/{name}", value)
