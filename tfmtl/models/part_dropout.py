@@ -8,10 +8,9 @@ from keras import KerasTensor, ops
 class PartDropout(keras.layers.Layer):
     """Hides a row's states or its bag of n-grams, so that each part learns to answer without the other.
 
-    Trained together, the part that learns faster leaves the other nothing to learn but the rest, by heart; trained
-    apart and added up, they err on different rows. Modality dropout (Neverova et al. 2016, section 3.4), with these
-    differences: never both parts of a row are hidden; what is seen is scaled as in dropout, so that its mean is what
-    is seen when serving.
+    With a rate of 1 the parts are trained apart, and only added up when serving. Modality dropout (Neverova et al.
+    2016, section 3.4), with these differences: never both parts of a row are hidden; what is seen is scaled as in
+    dropout, so that its mean is what is seen when serving.
 
     Args:
         rate: the share of rows that lose one part; half of them lose either.
