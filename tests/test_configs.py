@@ -15,18 +15,19 @@ from tfmtl.registry import SOURCES
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 COMPARED = sorted((ROOT / "configs" / "experiment").glob("*.yaml"))
+DENOISING = sorted((ROOT / "configs" / "experiment" / "denoising").glob("*.yaml"))
 TASK_SETS = ("arxiv", "fdu_mtl", "glue_samsum")
 SYSTEMS = ("multi_task", "gpt", "bert", "bilstm_attention")
 
 
-@pytest.mark.parametrize("path", CONFIGS + COMPARED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS + COMPARED + DENOISING, ids=lambda path: path.stem)
 def test_it_parses_and_is_named_after_its_file(path):
     experiment = load_experiment(path)
     assert experiment.name == path.stem
     assert parse(experiment.as_mapping()) == experiment
 
 
-@pytest.mark.parametrize("path", CONFIGS + COMPARED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS + COMPARED + DENOISING, ids=lambda path: path.stem)
 def test_a_comment_says_what_it_is(path):
     assert path.read_text(encoding="utf-8").startswith("# ")
 
@@ -56,6 +57,15 @@ def test_compared_systems_have_the_same_tasks_and_as_many_updates(name):
     assert len({tuple(experiment.stages[-1].tasks) for experiment in experiments}) == 1
     assert len({sum(stage.epochs for stage in experiment.stages) for experiment in experiments}) == 1
     assert len({experiment.training.batch_size for experiment in experiments}) == 1
+
+
+@pytest.mark.parametrize("path", DENOISING, ids=lambda path: path.stem)
+def test_a_first_stage_of_denoising_comes_on_top_of_the_updates_of_the_tasks(path):
+    denoised = load_experiment(path)
+    without = load_experiment(ROOT / "configs" / "experiment" / f"{path.stem.rpartition('_')[0]}_multi_task.yaml")
+    first, second = denoised.stages
+    assert {denoised.tasks[name].kind for name in first.tasks} == {"denoising"}
+    assert (list(second.tasks), second.epochs) == (list(without.tasks), without.training.epochs)
 
 
 @pytest.mark.parametrize("name", TASK_SETS)
