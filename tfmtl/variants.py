@@ -9,8 +9,10 @@ from tfmtl.tasks.task import answered
 def single_tasks(experiment: Experiment) -> list[Experiment]:
     """Returns one experiment for each task that is answered, named `<name>-<task>`, that learns it alone.
 
-    The network stays the same, and the passes over the task's rows as many, so that each task reads as many rows as it
-    does beside the others; stages that do not train it are left out. Its loss has a weight of one.
+    The network stays the same, and so do the epochs, now of the task's rows alone: single tasks of different rows make
+    as many updates together as the model of all. Where mixing is proportional, each reads its rows as often as beside
+    the others; other mixing, which repeats small tasks and thins out large ones, has no meaning for one alone. Stages
+    that do not train it are left out. Its loss has a weight of one.
     """
     values = experiment.as_mapping()
     return [
