@@ -10,26 +10,29 @@ from tfmtl.config import Experiment, parse
 from tfmtl.config_file import load_experiment
 from tfmtl.data.batches import batches
 from tfmtl.data.fingerprint import fingerprints
+from tfmtl.data.splits import missing_splits
 from tfmtl.data.streams import Stream, load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError, nearest
 from tfmtl.evaluation.affinity.grouping import MOST_TASKS, best_groups
-from tfmtl.evaluation.affinity.measured import Relations, read_relations
+from tfmtl.evaluation.affinity.measured import Relations, check_interval, read_relations
 from tfmtl.evaluation.affinity.report import write_affinity
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.answers import write_answers
 from tfmtl.evaluation.comparison.compare import Comparison, compare_runs
-from tfmtl.evaluation.comparison.compared_run import load_run
+from tfmtl.evaluation.comparison.compared_run import check_same_data, load_run
 from tfmtl.evaluation.comparison.reference import reference_of
 from tfmtl.evaluation.comparison.report import write_comparison
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
 from tfmtl.evaluation.metric import check_metrics
 from tfmtl.evaluation.report import write_report
 from tfmtl.evaluation.scoring import make_scorer
+from tfmtl.registry import SOURCES
 from tfmtl.serving.answerers import open_answerer
 from tfmtl.serving.export import Quantize, export_run
 from tfmtl.serving.predict import predict_rows
 from tfmtl.serving.quantization import QUANTIZATIONS
 from tfmtl.serving.rows import Row
+from tfmtl.tasks.task import answered
 from tfmtl.training.callbacks.affinity_probe import AffinityProbe
 from tfmtl.training.fit import Training
 from tfmtl.training.reach import reach_of
@@ -55,7 +58,7 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
-    folder = RunFolder(run or Path("runs") / experiment.name)
+    folder = RunFolder(run) if run else _run_folder(experiment)
     return _train(experiment, folder, check_metrics, make_scorer)
 
 
@@ -92,7 +95,35 @@ def train_systems(
         systems = [variant for system in systems for variant in _with_seeds(system, seeds)]
     if len(systems) < 2:
         raise UserError("compare: name two runs or more")
+    folders = [_run_folder(system) if isinstance(system, Experiment) else system for system in systems]
+    _check_once_each(folders)
+    experiments = [system if isinstance(system, Experiment) else system.experiment() for system in systems]
+    check_same_data({str(folder.path): experiment for folder, experiment in zip(folders, experiments, strict=True)})
+    if len(seeds) > 1:
+        for experiment in experiments:
+            _check_same_rows_for_all_seeds(experiment)
     return [train(system) if isinstance(system, Experiment) else system for system in systems]
+
+
+def _run_folder(experiment: Experiment) -> RunFolder:
+    return RunFolder(Path("runs") / experiment.name)
+
+
+def _check_once_each(folders: Sequence[RunFolder]) -> None:
+    paths = [folder.path.resolve() for folder in folders]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice:
+        raise UserError(f"compare: the run {twice} stands there twice")
+
+
+def _check_same_rows_for_all_seeds(experiment: Experiment) -> None:
+    for name in {task.source for task in answered(experiment.tasks).values()}:
+        choice = experiment.sources[name]
+        if "test" in missing_splits(SOURCES.get(choice.name).build(choice.options)):
+            raise UserError(
+                f"compare: source '{name}' has no test split of its own, so that each seed would be tested on other "
+                "rows; give it one"
+            )
 
 
 def _with_seeds(system: Experiment | RunFolder, seeds: Iterable[int]) -> list[Experiment | RunFolder]:
@@ -127,6 +158,7 @@ def affinity(
     alone = parse({**values, "training": {**values["training"], "strategy": "none"}})
     folder = RunFolder(run or Path("runs") / f"{experiment.name}-affinity")
     path = folder.path / "affinity.jsonl"
+    check_interval(path, every)
     _train(alone, folder, check_metrics, make_scorer, lambda training: [_affinity_probe(training, path, every)])
     relations = read_relations(path, tasks)
     groups = best_groups(relations.affinity, models)
@@ -253,10 +285,7 @@ def compare(
         UserError: where there are fewer than two, or they do not share tasks, data and rows.
     """
     folders = [run if isinstance(run, RunFolder) else RunFolder.open(run) for run in runs]
-    paths = [folder.path.resolve() for folder in folders]
-    twice = next((path for path in paths if paths.count(path) > 1), None)
-    if twice:
-        raise UserError(f"compare: the run {twice} stands there twice")
+    _check_once_each(folders)
     if len(folders) < 2:
         raise UserError("compare: name two runs or more")
     loaded = [load_run(folder, split, evaluate) for folder in folders]
@@ -271,6 +300,8 @@ def compare(
 
 def _affinity_probe(training: Training, path: Path, every: int) -> AffinityProbe:
     data, made = training.data, training.progress.update
+    if every > data.plan.updates:
+        raise UserError(f"affinity: {every} updates between two measurements, of {data.plan.updates} in all")
     # Of the updates to come, each `every`th of the whole training.
     first = (made // every + 1) * every - 1
     following = batches(data.tables, data.plan, min(first, data.plan.updates)).shard(every, 0)

@@ -26,6 +26,15 @@ def test_relations_are_measured_in_a_training(configure, tmp_path, capsys):
         assert found["affinity"][task][task] > 0 and found["cosine"][task][task] == pytest.approx(1.0, abs=1e-6)
     assert sorted(task for group in found["groups"] for task in group) == ["goodness", "subject"]
     assert (folder / "affinity.png").is_file() and (folder / "affinity.md").is_file()
+    assert run("affinity", config, "--run", folder, "--every", "5") == 2
+    assert "measured every 4 updates, asked for every 5" in capsys.readouterr().err
+
+
+def test_a_training_too_short_to_measure_is_refused_before_it_begins(configure, tmp_path, capsys):
+    config = configure(tasks={"title": None}, training={"epochs": 1, "batch_size": 64})
+    assert run("affinity", config, "--run", tmp_path / "affinity", "--every", "100") == 2
+    assert "affinity: 100 updates between two measurements, of " in capsys.readouterr().err
+    assert not list((tmp_path / "affinity" / "checkpoints").glob("*"))
 
 
 def test_one_task_has_no_relations(configure, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfmtl.errors import RunError
-from tfmtl.evaluation.affinity.measured import read_relations
+from tfmtl.evaluation.affinity.measured import check_interval, read_relations
 
 LINES = [
     {"update": 10, "affinity": [[0.5, 0.1], [0.2, 0.4]], "gram": [[4.0, -1.0], [-1.0, 1.0]]},
@@ -41,3 +41,10 @@ def test_a_damaged_file_is_told(path, line):
 def test_a_training_too_short_is_told(tmp_path):
     with pytest.raises(RunError, match="nothing was measured; train longer, or measure more often"):
         read_relations(tmp_path / "affinity.jsonl", ["topic"])
+
+
+def test_another_interval_than_that_of_the_run_is_told(path):
+    check_interval(path, 10)
+    check_interval(path.with_name("none.jsonl"), 5)
+    with pytest.raises(RunError, match="measured every 10 updates, asked for every 5; choose another run's folder"):
+        check_interval(path, 5)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.evaluation.comparison.conftest import TASKS, TEXTS
 from tfmtl.errors import RunError
-from tfmtl.evaluation.comparison.compared_run import check_comparable, load_run, unequal_budgets
+from tfmtl.evaluation.comparison.compared_run import check_comparable, check_same_data, load_run, unequal_budgets
 from tfmtl.training.run_folder import RunFolder
 
 
@@ -32,6 +32,18 @@ def test_another_source_is_told(compared):
     other = compared("b", {"topic": 0.8}, sources={"s": {"format": "tsv", "train": "other.tsv"}})
     with pytest.raises(RunError, match="runs/b: task 'topic' reads another source than in runs/a"):
         check_comparable([compared("a", {"topic": 0.9}), other])
+
+
+def test_another_source_is_told_before_anything_is_trained(compared):
+    other = compared("b", {"topic": 0.8}, sources={"s": {"format": "tsv", "train": "other.tsv"}}).experiment
+    with pytest.raises(RunError, match="runs/b: task 'topic' reads another source than in runs/a"):
+        check_same_data({"runs/a": compared("a", {"topic": 0.9}).experiment, "runs/b": other})
+
+
+def test_labels_that_only_a_run_knows_are_no_difference(compared):
+    task = {"kind": "classification", "source": "s"}
+    unknown = compared("b", {"topic": 0.8}, tasks={"topic": task}).experiment
+    check_same_data({"runs/a": compared("a", {"topic": 0.9}).experiment, "b.yaml": unknown})
 
 
 def test_other_labels_are_told(compared):

@@ -77,11 +77,17 @@ def test_the_interval_of_paired_rows_is_narrower_than_that_of_independent_ones()
     assert high - low < 2 * 1.96 * np.sqrt(2 * share * (1 - share) / 120)
 
 
-def test_several_trainings_are_scored_together():
-    first, second = [answers(0.6, 1), answers(0.6, 2)], [answers(0.8, 3), answers(0.8, 4)]
-    found = paired_difference(Accuracy(), TARGETS, first, second, 300, seed=0)
-    means = [np.mean([Accuracy()(TARGETS, part) for part in side]) for side in (first, second)]
+def test_of_several_trainings_the_mean_score_counts():
+    """A correlation of joined answers is no mean of correlations: the trainings differ in their scale."""
+    targets = generator.normal(size=50)
+    first = [targets + generator.normal(size=50), 10 * targets + 20 * generator.normal(size=50)]
+    second = [5 - targets + 2 * generator.normal(size=50), 3 * targets + generator.normal(size=50)]
+    found = paired_difference(Pearson(), targets, first, second, 300, seed=0)
+    means = [np.mean([np.corrcoef(targets, part)[0, 1] for part in side]) for side in (first, second)]
     assert found.value == pytest.approx(means[1] - means[0])
+    drawn = np.random.default_rng(0).integers(50, size=(300, 50))[0]
+    replicate = [np.mean([np.corrcoef(targets[drawn], part[drawn])[0, 1] for part in side]) for side in (first, second)]
+    assert found.replicates[0] == pytest.approx(replicate[1] - replicate[0])
 
 
 def test_summaries():

@@ -121,6 +121,16 @@ def test_what_does_not_fit_is_told_in_a_line(preset, options, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_the_tokenizer_of_another_family_is_told(preset, tmp_path):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(preset("bart"), mixed)
+    for path in [mixed / "tokenizer.json", mixed / "assets" / "tokenizer"]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    keras_hub.tokenizers.Tokenizer.from_preset(str(preset("roberta"))).save_to_preset(str(mixed))
+    with pytest.raises(ConfigurationError, match="is that of a RobertaBackbone, and not of its BartBackbone"):
+        model_of(mixed)
+
+
 def encoder_of(folder, **options):
     return PresetEncoder({"preset": str(folder), "max_length": 32, **options}, name="encoder")
 

@@ -30,6 +30,28 @@ class Relations:
     measurements: int
 
 
+def check_interval(path: Path, every: int) -> None:
+    """Checks that what has been measured already, where something has, was so at the same updates.
+
+    Raises:
+        RunError: where it was not.
+    """
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as lines:
+        first = _update_of(next(lines, ""))
+    if first not in (None, every):
+        raise RunError(f"{path}: measured every {first} updates, asked for every {every}; choose another run's folder")
+
+
+def _update_of(line: str) -> int | None:
+    """Returns the update of a line; None of one that is damaged, which `read_relations` names."""
+    try:
+        return json.loads(line)["update"]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def read_relations(path: Path, tasks: list[str]) -> Relations:
     """Reads the lines of `tfmtl.training.callbacks.affinity_probe`.
 

@@ -1,5 +1,6 @@
 """The comparison of systems: their differences, gains over single tasks, and ranks."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,8 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from tfmtl.errors import RunError
 from tfmtl.evaluation.bootstrap import percentile_interval
-from tfmtl.evaluation.comparison.compared_run import ComparedRun, check_comparable, unequal_budgets
+from tfmtl.evaluation.comparison.compared_run import (
+    ComparedRun,
+    check_comparable,
+    unequal_budgets,
+    unfinished,
+)
 from tfmtl.evaluation.comparison.paired import Difference, paired_difference
 from tfmtl.evaluation.comparison.reference import Reference
 from tfmtl.evaluation.comparison.systems import System, counterpart, systems_of
@@ -133,10 +140,11 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
         read_reference: what scores the baselines that stand beside them, such as `reference_of`.
 
     Raises:
-        RunError: where they do not.
+        RunError: where they do not, or one system has more trainings than another.
     """
     check_comparable(runs)
     systems = _with_names(systems_of(runs))
+    _check_as_many_trainings(systems)
     samples = runs[0].experiment.evaluation.bootstrap_samples
     gains = []
     for system in systems:
@@ -151,7 +159,7 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
         gains,
         differences,
         _mean_ranks(systems),
-        unequal_budgets(runs),
+        [*unfinished(runs), *unequal_budgets(runs)],
         read_reference(systems, split) if read_reference else None,
     )
 
@@ -165,17 +173,23 @@ def _with_names(systems: Sequence[System]) -> list[System]:
     ]
 
 
+def _check_as_many_trainings(systems: Sequence[System]) -> None:
+    for task in dict.fromkeys(task for system in systems for task in system.runs):
+        counts = {system.name: len(system.runs[task]) for system in systems if task in system.runs}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"'{name}' {count}" for name, count in counts.items())
+            raise RunError(f"trainings of task '{task}': {listed}; compare as many of each system")
+
+
 def _changes(first: System, second: System, samples: int) -> list[Change]:
-    """Returns the changes of every metric of the tasks that both have; their trainings are paired in order."""
+    """Returns the changes of every metric of the tasks that both have."""
     changes = []
-    sources: dict[str, int] = {}
     for task in (task for task in first.runs if task in second.runs):
-        pairs = list(zip(first.runs[task], second.runs[task], strict=False))
-        described = pairs[0][0].experiment.tasks[task]
+        described = first.runs[task][0].experiment.tasks[task]
         # Rows of different sources are drawn by different seeds: what they have in common is no row.
-        seed = sources.setdefault(described.source, len(sources))
-        targets = pairs[0][0].answers[task].targets
-        answers = [[run.answers[task].predictions for run in side] for side in zip(*pairs, strict=True)]
+        seed = zlib.crc32(described.source.encode())
+        targets = first.runs[task][0].answers[task].targets
+        answers = [[run.answers[task].predictions for run in system.runs[task]] for system in (first, second)]
         for name, metric in metrics_of(described).items():
             difference = paired_difference(metric, targets, *answers, samples, seed)
             changes.append(Change(task, name, first.score(task, name), difference, name == described.primary))

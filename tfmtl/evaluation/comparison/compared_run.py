@@ -11,6 +11,7 @@ from tfmtl.errors import RunError
 from tfmtl.evaluation.answers import Answers, read_answers
 from tfmtl.evaluation.comparison.cost import TrainingCost, milliseconds_per_text, parameters, training_cost
 from tfmtl.evaluation.metric import Rows
+from tfmtl.training.checkpoints import Checkpoints
 from tfmtl.training.run_folder import RunFolder
 
 _TIMED_TEXTS = 33
@@ -31,6 +32,7 @@ class ComparedRun:
         parameters: of its model.
         training: what it cost.
         milliseconds: to answer all its tasks about one text.
+        epochs: that its last stage has been trained for, as far as its checkpoint tells; None where that was the end.
     """
 
     path: str
@@ -40,6 +42,7 @@ class ComparedRun:
     parameters: int
     training: TrainingCost
     milliseconds: float
+    epochs: int | None = None
 
     @property
     def tasks(self) -> list[str]:
@@ -69,7 +72,25 @@ def load_run(run: RunFolder, split: str, evaluate: Evaluate) -> ComparedRun:
         parameters(run.best_model),
         training_cost(run),
         milliseconds_per_text(run.reader(), texts),
+        _epochs_so_far(run, experiment),
     )
+
+
+def _epochs_so_far(run: RunFolder, experiment: Experiment) -> int | None:
+    checkpoint = Checkpoints(run.checkpoints).latest()
+    if checkpoint is None or checkpoint.state["finished"]:
+        return None
+    epochs = checkpoint.state["update"] // checkpoint.state["updates_per_epoch"]
+    return epochs if epochs < experiment.stages[-1].epochs else None
+
+
+def unfinished(runs: Iterable[ComparedRun]) -> list[str]:
+    """Returns a sentence for each run whose training was interrupted."""
+    return [
+        f"The training of {run.path} is not finished: {run.epochs} of {run.experiment.stages[-1].epochs} epochs."
+        for run in runs
+        if run.epochs is not None
+    ]
 
 
 def _is_evaluated(run: RunFolder, split: str) -> bool:
@@ -94,14 +115,39 @@ def check_comparable(runs: Sequence[ComparedRun]) -> None:
         raise RunError(f"no task stands in two of the runs, so nothing can be compared; tasks: {', '.join(first)}")
 
 
-def _difference(task: str, *runs: ComparedRun) -> str:
-    tasks = [run.experiment.tasks[task] for run in runs]
-    sources = [run.experiment.as_mapping()["sources"][of.source] for run, of in zip(runs, tasks, strict=True)]
-    answers = [run.answers[task] for run in runs]
-    if tasks[0].kind != tasks[1].kind or tasks[0].as_mapping().get("labels") != tasks[1].as_mapping().get("labels"):
+def check_same_data(experiments: Mapping[str, Experiment]) -> None:
+    """Checks that experiments ask the same of the same sources, as far as that is known before any is trained.
+
+    Args:
+        experiments: by what they are called.
+
+    Raises:
+        RunError: where a task of two experiments is of another kind, or reads another source.
+    """
+    first: dict[str, str] = {}
+    for name, experiment in experiments.items():
+        for task in experiment.tasks:
+            reference = first.setdefault(task, name)
+            difference = _declared_difference(task, experiments[reference], experiment)
+            if difference:
+                raise RunError(f"{name}: task '{task}' {difference} than in {reference}; they cannot be compared")
+
+
+def _declared_difference(task: str, *experiments: Experiment) -> str:
+    tasks = [experiment.tasks[task] for experiment in experiments]
+    sources = [experiment.as_mapping()["sources"][of.source] for experiment, of in zip(experiments, tasks, strict=True)]
+    # Labels that are not declared are those of train, which a run's own configuration names.
+    labels = {tuple(labels) for task in tasks if (labels := task.as_mapping().get("labels"))}
+    if tasks[0].kind != tasks[1].kind or len(labels) > 1:
         return "is of another kind, or has other labels"
-    if sources[0] != sources[1]:
-        return "reads another source"
+    return "reads another source" if sources[0] != sources[1] else ""
+
+
+def _difference(task: str, *runs: ComparedRun) -> str:
+    answers = [run.answers[task] for run in runs]
+    declared = _declared_difference(task, *(run.experiment for run in runs))
+    if declared:
+        return declared
     if answers[0].texts != answers[1].texts or not _same(answers[0].targets, answers[1].targets):
         return "was evaluated on other rows"
     return ""

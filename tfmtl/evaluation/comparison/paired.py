@@ -39,13 +39,14 @@ def paired_difference(
     each row change sides with a probability of one half; it is the share of samples, the observed one among them, whose
     difference is at least as large in either direction. It assumes nothing of the metric.
 
-    Several trainings of a model are scored together; a drawn or swapped row is so in all of them.
+    Of several trainings of a model the mean score counts; a drawn row is so in all of them, and a swapped row changes
+    sides between the first trainings of both, between the second ones, and so on.
 
     Args:
         metric: of the task.
         targets: `[rows]`, all with a target.
         first: the answers of each training of the first model, `[rows, ...]` each.
-        second: those of the second model, as many.
+        second: those of the second model, as many, in the same order of seeds.
         samples: behind the interval and the p-value each.
         seed: of the samples.
     """
@@ -57,11 +58,12 @@ def paired_difference(
     of_second = of_first + trainings * rows
 
     def scores(samples_of_answers: np.ndarray) -> np.ndarray:
-        return metric.of_samples(all_targets, answers, samples_of_answers)
+        """The mean over the trainings, given `[samples, trainings, rows]`."""
+        of_trainings = metric.of_samples(all_targets, answers, samples_of_answers.reshape(-1, rows))
+        return of_trainings.reshape(-1, trainings).mean(axis=1)
 
     def difference(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Of the answers `[samples, trainings, rows]` of both sides."""
-        return scores(right.reshape(len(right), -1)) - scores(left.reshape(len(left), -1))
+        return scores(right) - scores(left)
 
     value = float(difference((of_first + np.arange(rows))[None], (of_second + np.arange(rows))[None])[0])
     generator = np.random.default_rng(seed)

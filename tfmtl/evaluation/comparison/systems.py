@@ -15,7 +15,7 @@ class System:
 
     Attributes:
         name: for people.
-        runs: of each task, one a seed, by task.
+        runs: of each task, one a seed, in the order of the seeds; by task.
         is_single_task: whether each run learned one task alone.
     """
 
@@ -59,7 +59,7 @@ def counterpart(system: System, systems: Sequence[System]) -> System | None:
 
 def _system(members: Sequence[ComparedRun]) -> System:
     runs: dict[str, list[ComparedRun]] = {}
-    for run in members:
+    for run in sorted(members, key=lambda run: run.experiment.training.seed):
         for task in run.tasks:
             runs.setdefault(task, []).append(run)
     is_single = all(len(run.experiment.tasks) == 1 for run in members)

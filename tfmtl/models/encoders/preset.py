@@ -187,9 +187,16 @@ class PresetEncoder(Encoder):
         """Gives the model's embedding the preset's rows, in the order of the tokenizer's ids.
 
         Raises:
-            ConfigurationError: where the tokenizer has pieces that the preset has no row for.
+            ConfigurationError: where the tokenizer is of another family, or has pieces that the preset has no row for.
         """
-        order = piece_order(keras_hub.tokenizers.Tokenizer.from_preset(self.options.preset))
+        tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(self.options.preset)
+        family, backbone = tokenizer.backbone_cls, self._backbone["class_name"]
+        if family is not None and family.__name__ != backbone:
+            raise ConfigurationError(
+                f"model.encoder.preset: the tokenizer of '{self.options.preset}' is that of a {family.__name__}, and "
+                f"not of its {backbone}"
+            )
+        order = piece_order(tokenizer)
         rows, *projection = self._pretrained["embedding"]
         if order.max() >= len(rows):
             raise ConfigurationError(
