@@ -45,6 +45,13 @@ def test_one_training_has_the_interval_of_its_rows(compared, tmp_path):
     assert f"| topic | accuracy | {shown[0]} | {shown[1]} |" in text
 
 
+def test_the_gains_of_an_earlier_comparison_go(comparison, compared, tmp_path):
+    write_comparison(tmp_path, comparison)
+    runs = [compared("a", {"topic": 0.9}), compared("b", {"topic": 0.6}, hidden=128)]
+    write_comparison(tmp_path, compare_runs(runs, "test"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison.json", "comparison.md", "convergence.png"]
+
+
 def test_the_json_holds_what_the_tables_round(comparison, tmp_path):
     write_comparison(tmp_path, comparison)
     written = json.loads((tmp_path / "comparison.json").read_text())

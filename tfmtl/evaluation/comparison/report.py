@@ -18,8 +18,13 @@ from tfmtl.written_aside import written_aside
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> Path:
-    """Writes `comparison.md`, `comparison.json` and the plots into a folder; returns the path of the first."""
+    """Writes `comparison.md`, `comparison.json` and the plots into a folder; returns the path of the first.
+
+    Those of an earlier comparison there are replaced; gains that it had and this one has not are removed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for earlier in folder.glob("gains_*.png"):
+        earlier.unlink()
     plot_convergence(comparison.systems, folder / "convergence.png")
     for number, gain in enumerate(comparison.gains):
         plot_gains(gain, folder / f"gains_{number}.png")
