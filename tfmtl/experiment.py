@@ -93,10 +93,8 @@ def train_systems(
         systems += variants.single_tasks(next(system for system in systems if isinstance(system, Experiment)))
     if seeds:
         systems = [variant for system in systems for variant in _with_seeds(system, seeds)]
-    if len(systems) < 2:
-        raise UserError("compare: name two runs or more")
     folders = [_run_folder(system) if isinstance(system, Experiment) else system for system in systems]
-    _check_once_each(folders)
+    _check_several(folders)
     experiments = [system if isinstance(system, Experiment) else system.experiment() for system in systems]
     check_same_data({str(folder.path): experiment for folder, experiment in zip(folders, experiments, strict=True)})
     if len(seeds) > 1:
@@ -109,7 +107,9 @@ def _run_folder(experiment: Experiment) -> RunFolder:
     return RunFolder(Path("runs") / experiment.name)
 
 
-def _check_once_each(folders: Sequence[RunFolder]) -> None:
+def _check_several(folders: Sequence[RunFolder]) -> None:
+    if len(folders) < 2:
+        raise UserError("compare: name two runs or more")
     paths = [folder.path.resolve() for folder in folders]
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice:
@@ -285,9 +285,7 @@ def compare(
         UserError: where there are fewer than two, or they do not share tasks, data and rows.
     """
     folders = [run if isinstance(run, RunFolder) else RunFolder.open(run) for run in runs]
-    _check_once_each(folders)
-    if len(folders) < 2:
-        raise UserError("compare: name two runs or more")
+    _check_several(folders)
     loaded = [load_run(folder, split, evaluate) for folder in folders]
     comparison = compare_runs(loaded, split, reference_of if baselines else None)
     if output is not None:
