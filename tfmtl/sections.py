@@ -42,6 +42,26 @@ class NgramOptions(Options):
     part_dropout: float = Field(0.0, ge=0.0, le=1.0)
 
 
+class LinearExpertOptions(Options):
+    """A linear model of n-grams of pieces beside the network, for each task that classifies single texts.
+
+    It is fitted to train by scikit-learn before the network is trained, apart from it; when validated and served, its
+    scores are added to those of the task's head.
+
+    Attributes:
+        order: the most pieces of an n-gram.
+        buckets: rows of the table that n-grams of two pieces or more are hashed into.
+        inverse_regularization: `C` of scikit-learn's `LinearSVC`: the larger, the closer it fits train.
+        weight: what its scores are multiplied by; they are the margins of a support vector machine, mostly between -1
+            and 1, which is little beside a network's logits.
+    """
+
+    order: int = Field(2, ge=1, le=5)
+    buckets: int = Field(262144, ge=1, le=1 << 24)
+    inverse_regularization: float = Field(1.0, gt=0.0, allow_inf_nan=False)
+    weight: float = Field(4.0, gt=0.0, allow_inf_nan=False)
+
+
 class ModelOptions(Options):
     """The network.
 
@@ -51,15 +71,17 @@ class ModelOptions(Options):
         sharing: how parameters are shared between tasks.
         ngrams: a bag of n-grams, one for all tasks, that the heads of classification and regression tasks see too; none
             where absent.
+        linear_expert: a linear model of n-grams whose scores are added to those of the heads; none where absent.
         head_dropout: dropout before the output layer of a classification or regression head.
         shared_heads: whether classification tasks with the same labels have a head in common, whose logits are added to
-            those of each one's own.
+            those of each one's own; the same holds of their linear experts.
     """
 
     encoder: choice_of(ENCODERS, "type", "transformer", "model.encoder") = Field("transformer", validate_default=True)
     decoder: DecoderOptions = DecoderOptions()
     sharing: choice_of(SHARING, "type", "hard", "model.sharing") = Field("hard", validate_default=True)
     ngrams: NgramOptions | None = None
+    linear_expert: LinearExpertOptions | None = None
     head_dropout: float = Field(0.1, ge=0.0, lt=1.0)
     shared_heads: bool = False
 

@@ -9,6 +9,7 @@ from keras import KerasTensor
 
 from tfmtl.data.span_corruption import answer_length
 from tfmtl.data.tables import Slice, Table
+from tfmtl.models.linear_experts import LinearExperts
 from tfmtl.models.masked_pieces import MaskedPieces
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.models.ngram_bag import NgramBag
@@ -16,6 +17,9 @@ from tfmtl.models.task_heads import TaskHeads
 from tfmtl.registry import ENCODERS, SHARING
 from tfmtl.sections import ModelOptions
 from tfmtl.tasks.task import Task
+
+LINEAR_EXPERTS = "linear_experts"
+"""The name of the layer of the tasks' linear experts, where the model has them."""
 
 
 def decoder_name(task: str) -> str:
@@ -36,6 +40,11 @@ def ngrams_name(tokens: str) -> str:
 def bag_of_ngrams(model: keras.Model, tokens: KerasTensor) -> list[KerasTensor]:
     """Returns the bag of n-grams `[batch, size]` that the heads of `model` see beside the states; empty without one."""
     return [layer(tokens) for layer in model.layers if layer.name == "ngrams"]
+
+
+def linear_scores(model: keras.Model, tokens: KerasTensor) -> dict[str, KerasTensor]:
+    """Returns what linear experts add to the logits of tasks, `[batch, classes]` each; empty without them."""
+    return next((layer(tokens) for layer in model.layers if layer.name == LINEAR_EXPERTS), {})
 
 
 def build_model(
@@ -76,6 +85,7 @@ class _Builder:
         self._encoder_options = options.encoder.options
         self._options = options
         self._precision = precision
+        self._vocabulary_size = vocabulary_size
         self.encoder = ENCODERS.get(options.encoder.name).build(self._encoder_options, name="encoder", dtype=precision)
         self.embedding = keras_hub.layers.ReversibleEmbedding(
             vocabulary_size,
@@ -89,8 +99,17 @@ class _Builder:
             options.sharing.options, list(tasks), name="sharing", dtype=precision
         )
         self._ngrams = options.ngrams and NgramBag(options.ngrams, vocabulary_size, name="ngrams", dtype=precision)
+        self._linear_experts = self._experts()
         self._heads = TaskHeads(self.encoder, options, tasks, tables)
         self._writers = self._writers_of([task for task in tasks.values() if task.learns_pieces])
+
+    def _experts(self) -> LinearExperts | None:
+        classes = {name: len(task.labels) for name, task in self._tasks.items() if _is_linear(task)}
+        if not (self._options.linear_expert and classes):
+            return None
+        return LinearExperts(
+            self._options.linear_expert, self._vocabulary_size, classes, name=LINEAR_EXPERTS, dtype="float32"
+        )
 
     def _writers_of(self, tasks: Sequence[Task]) -> dict[str, Any]:
         """Returns what writes for each task, by its name."""
@@ -130,8 +149,9 @@ class _Builder:
         if self._ngrams and part.heads:
             bag = keras.layers.Identity(name=ngrams_name(tokens.name), dtype="float32")
             ngrams.append(bag(self._ngrams(tokens)))
+        linear = self._linear_experts(tokens) if self._linear_experts and part.heads else {}
         for name, answer in self._heads.answers(part.heads, states, tokens, ngrams).items():
-            answers[name].append(answer)
+            answers[name].append(answer + linear[name] if name in linear else answer)
         for name in part.summaries:
             key = f"summary_{name}"
             summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)
@@ -139,6 +159,10 @@ class _Builder:
             logits = self.embedding(hidden, reverse=True)
             source = self.encoder.last_states(states[name])
             answers[name].append(self._heads[name](logits, hidden, source, embedded, tokens, summary[:, 1:]))
+
+
+def _is_linear(task: Task) -> bool:
+    return task.kind == "classification" and task.text_pair is None
 
 
 def _is_guessed(task: Task) -> bool:

@@ -1,14 +1,12 @@
 """What words and word pairs a text has, whatever their order: a linear shortcut from the text to the heads."""
 
 import keras
-import numpy as np
 from keras import KerasTensor, ops
 
-from tfmtl.models.tokens import token_mask
+from tfmtl.models.ngram_ids import ngram_ids, table_rows
 from tfmtl.sections import NgramOptions
 
 _SCALE = 8.0
-_MULTIPLIER = np.int32(-1640531535)
 
 
 @keras.saving.register_keras_serializable("tfmtl")
@@ -35,7 +33,7 @@ class NgramBag(keras.layers.Layer):
 
     def build(self, tokens_shape=None):
         options, policy = self.options, self.dtype_policy
-        rows = self.vocabulary_size + (options.buckets if options.order > 1 else 0)
+        rows = table_rows(options.order, options.buckets, self.vocabulary_size)
         normal = keras.initializers.RandomNormal(stddev=0.02)
         self.vectors = keras.layers.Embedding(
             rows, options.size, embeddings_initializer=normal, name="vectors", dtype=policy
@@ -50,7 +48,7 @@ class NgramBag(keras.layers.Layer):
             tokens: ids of the source, int32 `[batch, length]`.
             training: whether dropout is on.
         """
-        ids, present = self._ngrams(tokens)
+        ids, present = ngram_ids(tokens, self.options.order, self.options.buckets, self.vocabulary_size)
         present = ops.cast(present, "float32")
         count = ops.maximum(ops.sum(present, axis=1, keepdims=True), 1.0)
         kept = self.dropout(present, training=training)[:, None, :]
@@ -59,18 +57,6 @@ class NgramBag(keras.layers.Layer):
 
     def compute_output_shape(self, tokens_shape):
         return (tokens_shape[0], self.options.size)
-
-    def _ngrams(self, tokens) -> tuple[KerasTensor, KerasTensor]:
-        """Returns the row in the table of each n-gram that begins at a place, and whether it ends in the text."""
-        ids, present = [tokens], [token_mask(tokens)]
-        hashed = tokens
-        for shift in range(1, self.options.order):
-            following = ops.pad(tokens[:, shift:], [[0, 0], [0, shift]])
-            # 32-bit products wrap around: the hash of Knuth (1998, section 6.4) by 2^32 over the golden ratio.
-            hashed = hashed * _MULTIPLIER + following
-            ids.append(self.vocabulary_size + ops.mod(hashed, np.int32(self.options.buckets)))
-            present.append(token_mask(following))
-        return ops.concatenate(ids, axis=1), ops.concatenate(present, axis=1)
 
     def get_config(self):
         return {

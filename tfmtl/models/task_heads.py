@@ -31,7 +31,7 @@ class TaskHeads:
 
     def __init__(self, encoder: Encoder, options: ModelOptions, tasks: Mapping[str, Task], tables: Sequence[Table]):
         self._encoder = encoder
-        common = _common_names(tasks) if options.shared_heads else {}
+        common = common_names(tasks) if options.shared_heads else {}
         described = {name: tasks[task] for task, name in common.items()}
         self._common = {
             name: ClassificationHead(len(task.labels), **_pooled(encoder, options, task, name))
@@ -87,7 +87,7 @@ def _common_logits(head, layer_of, states, tokens, ngrams) -> dict[str, KerasTen
     return {"common": layer_of(head.common)(states, tokens, *ngrams)} if head.common else {}
 
 
-def _common_names(tasks: Mapping[str, Task]) -> dict[str, str]:
+def common_names(tasks: Mapping[str, Task]) -> dict[str, str]:
     """Returns the name of the head that a task has in common with others, by the tasks that have one."""
     groups: dict[tuple, list[str]] = {}
     for name, task in tasks.items():

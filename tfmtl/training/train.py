@@ -27,6 +27,7 @@ from tfmtl.training.checks import check_learnable
 from tfmtl.training.data import CheckTasks, TrainingData, claim, prepare
 from tfmtl.training.fit import Training, fit
 from tfmtl.training.learning_rate import WarmupThenDecay
+from tfmtl.training.linear_experts import adapt_linear_experts
 from tfmtl.training.make_update import make_update
 from tfmtl.training.progress import Progress
 from tfmtl.training.routing_check import check_routing
@@ -108,9 +109,11 @@ def train_model(
 
 
 def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
-    """Builds the model of an experiment."""
+    """Builds the model of an experiment, and fits its linear experts where it has them."""
     precision = experiment.training.precision
-    return build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, precision)
+    model = build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, precision)
+    adapt_linear_experts(model, experiment, data)
+    return model
 
 
 def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTaskModel, Update]:

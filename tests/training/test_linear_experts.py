@@ -1,0 +1,98 @@
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.svm import LinearSVC
+
+from tfmtl.data.batches import batches
+from tfmtl.generation.reader import Reader
+from tfmtl.sections import GenerationOptions
+from tfmtl.training.data import prepare
+from tfmtl.training.strategy import scope
+from tfmtl.training.train import compile_model, make_model
+
+
+@pytest.fixture(scope="module")
+def with_experts(make_experiment):
+    """Two tasks with the same labels that read the same texts, one that reads pairs."""
+    again = {"again": {"kind": "classification", "source": "tickets", "label": "label"}}
+    return make_experiment(model={"linear_expert": {"order": 1, "weight": 3.0}, "shared_heads": True}, tasks=again)
+
+
+@pytest.fixture(scope="module")
+def read(with_experts):
+    return prepare(with_experts, None, replicas=1)
+
+
+@pytest.fixture(scope="module")
+def built(with_experts, read):
+    random.seed(0)
+    model, _ = compile_model(with_experts, read)
+    return model
+
+
+def rows_of(data) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """How often each piece stands in each row that has a head, and the labels."""
+    tables = [table for table in data.tables if "topic" in table.slice.heads]
+    counts, labels = [], []
+    for table in tables:
+        for row in range(len(table.tokens.lengths)):
+            pieces = table.tokens.values[table.tokens.splits[row] : table.tokens.splits[row + 1]]
+            counts.append(np.bincount(pieces, minlength=data.tokenizer.vocabulary_size))
+        labels.append(table.targets["topic"])
+    return np.array(counts), np.concatenate(labels)
+
+
+def test_tasks_of_single_texts_have_experts_fitted_to_all_rows_of_train(built, read):
+    experts = built.get_layer("linear_experts")
+    assert experts.classes == {"topic": 2, "again": 2}
+    counts, labels = rows_of(read)
+    features = TfidfTransformer(sublinear_tf=True).fit_transform(counts).toarray()[labels >= 0]
+    labels = labels[labels >= 0]
+    nothing = np.zeros_like(features)
+    # Both tasks have the same rows: each row stands there twice, once with its weights as the first's own.
+    seen = np.block([[features, features, nothing], [features, nothing, features]])
+    machine = LinearSVC(random_state=0).fit(seen, np.concatenate([labels, labels]))
+    common, own, _ = np.split(machine.coef_[0], 3)
+    np.testing.assert_allclose(experts.coefficients["topic"][:, 1], common + own, atol=1e-4)
+
+
+def test_their_scores_are_added_when_serving_and_not_in_training(built, read):
+    inputs, _ = next(iter(batches(read.tables, read.plan)))
+    said = [built.get_layer("linear_experts")(inputs[name])["topic"] for name in ("tokens", "tokens_title")]
+    served, learned = (built(inputs, training=training)["topic"] for training in (False, True))
+    assert np.abs(np.concatenate(said)).max() > 1
+    np.testing.assert_allclose(served - learned, np.concatenate(said), atol=1e-5)
+
+
+def test_the_reader_answers_as_the_model(built, read):
+    inputs, _ = next(iter(batches(read.tables, read.plan)))
+    logits = built(inputs, training=False)["topic"][: len(inputs["tokens"])]
+    reader = Reader(built, read.tasks, None, 48, GenerationOptions())
+    answered = reader.answer(["topic", "stars"], inputs["tokens"])
+    np.testing.assert_allclose(answered["topic"], tf.nn.softmax(logits), atol=1e-5)
+
+
+def test_no_gradient_reaches_them(built):
+    assert not [variable.path for variable in built.trainable_variables if "linear_experts" in variable.path]
+
+
+def test_they_are_the_same_on_several_devices(built, with_experts, read, mirrored):
+    with scope(mirrored):
+        copied = make_model(with_experts, read).get_layer("linear_experts")
+    for one, other in zip(built.get_layer("linear_experts").weights, copied.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_without_tasks_for_them_has_none(make_experiment, data):
+    experiment = make_experiment(model={"linear_expert": {}})
+    tasks = {name: task for name, task in data.tasks.items() if name in ("title", "same", "stars")}
+    tables = [
+        replace(table, slice=replace(table.slice, heads=tuple(n for n in table.slice.heads if n in tasks)))
+        for table in data.tables
+    ]
+    model = make_model(experiment, replace(data, tasks=tasks, tables=tables))
+    assert "linear_experts" not in [layer.name for layer in model.layers]

@@ -1,0 +1,162 @@
+"""A linear model of n-grams for each task that classifies texts, fitted to train before the network is trained."""
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import KerasTensor, ops
+from scipy import sparse
+from sklearn.preprocessing import normalize
+from sklearn.svm import LinearSVC
+
+from tfmtl.data.piece_ids import PAD_ID
+from tfmtl.data.tables import Pieces
+from tfmtl.models.ngram_ids import ngram_ids, table_rows
+from tfmtl.sections import LinearExpertOptions
+
+_READ_AT_ONCE = 256
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class LinearExperts(keras.layers.Layer):
+    """Scores of linear support vector machines on TF-IDF weights of a text's pieces and hashed n-grams.
+
+    On little data such a model is hard to beat, and one that gradients train in a few passes stays behind it: most
+    n-grams are met too seldom. So scikit-learn solves it, and the network learns as if it were alone: in training the
+    scores are zero. When validated and served, they are added to the logits of the task's head, as in a product of
+    experts (Hinton 2002), with these differences: the margins are no log-probabilities but multiplied by a weight, and
+    the experts are trained apart, because an expert that knows train by heart would leave the network nothing to learn.
+
+    TF-IDF weights are those of scikit-learn's `TfidfVectorizer(sublinear_tf=True)`: `(1 + ln count) * (1 + ln((1 +
+    rows) / (1 + rows with it)))`, divided by the row's Euclidean norm. As `Normalization` of Keras, the layer learns
+    by `adapt`.
+
+    Args:
+        options: the options, or a mapping of them.
+        vocabulary_size: the tokenizer's.
+        classes: the number of labels of each task.
+    """
+
+    def __init__(self, options: LinearExpertOptions | dict, vocabulary_size: int, classes: Mapping[str, int], **kwargs):
+        super().__init__(**kwargs)
+        self.options = LinearExpertOptions.model_validate(options)
+        self.vocabulary_size = vocabulary_size
+        self.classes = dict(classes)
+
+    def build(self, tokens_shape=None):
+        rows = table_rows(self.options.order, self.options.buckets, self.vocabulary_size)
+        weight = functools.partial(self.add_weight, trainable=False)
+        self.idf = weight(name="idf", shape=(rows,), initializer="ones")
+        self.coefficients, self.intercepts = {}, {}
+        for task, classes in self.classes.items():
+            shape = (rows, classes)
+            self.coefficients[task] = weight(name=f"{task}_coefficients", shape=shape, initializer="zeros")
+            self.intercepts[task] = weight(name=f"{task}_intercepts", shape=shape[1:], initializer="zeros")
+
+    def call(self, tokens, training=None) -> dict[str, KerasTensor]:
+        """Returns for each task its scores times `weight`, float32 `[batch, classes]`; zeros in training.
+
+        Args:
+            tokens: ids of the texts, int32 `[batch, length]`.
+            training: whether the network learns.
+        """
+        if training:
+            return {task: ops.zeros([ops.shape(tokens)[0], classes]) for task, classes in self.classes.items()}
+        ids, values = self._features(tokens)
+        return {task: self._scores(task, ids, values) for task in self.classes}
+
+    def compute_output_shape(self, tokens_shape):
+        return {task: (tokens_shape[0], classes) for task, classes in self.classes.items()}
+
+    def _scores(self, task: str, ids, values) -> KerasTensor:
+        gathered = ops.cast(ops.take(self.coefficients[task], ids, axis=0), "float32")
+        margins = ops.matmul(values[:, None, :], gathered)[:, 0] + ops.cast(self.intercepts[task], "float32")
+        return self.options.weight * margins
+
+    def _features(self, tokens) -> tuple[KerasTensor, KerasTensor]:
+        """Returns the n-grams of each row and their TF-IDF weights, divided equally among all places of an n-gram."""
+        ids, present = ngram_ids(tokens, self.options.order, self.options.buckets, self.vocabulary_size)
+        # Absent ones stand apart from all others in order, and count for nothing.
+        ordered = ops.sort(ops.where(present, ids, -1), axis=1)
+        ends = tf.searchsorted(ordered, ordered, side="right")
+        count = ops.cast(ends - tf.searchsorted(ordered, ordered, side="left"), "float32")
+        ids, present = ops.maximum(ordered, 0), ops.cast(ordered >= 0, "float32")
+        weights = present * (1.0 + ops.log(count)) * ops.cast(ops.take(self.idf, ids, axis=0), "float32")
+        squares = ops.sum(ops.square(weights) / count, axis=1, keepdims=True)
+        return ids, weights / (count * ops.sqrt(ops.maximum(squares, keras.config.epsilon())))
+
+    def adapt(self, tokens: Pieces, targets: Mapping[str, np.ndarray], groups: Sequence[Sequence[str]]) -> None:
+        """Fits the experts to rows of train.
+
+        A group of tasks has the same labels, and its experts learn together: `w_t = w_0 + v_t`, of which the first is
+        learned from the rows of all (Daumé III 2007, "Frustratingly easy domain adaptation", eq. 1).
+
+        Args:
+            tokens: the packed texts.
+            targets: of each task, int `[rows]`; -1 where there is none.
+            groups: the tasks, each in one group.
+        """
+        features = self._matrix(tokens)
+        frequencies = np.asarray((features > 0).sum(axis=0)).ravel()
+        idf = 1.0 + np.log((1.0 + features.shape[0]) / (1.0 + frequencies))
+        features = normalize(features @ sparse.diags(idf / self.idf.numpy()))
+        self.idf.assign(idf)
+        for group in groups:
+            labels = [targets[task] for task in group]
+            parts = [features[column >= 0] for column in labels]
+            labels = [column[column >= 0] for column in labels]
+            fitted = _fit(parts, labels, self.classes[group[0]], self.options.inverse_regularization)
+            for task, (coefficients, intercepts) in zip(group, fitted, strict=True):
+                self.coefficients[task].assign(coefficients)
+                self.intercepts[task].assign(intercepts)
+
+    def _matrix(self, tokens: Pieces) -> sparse.csr_matrix:
+        """Returns the TF-IDF weights of rows, `[rows, rows of the table]`."""
+        rows, columns, values = [], [], []
+        for start in range(0, len(tokens.lengths), _READ_AT_ONCE):
+            chosen = np.arange(start, min(start + _READ_AT_ONCE, len(tokens.lengths)))
+            ids, weights = map(np.asarray, self._features(tokens.take(chosen).ragged()[:-1].to_tensor(PAD_ID)))
+            present = weights > 0
+            rows.append(np.broadcast_to(chosen[:, None], ids.shape)[present])
+            columns.append(ids[present])
+            values.append(weights[present])
+        places = np.concatenate(rows), np.concatenate(columns)
+        return sparse.csr_matrix((np.concatenate(values), places), (len(tokens.lengths), self.idf.shape[0]))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "options": self.options.model_dump(),
+            "vocabulary_size": self.vocabulary_size,
+            "classes": self.classes,
+        }
+
+
+def _fit(
+    features: Sequence[sparse.csr_matrix], labels: Sequence[np.ndarray], classes: int, inverse_regularization: float
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns coefficients `[features, classes]` and intercepts `[classes]` of each task of a group."""
+    rows, targets = sparse.vstack(features, format="csr"), np.concatenate(labels)
+    if len(np.unique(targets)) < 2:
+        # There is nothing to tell apart: the network answers alone.
+        return [(np.zeros([rows.shape[1], classes]), np.zeros(classes))] * len(features)
+    if len(features) > 1:
+        rows = sparse.hstack([rows, sparse.block_diag(features)], format="csr")
+    machine = LinearSVC(C=inverse_regularization, random_state=0).fit(rows, targets)
+    coefficients, intercepts = _by_class(machine, classes)
+    common, *own = np.split(coefficients, rows.shape[1] // features[0].shape[1])
+    return [(common + part, intercepts) for part in own or [0.0]]
+
+
+def _by_class(machine: LinearSVC, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns coefficients `[features, classes]` and intercepts: one against the rest, two classes among them.
+
+    A class without rows has the score that says "not this" and no n-gram's.
+    """
+    known, signs = machine.classes_, np.array([[-1.0], [1.0]]) if len(machine.classes_) == 2 else 1.0
+    coefficients, intercepts = np.zeros([machine.coef_.shape[1], classes]), np.full(classes, -1.0)
+    coefficients[:, known] = (signs * machine.coef_).T
+    intercepts[known] = np.ravel(np.squeeze(signs) * machine.intercept_)
+    return coefficients, intercepts

@@ -1,0 +1,38 @@
+"""Linear experts learn before the network does."""
+
+import logging
+
+import keras
+import numpy as np
+
+from tfmtl.config import Experiment
+from tfmtl.data.tables import Pieces, Table, absent
+from tfmtl.models.builder import LINEAR_EXPERTS
+from tfmtl.models.task_heads import common_names
+from tfmtl.training.data import TrainingData
+
+_logger = logging.getLogger("tfmtl")
+
+
+def adapt_linear_experts(model: keras.Model, experiment: Experiment, data: TrainingData) -> None:
+    """Fits the linear experts of a new model to train, where it has them.
+
+    Those of tasks that have a head in common learn together, as their heads do.
+    """
+    experts = next((layer for layer in model.layers if layer.name == LINEAR_EXPERTS), None)
+    if experts is None:
+        return
+    names = list(experts.classes)
+    tables = [table for table in data.tables if not {*names}.isdisjoint(table.slice.heads)]
+    tokens = Pieces.join([table.tokens for table in tables])
+    targets = {name: np.concatenate([_labels(table, name) for table in tables]) for name in names}
+    groups: dict[str, list[str]] = {}
+    common = common_names(data.tasks) if experiment.model.shared_heads else {}
+    for name in names:
+        groups.setdefault(common.get(name, name), []).append(name)
+    _logger.info("linear experts learn from %d rows of train: %s", len(tokens.lengths), ", ".join(names))
+    experts.adapt(tokens, targets, list(groups.values()))
+
+
+def _labels(table: Table, task: str) -> np.ndarray:
+    return table.targets.get(task, absent("classification", len(table.tokens.lengths)))
