@@ -190,38 +190,3 @@ def test_a_run_without_a_best_model_can_be_neither_evaluated_nor_exported_nor_as
             call()
         assert str(caught.value) == f"{begun}: no epoch of this run has been finished, or its best.keras was removed"
     assert not (tmp_path / "export").exists()
-
-
-@pytest.fixture
-def configuration(tmp_path, monkeypatch):
-    """Writes the configuration of a task that nothing trains."""
-    monkeypatch.setattr(tfmtl.experiment, "train", lambda experiment: pytest.fail("a training began"))
-    train = tmp_path / "train.tsv"
-    train.write_text("text\tlabel\n" + "a b\tx\nc d\ty\n" * 20)
-
-    def write(name, **source):
-        source = {"format": "tsv", "train": str(train), **source}
-        tasks = {"topic": {"kind": "classification", "source": "tickets"}}
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump({"name": name, "sources": {"tickets": source}, "tasks": tasks}))
-        return path
-
-    return write
-
-
-def test_seeds_that_would_be_tested_on_other_rows_are_refused_before_any_training(configuration):
-    with pytest.raises(UserError, match="source 'tickets' has no test split of its own"):
-        tfmtl.experiment.train_systems([configuration("a")], seeds=(0, 1))
-
-
-def test_another_source_is_told_before_any_training(configuration, tmp_path):
-    other = tmp_path / "other.tsv"
-    other.write_text("text\tlabel\na\tx\n")
-    paths = [configuration("a"), configuration("b", test=str(other))]
-    with pytest.raises(RunError, match="b: task 'topic' reads another source than in runs/a"):
-        tfmtl.experiment.train_systems(paths)
-
-
-def test_the_same_run_twice_is_told_before_any_training(configuration):
-    with pytest.raises(UserError, match="runs/a stands there twice"):
-        tfmtl.experiment.train_systems([configuration("a")] * 2)

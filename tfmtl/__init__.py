@@ -13,7 +13,7 @@ _MODULES = {
     "UserError": "tfmtl.errors",
     "affinity": "tfmtl.experiment",
     "build_model": "tfmtl.steps",
-    "compare": "tfmtl.experiment",
+    "compare": "tfmtl.comparison",
     "evaluate": "tfmtl.experiment",
     "evaluate_model": "tfmtl.steps",
     "export": "tfmtl.experiment",

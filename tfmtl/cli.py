@@ -236,13 +236,13 @@ def compare(
     ] = True,
 ) -> None:
     """Compare runs on the same rows: metrics, costs, gains over single tasks, and whether differences are chance."""
+    from tfmtl.comparison import compare, train_systems
     from tfmtl.evaluation.comparison.report import as_markdown
-    from tfmtl.experiment import compare, train_systems
     from tfmtl.written_aside import check_folder
 
     if output is not None:
         check_folder(output)
-    trained = train_systems(runs, settings or [], single_tasks=alone, seeds=_numbers(seeds))
+    trained = train_systems(runs, settings or [], single_tasks=alone, seeds=_numbers(seeds), split=split)
     print(as_markdown(compare(trained, output, split, baselines=baselines)))
 
 

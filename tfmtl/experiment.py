@@ -5,12 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfmtl import variants
 from tfmtl.config import Experiment, parse
 from tfmtl.config_file import load_experiment
 from tfmtl.data.batches import batches
 from tfmtl.data.fingerprint import fingerprints
-from tfmtl.data.splits import missing_splits
 from tfmtl.data.streams import Stream, load_streams, tasks_with_split
 from tfmtl.errors import RunError, UserError, nearest
 from tfmtl.evaluation.affinity.grouping import MOST_TASKS, best_groups
@@ -18,21 +16,15 @@ from tfmtl.evaluation.affinity.measured import Relations, check_interval, read_r
 from tfmtl.evaluation.affinity.report import write_affinity
 from tfmtl.evaluation.answering import Answering, answer_split
 from tfmtl.evaluation.answers import write_answers
-from tfmtl.evaluation.comparison.compare import Comparison, compare_runs
-from tfmtl.evaluation.comparison.compared_run import check_same_data, load_run
-from tfmtl.evaluation.comparison.reference import reference_of
-from tfmtl.evaluation.comparison.report import write_comparison
 from tfmtl.evaluation.evaluate import TaskResult, evaluate_task, write_evaluation
 from tfmtl.evaluation.metric import check_metrics
 from tfmtl.evaluation.report import write_report
 from tfmtl.evaluation.scoring import make_scorer
-from tfmtl.registry import SOURCES
 from tfmtl.serving.answerers import open_answerer
 from tfmtl.serving.export import Quantize, export_run
 from tfmtl.serving.predict import predict_rows
 from tfmtl.serving.quantization import QUANTIZATIONS
 from tfmtl.serving.rows import Row
-from tfmtl.tasks.task import answered
 from tfmtl.training.callbacks.affinity_probe import AffinityProbe
 from tfmtl.training.fit import Training
 from tfmtl.training.reach import reach_of
@@ -58,76 +50,13 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
-    folder = RunFolder(run) if run else _run_folder(experiment)
+    folder = RunFolder(run) if run else run_folder(experiment)
     return _train(experiment, folder, check_metrics, make_scorer)
 
 
-def train_systems(
-    named: Sequence[str | Path],
-    settings: Iterable[str] = (),
-    *,
-    single_tasks: bool = False,
-    seeds: Iterable[int] = (),
-) -> list[RunFolder]:
-    """Returns the runs of systems that are to be compared: folders of runs, and experiments, which are trained first.
-
-    What has been trained before is left as it is. All is read before the first is trained.
-
-    Args:
-        named: folders and YAML files, in any order.
-        settings: `KEY=VALUE` strings that override what the files say.
-        single_tasks: whether the tasks of the first experiment are also trained alone.
-        seeds: with each of which each experiment is trained; the files' own where there are none.
-
-    Returns:
-        The runs in the order of their names, those of single tasks last.
-
-    Raises:
-        UserError: where something that the user gave cannot be used.
-    """
-    settings, seeds = list(settings), list(seeds)
-    if (settings or single_tasks or seeds) and not any(Path(path).is_file() for path in named):
-        raise UserError("compare: settings, single tasks and seeds are for experiments; name the YAML file of one")
-    systems = [load_experiment(path, settings) if Path(path).is_file() else RunFolder.open(path) for path in named]
-    if single_tasks:
-        systems += variants.single_tasks(next(system for system in systems if isinstance(system, Experiment)))
-    if seeds:
-        systems = [variant for system in systems for variant in _with_seeds(system, seeds)]
-    folders = [_run_folder(system) if isinstance(system, Experiment) else system for system in systems]
-    _check_several(folders)
-    experiments = [system if isinstance(system, Experiment) else system.experiment() for system in systems]
-    check_same_data({str(folder.path): experiment for folder, experiment in zip(folders, experiments, strict=True)})
-    if len(seeds) > 1:
-        for experiment in experiments:
-            _check_same_rows_for_all_seeds(experiment)
-    return [train(system) if isinstance(system, Experiment) else system for system in systems]
-
-
-def _run_folder(experiment: Experiment) -> RunFolder:
+def run_folder(experiment: Experiment) -> RunFolder:
+    """Returns the folder of an experiment's run where no other is named: `runs/<name>`."""
     return RunFolder(Path("runs") / experiment.name)
-
-
-def _check_several(folders: Sequence[RunFolder]) -> None:
-    if len(folders) < 2:
-        raise UserError("compare: name two runs or more")
-    paths = [folder.path.resolve() for folder in folders]
-    twice = next((path for path in paths if paths.count(path) > 1), None)
-    if twice:
-        raise UserError(f"compare: the run {twice} stands there twice")
-
-
-def _check_same_rows_for_all_seeds(experiment: Experiment) -> None:
-    for name in {task.source for task in answered(experiment.tasks).values()}:
-        choice = experiment.sources[name]
-        if "test" in missing_splits(SOURCES.get(choice.name).build(choice.options)):
-            raise UserError(
-                f"compare: source '{name}' has no test split of its own, so that each seed would be tested on other "
-                "rows; give it one"
-            )
-
-
-def _with_seeds(system: Experiment | RunFolder, seeds: Iterable[int]) -> list[Experiment | RunFolder]:
-    return variants.with_seeds(system, seeds) if isinstance(system, Experiment) else [system]
 
 
 def affinity(
@@ -264,36 +193,6 @@ def predict(model: RunFolder | str | Path, texts: Iterable[str | tuple[str, str]
         raise UserError("predict: expected several texts, found one; put it into a list")
     rows = [_row(text) for text in texts]
     return list(predict_rows(open_answerer(model.path if isinstance(model, RunFolder) else model), rows))
-
-
-def compare(
-    runs: Sequence[RunFolder | str | Path],
-    output: str | Path | None = None,
-    split: str = "test",
-    *,
-    baselines: bool = True,
-) -> Comparison:
-    """Compares runs on the same rows; those that have not been evaluated are evaluated first.
-
-    Args:
-        runs: runs, or their folders; the first is what the others are compared with.
-        output: a folder for `comparison.md`, `comparison.json` and plots; nothing is written where it is `None`.
-        split: on which they are compared.
-        baselines: whether simple baselines stand beside them, for which the data is read again.
-
-    Raises:
-        UserError: where there are fewer than two, or they do not share tasks, data and rows.
-    """
-    folders = [run if isinstance(run, RunFolder) else RunFolder.open(run) for run in runs]
-    _check_several(folders)
-    loaded = [load_run(folder, split, evaluate) for folder in folders]
-    comparison = compare_runs(loaded, split, reference_of if baselines else None)
-    if output is not None:
-        try:
-            write_comparison(Path(output), comparison)
-        except OSError as error:
-            raise RunError(f"{error.filename or output}: cannot be written: {error.strerror}") from None
-    return comparison
 
 
 def _affinity_probe(training: Training, path: Path, every: int) -> AffinityProbe:
