@@ -166,7 +166,7 @@ class RunFolder:
         if change:
             raise RunError(
                 f"{self.path}: its rows are others than when its training began ({change}); choose another folder "
-                "with --run"
+                "with --run, or another name"
             )
 
     def change_of_rows(self, found: Fingerprints, splits: Sequence[str]) -> str:
