@@ -119,6 +119,31 @@ def test_a_section_that_chooses_another_entry_takes_none_of_the_options_of_the_f
     assert model.encoder.options.layers == default.layers and model.head_dropout == 0.4
 
 
+def test_a_section_that_is_null_is_taken_away(tmp_path):
+    path = extending(tmp_path, "tasks: {t: null, u: {kind: regression, source: s, target: y}}\nmodel: null\n")
+    experiment = load_experiment(path)
+    assert list(experiment.tasks) == ["u"]
+    assert experiment.model == parse({**yaml.safe_load(BASE), "model": {}}).model
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text", "place"),
+    [
+        ("training: {epochs: -7}", "model: {encoder: {hidden: 8}}", "base.yaml: training.epochs: "),
+        ("training: {epochs: -7}", "training: {epochs: -1}", "training.epochs: "),
+        ("training: {epoch: 7}", "training: {epochs: 2}", "base.yaml: training: unknown key 'epoch'"),
+        ("training: {epochs: 7}", "training: {epoch: 2}", "training: unknown key 'epoch'"),
+    ],
+)
+def test_a_mistake_of_the_file_that_is_extended_names_it(tmp_path, wrong, text, place):
+    path = extending(tmp_path, text)
+    (tmp_path / "base.yaml").write_text(BASE.replace("training: {epochs: 7, batch_size: 8}", wrong), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_experiment(path)
+    named = f"{path.parent / '..' / 'base.yaml'}: " if place.startswith("base.yaml") else ""
+    assert str(caught.value).startswith(named + place.removeprefix("base.yaml: "))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

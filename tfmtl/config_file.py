@@ -1,7 +1,8 @@
 """An experiment's file: YAML, and the settings of the command line that override it."""
 
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +42,22 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
         ConfigurationError: where the file, or one that it extends, is not there or does not describe an experiment.
     """
     path = Path(path)
-    values = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment", **_extended(path)}
+    files = _files(path)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment"
+    values = {"name": name, **functools.reduce(_laid_over, files.values())}
     for setting in settings:
         values = _override(values, setting)
-    return parse(values)
+    try:
+        return parse(values)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{_origin(str(error), files)}{error}") from None
 
 
-def _extended(path: Path, extending: tuple[Path, ...] = ()) -> dict:
-    """Returns what a file says, laid over what the file that it `extends` says."""
+def _files(path: Path, extending: tuple[Path, ...] = ()) -> dict[Path, dict]:
+    """Returns what a file says, and before it what those say that it `extends`, the first of them first."""
     values = dict(_read(path))
     if "extends" not in values:
-        return values
+        return {path: values}
     named = values.pop("extends")
     if not isinstance(named, str) or not named:
         raise ConfigurationError(f"{path}: extends: expected the path of a file, seen from this one")
@@ -63,16 +69,35 @@ def _extended(path: Path, extending: tuple[Path, ...] = ()) -> dict:
         raise ConfigurationError(f"{path}: extends: {base}: this is a folder")
     if not base.is_file():
         raise ConfigurationError(f"{path}: extends: {missing_file(base)}")
-    of_base = _extended(base, extending)
-    of_base.pop("name", None)
-    return _laid_over(of_base, values)
+    below = _files(base, extending)
+    below[base].pop("name", None)
+    return {**below, path: values}
+
+
+def _origin(message: str, files: Mapping[Path, Mapping]) -> str:
+    """Returns which file an error is about, where it is not the one that was named: the last that has its key."""
+    place, _, what = message.partition(": ")
+    unknown = re.match("unknown key '(.+?)'", what)
+    keys = [*place.split("."), *(unknown.groups() if unknown else ())]
+    said = [path for path, values in files.items() if _stands(keys, values)]
+    return f"{said[-1]}: " if said and said[-1] != [*files][-1] else ""
+
+
+def _stands(keys: Sequence[str], values: Any) -> bool:
+    return not keys or (isinstance(values, Mapping) and keys[0] in values and _stands(keys[1:], values[keys[0]]))
 
 
 def _laid_over(base: Mapping, values: Mapping) -> dict:
-    """Returns nested `base` with `values` in it; a section that chooses another entry of a registry begins anew."""
+    """Returns nested `base` with `values` in it.
+
+    A section that chooses another entry of a registry begins anew; one that is `null` is taken away.
+    """
     laid = dict(base)
     for key, value in values.items():
         below = base.get(key)
+        if value is None and isinstance(below, Mapping):
+            del laid[key]
+            continue
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
         anew = both and any(name in value and value[name] != below.get(name) for name in CHOICES)
         laid[key] = _laid_over(below, value) if both and not anew else value
