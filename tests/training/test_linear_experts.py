@@ -96,3 +96,18 @@ def test_a_model_without_tasks_for_them_has_none(make_experiment, data):
     ]
     model = make_model(experiment, replace(data, tasks=tasks, tables=tables))
     assert "linear_experts" not in [layer.name for layer in model.layers]
+
+
+@pytest.mark.parametrize("balancing", [{"method": "fixed"}, {"method": "mgda", "gradients_of": "representation"}])
+def test_the_network_learns_as_if_it_were_alone(make_experiment, data, balancing):
+    weights = []
+    for expert in (None, {}):
+        random.seed(1)
+        model, _ = compile_model(make_experiment(model={"linear_expert": expert}, balancing=balancing), data)
+        rows = batches(data.tables, data.plan).take(2)
+        model.fit(rows, verbose=0)
+        weights.append({variable.path: variable.numpy() for variable in model.trainable_variables})
+    first, second = weights
+    assert first.keys() == second.keys()
+    for path in first:
+        np.testing.assert_allclose(first[path], second[path], atol=1e-6, err_msg=path)
