@@ -45,15 +45,15 @@ class NgramOptions(Options):
 class LinearExpertOptions(Options):
     """A linear model of n-grams of pieces beside the network, for each task that classifies single texts.
 
-    It is fitted to train by scikit-learn before the network is trained, apart from it; when validated and served, its
-    scores are added to those of the task's head.
+    It is fitted to train by scikit-learn before the network is trained, apart from it; when validated and served, the
+    answer is the mean of its scores and the logits of the task's head.
 
     Attributes:
         order: the most pieces of an n-gram.
         buckets: rows of the table that n-grams of two pieces or more are hashed into.
         inverse_regularization: `C` of scikit-learn's `LinearSVC`: the larger, the closer it fits train.
-        weight: what its scores are multiplied by; they are the margins of a support vector machine, mostly between -1
-            and 1, which is little beside a network's logits.
+        weight: what its margins are multiplied by to be scores; they are mostly between -1 and 1, which is little
+            beside a network's logits.
     """
 
     order: int = Field(2, ge=1, le=5)
@@ -71,7 +71,7 @@ class ModelOptions(Options):
         sharing: how parameters are shared between tasks.
         ngrams: a bag of n-grams, one for all tasks, that the heads of classification and regression tasks see too; none
             where absent.
-        linear_expert: a linear model of n-grams whose scores are added to those of the heads; none where absent.
+        linear_expert: a linear model of n-grams whose answers are pooled with those of the heads; none where absent.
         head_dropout: dropout before the output layer of a classification or regression head.
         shared_heads: whether classification tasks with the same labels have a head in common, whose logits are added to
             those of each one's own; the same holds of their linear experts.

@@ -100,8 +100,7 @@ def test_without_two_classes_in_train_an_expert_says_nothing(label):
     np.testing.assert_array_equal(experts(padded(TEXTS))["topic"], np.zeros([ROWS, 3]))
 
 
-def test_it_says_nothing_while_the_network_learns(experts):
-    np.testing.assert_array_equal(experts(padded(TEXTS[:5]), training=True)["topic"], np.zeros([5, 3]))
+def test_no_gradient_reaches_it(experts):
     assert not experts.trainable_variables
 
 

@@ -10,7 +10,7 @@ from tfmtl.data.packing import pack_pair, pack_text
 from tfmtl.data.piece_ids import PAD_ID
 from tfmtl.errors import DataError
 from tfmtl.generation.decoding import write_summaries
-from tfmtl.models.builder import bag_of_ngrams, linear_scores
+from tfmtl.models.builder import OPINION_POOL, bag_of_ngrams, linear_scores
 from tfmtl.models.task_heads import logits
 from tfmtl.sections import GenerationOptions
 from tfmtl.tasks.task import Task, answered
@@ -105,7 +105,8 @@ class Reader:
         self, name: str, states: tf.Tensor, tokens: tf.Tensor, ngrams: list[tf.Tensor], linear: list[tf.Tensor]
     ) -> tf.Tensor:
         last_states = self.model.get_layer("encoder").last_states(states)
-        return sum(linear, start=logits(self.model, name, last_states, tokens, ngrams))
+        said = logits(self.model, name, last_states, tokens, ngrams)
+        return self.model.get_layer(OPINION_POOL)(said, *linear) if linear else said
 
     def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, *others) -> tf.Tensor:
         sequences = write_summaries(self.model, self.tasks[name], states, tokens, self.generation)

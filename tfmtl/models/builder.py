@@ -13,6 +13,7 @@ from tfmtl.models.linear_experts import LinearExperts
 from tfmtl.models.masked_pieces import MaskedPieces
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.models.ngram_bag import NgramBag
+from tfmtl.models.opinion_pool import OpinionPool
 from tfmtl.models.task_heads import TaskHeads
 from tfmtl.registry import ENCODERS, SHARING
 from tfmtl.sections import ModelOptions
@@ -20,6 +21,9 @@ from tfmtl.tasks.task import Task
 
 LINEAR_EXPERTS = "linear_experts"
 """The name of the layer of the tasks' linear experts, where the model has them."""
+
+OPINION_POOL = "opinion_pool"
+"""The name of the layer that makes one answer of a head's and a linear expert's."""
 
 
 def decoder_name(task: str) -> str:
@@ -43,7 +47,7 @@ def bag_of_ngrams(model: keras.Model, tokens: KerasTensor) -> list[KerasTensor]:
 
 
 def linear_scores(model: keras.Model, tokens: KerasTensor) -> dict[str, KerasTensor]:
-    """Returns what linear experts add to the logits of tasks, `[batch, classes]` each; empty without them."""
+    """Returns what the linear experts of tasks say, `[batch, classes]` each; empty where the model has none."""
     return next((layer(tokens) for layer in model.layers if layer.name == LINEAR_EXPERTS), {})
 
 
@@ -100,6 +104,7 @@ class _Builder:
         )
         self._ngrams = options.ngrams and NgramBag(options.ngrams, vocabulary_size, name="ngrams", dtype=precision)
         self._linear_experts = self._experts()
+        self._pool = OpinionPool(name=OPINION_POOL, dtype="float32")
         self._heads = TaskHeads(self.encoder, options, tasks, tables)
         self._writers = self._writers_of([task for task in tasks.values() if task.learns_pieces])
 
@@ -151,7 +156,7 @@ class _Builder:
             ngrams.append(bag(self._ngrams(tokens)))
         linear = self._linear_experts(tokens) if self._linear_experts and part.heads else {}
         for name, answer in self._heads.answers(part.heads, states, tokens, ngrams).items():
-            answers[name].append(answer + linear[name] if name in linear else answer)
+            answers[name].append(self._pool(answer, linear[name]) if name in linear else answer)
         for name in part.summaries:
             key = f"summary_{name}"
             summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)

@@ -24,10 +24,8 @@ class LinearExperts(keras.layers.Layer):
     """Scores of linear support vector machines on TF-IDF weights of a text's pieces and hashed n-grams.
 
     On little data such a model is hard to beat, and one that gradients train in a few passes stays behind it: most
-    n-grams are met too seldom. So scikit-learn solves it, and the network learns as if it were alone: in training the
-    scores are zero. When validated and served, they are added to the logits of the task's head, as in a product of
-    experts (Hinton 2002), with these differences: the margins are no log-probabilities but multiplied by a weight, and
-    the experts are trained apart, because an expert that knows train by heart would leave the network nothing to learn.
+    n-grams are met too seldom. So scikit-learn solves it before the network learns. What it says is pooled with the
+    task's head; see `OpinionPool`.
 
     TF-IDF weights are those of scikit-learn's `TfidfVectorizer(sublinear_tf=True)`: `(1 + ln count) * (1 + ln((1 +
     rows) / (1 + rows with it)))`, divided by the row's Euclidean norm. As `Normalization` of Keras, the layer learns
@@ -55,15 +53,12 @@ class LinearExperts(keras.layers.Layer):
             self.coefficients[task] = weight(name=f"{task}_coefficients", shape=shape, initializer="zeros")
             self.intercepts[task] = weight(name=f"{task}_intercepts", shape=shape[1:], initializer="zeros")
 
-    def call(self, tokens, training=None) -> dict[str, KerasTensor]:
-        """Returns for each task its scores times `weight`, float32 `[batch, classes]`; zeros in training.
+    def call(self, tokens) -> dict[str, KerasTensor]:
+        """Returns for each task its margins times `weight`, float32 `[batch, classes]`.
 
         Args:
             tokens: ids of the texts, int32 `[batch, length]`.
-            training: whether the network learns.
         """
-        if training:
-            return {task: ops.zeros([ops.shape(tokens)[0], classes]) for task, classes in self.classes.items()}
         ids, values = self._features(tokens)
         return {task: self._scores(task, ids, values) for task in self.classes}
 
