@@ -23,25 +23,6 @@ class DecoderOptions(Options):
     dropout: float | None = Field(None, ge=0.0, lt=1.0)
 
 
-class NgramOptions(Options):
-    """What heads see beside the encoder's states: the text's pieces and n-grams of pieces, without their order.
-
-    Attributes:
-        order: the most pieces of an n-gram.
-        buckets: rows of the table that n-grams of two pieces or more are hashed into.
-        size: of an n-gram's learned vector.
-        dropout: the share of n-grams that are dropped in training.
-        part_dropout: the share of rows of which, in training, heads do not see the bag, or else do not see the states,
-            so that each part learns to answer without the other; with 1, both are trained apart (Neverova et al. 2016).
-    """
-
-    order: int = Field(2, ge=1, le=5)
-    buckets: int = Field(65536, ge=1, le=1 << 24)
-    size: int = Field(16, ge=1)
-    dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    part_dropout: float = Field(0.0, ge=0.0, le=1.0)
-
-
 class LinearExpertOptions(Options):
     """A linear model of n-grams of pieces beside the network, for each task that classifies single texts.
 
@@ -69,8 +50,6 @@ class ModelOptions(Options):
         encoder: the shared trunk.
         decoder: the summary writer; each summarization task has its own.
         sharing: how parameters are shared between tasks.
-        ngrams: a bag of n-grams, one for all tasks, that the heads of classification and regression tasks see too; none
-            where absent.
         linear_expert: a linear model of n-grams whose answers are pooled with those of the heads; none where absent.
         head_dropout: dropout before the output layer of a classification or regression head.
         shared_heads: whether classification tasks with the same labels have a head in common, whose logits are added to
@@ -80,7 +59,6 @@ class ModelOptions(Options):
     encoder: choice_of(ENCODERS, "type", "transformer", "model.encoder") = Field("transformer", validate_default=True)
     decoder: DecoderOptions = DecoderOptions()
     sharing: choice_of(SHARING, "type", "hard", "model.sharing") = Field("hard", validate_default=True)
-    ngrams: NgramOptions | None = None
     linear_expert: LinearExpertOptions | None = None
     head_dropout: float = Field(0.1, ge=0.0, lt=1.0)
     shared_heads: bool = False

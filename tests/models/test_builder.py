@@ -8,12 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmtl.data.batches import batches
-from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import decoder_name
 from tfmtl.models.task_heads import HEADS
 from tfmtl.registry import KINDS
-from tfmtl.sections import GenerationOptions
-from tfmtl.training.reach import reach_of
 from tfmtl.training.train import compile_model
 
 
@@ -96,37 +93,6 @@ def test_it_can_be_summarized_and_drawn(model, tmp_path):
         pytest.skip("graphviz is not there")
     keras.utils.plot_model(model, tmp_path / "model.png", show_shapes=True)
     assert (tmp_path / "model.png").stat().st_size > 1000
-
-
-@pytest.fixture(scope="module")
-def with_ngrams(make_experiment, data):
-    """A model with a bag of n-grams, and its update, which asks for gradients by what the heads read."""
-    balancing = {"method": "mgda", "gradients_of": "representation"}
-    return compile_model(make_experiment(model={"ngrams": {"size": 4}}, balancing=balancing), data)
-
-
-def test_heads_see_the_states_and_the_bag_of_ngrams(with_ngrams, batch, data):
-    model, _ = with_ngrams
-    tokens = batch[0]["tokens"]
-    topic = model.get_layer("topic")
-    assert topic.output_layer.kernel.shape == (16 + 4, 2)
-    states = model.get_layer("encoder")(model.get_layer("embedding")(tokens), tokens)
-    features = np.concatenate([topic.pooling(states, tokens != 0), model.get_layer("ngrams")(tokens)], axis=1)
-    expected = features @ np.array(topic.output_layer.kernel) + np.array(topic.output_layer.bias)
-    probabilities = Reader(model, data.tasks, None, 48, GenerationOptions()).answer(["topic"], tokens)["topic"]
-    np.testing.assert_allclose(probabilities, tf.nn.softmax(expected), atol=1e-5)
-
-
-def test_the_bag_of_ngrams_is_part_of_what_tasks_share(with_ngrams):
-    model, update = with_ngrams
-    assert update._representations == [
-        *("tokens_representation", "tokens_title_representation"),
-        *("tokens_ngrams", "tokens_title_ngrams"),
-    ]
-    for name in update._representations:
-        assert model.get_layer(name).output.shape[-1] == (4 if name.endswith("ngrams") else 16)
-    shared = [model.trainable_variables[position].path for position in reach_of(model).shared]
-    assert "ngrams/vectors/embeddings" in shared
 
 
 @settings(max_examples=8, deadline=None)

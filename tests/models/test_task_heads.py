@@ -25,7 +25,7 @@ TOKENS = np.int32([[2, 7, 9, 8, 3, 0], [2, 5, 5, 6, 7, 3]])
 def build():
     def build(names, **model):
         encoder = {"layers": 1, "hidden": 8, "heads": 2, "feedforward": 8, "max_length": 8}
-        model = {"encoder": encoder, "shared_heads": True, "ngrams": {"size": 3, "buckets": 11}, **model}
+        model = {"encoder": encoder, "shared_heads": True, **model}
         values = {"sources": {"s": {"format": "tsv", "train": "a.tsv"}}, "model": model}
         experiment = parse({"tasks": {name: TASKS[name] for name in names}, **values})
         table = Table(
@@ -59,11 +59,10 @@ def test_tasks_with_the_same_labels_have_a_head_in_common(built):
 def test_its_logits_are_added_to_those_of_each_own_head(built):
     model, _ = built
     states = model.get_layer("encoder")(model.get_layer("embedding")(TOKENS), TOKENS)
-    ngrams = model.get_layer("ngrams")(TOKENS)
     expected = 0.0
     for name in ("films", "shared_head_0"):
         head = model.get_layer(name)
-        features = np.concatenate([head.pooling(states, TOKENS != 0), ngrams], axis=1)
+        features = np.array(head.pooling(states, TOKENS != 0))
         expected += features @ np.array(head.output_layer.kernel) + np.array(head.output_layer.bias)
     np.testing.assert_allclose(model({"tokens": TOKENS})["films"], expected, atol=1e-5)
 
@@ -85,19 +84,3 @@ def test_without_another_task_or_the_option_there_is_none(build, names, options)
     model, _ = build(names, **options)
     assert all(model.get_layer(name).common is None for name in names)
     assert not any(layer.name.startswith("shared_head") for layer in model.layers)
-
-
-def test_in_training_a_tasks_own_and_its_common_head_are_without_the_same_part(build):
-    ngrams = {"size": 3, "buckets": 11, "dropout": 0.0, "part_dropout": 1.0}
-    encoder = {"layers": 1, "hidden": 8, "heads": 2, "feedforward": 8, "max_length": 8, "dropout": 0.0}
-    model, _ = build(["books", "films"], ngrams=ngrams, encoder=encoder, head_dropout=0.0)
-    states = model.get_layer("encoder")(model.get_layer("embedding")(TOKENS), TOKENS)
-    pair = states, model.get_layer("ngrams")(TOKENS)
-    alone = []
-    for parts in ((2.0 * pair[0], 0.0 * pair[1]), (0.0 * pair[0], 2.0 * pair[1])):
-        common = model.get_layer("shared_head_0")(parts[0], TOKENS, parts[1])
-        alone.append(np.array(model.get_layer("books")(parts[0], TOKENS, parts[1], common=common)))
-    for _ in range(8):
-        seen = np.array(model({"tokens": TOKENS}, training=True)["books"])
-        off = [np.abs(seen - expected).max(axis=1) for expected in alone]
-        assert np.minimum(*off) == pytest.approx([0.0, 0.0], abs=1e-4)

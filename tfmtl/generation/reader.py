@@ -10,7 +10,7 @@ from tfmtl.data.packing import pack_pair, pack_text
 from tfmtl.data.piece_ids import PAD_ID
 from tfmtl.errors import DataError
 from tfmtl.generation.decoding import write_summaries
-from tfmtl.models.builder import OPINION_POOL, bag_of_ngrams, linear_scores
+from tfmtl.models.builder import OPINION_POOL, linear_scores
 from tfmtl.models.task_heads import logits
 from tfmtl.sections import GenerationOptions
 from tfmtl.tasks.task import Task, answered
@@ -89,26 +89,23 @@ class Reader:
         Returns:
             By task: probabilities float32 `[batch, classes]`, scores float32 `[batch]` or summaries string `[batch]`.
         """
-        views, ngrams, linear = self._encode(tokens)
-        return {name: self._answers[name](views[name], tokens, ngrams, linear.get(name, [])) for name in names}
+        views, linear = self._encode(tokens)
+        return {name: self._answers[name](views[name], tokens, linear.get(name, [])) for name in names}
 
-    def _encoded(self, tokens: tf.Tensor) -> tuple[dict[str, tf.Tensor], list[tf.Tensor], dict[str, list[tf.Tensor]]]:
-        """Returns each task's view of the states, and beside them the bag of n-grams and what linear experts say."""
+    def _encoded(self, tokens: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, list[tf.Tensor]]]:
+        """Returns each task's view of the states, and what linear experts say where tasks have them."""
         states = self.model.get_layer("encoder")(self.model.get_layer("embedding")(tokens), tokens)
         linear = {name: [scores] for name, scores in linear_scores(self.model, tokens).items()}
-        return self.model.get_layer("sharing")(states, tokens), bag_of_ngrams(self.model, tokens), linear
+        return self.model.get_layer("sharing")(states, tokens), linear
 
-    def _probabilities(self, name: str, states: tf.Tensor, *others) -> tf.Tensor:
-        return tf.nn.softmax(self._score(name, states, *others))
+    def _probabilities(self, name: str, states: tf.Tensor, tokens: tf.Tensor, linear: list[tf.Tensor]) -> tf.Tensor:
+        return tf.nn.softmax(self._score(name, states, tokens, linear))
 
-    def _score(
-        self, name: str, states: tf.Tensor, tokens: tf.Tensor, ngrams: list[tf.Tensor], linear: list[tf.Tensor]
-    ) -> tf.Tensor:
-        last_states = self.model.get_layer("encoder").last_states(states)
-        said = logits(self.model, name, last_states, tokens, ngrams)
+    def _score(self, name: str, states: tf.Tensor, tokens: tf.Tensor, linear: list[tf.Tensor]) -> tf.Tensor:
+        said = logits(self.model, name, self.model.get_layer("encoder").last_states(states), tokens)
         return self.model.get_layer(OPINION_POOL)(said, *linear) if linear else said
 
-    def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, *others) -> tf.Tensor:
+    def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, linear: list[tf.Tensor]) -> tf.Tensor:
         sequences = write_summaries(self.model, self.tasks[name], states, tokens, self.generation)
         return self.tokenizer.detokenize(sequences.tokens)
 

@@ -12,7 +12,6 @@ from tfmtl.data.tables import Slice, Table
 from tfmtl.models.linear_experts import LinearExperts
 from tfmtl.models.masked_pieces import MaskedPieces
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.models.ngram_bag import NgramBag
 from tfmtl.models.opinion_pool import OpinionPool
 from tfmtl.models.task_heads import TaskHeads
 from tfmtl.registry import ENCODERS, SHARING
@@ -34,16 +33,6 @@ def decoder_name(task: str) -> str:
 def representation_name(tokens: str) -> str:
     """The name of the layer whose output is what the encoder makes of the input `tokens`."""
     return f"{tokens}_representation"
-
-
-def ngrams_name(tokens: str) -> str:
-    """The name of the layer whose output is the bag of n-grams of the input `tokens`, where the model has one."""
-    return f"{tokens}_ngrams"
-
-
-def bag_of_ngrams(model: keras.Model, tokens: KerasTensor) -> list[KerasTensor]:
-    """Returns the bag of n-grams `[batch, size]` that the heads of `model` see beside the states; empty without one."""
-    return [layer(tokens) for layer in model.layers if layer.name == "ngrams"]
 
 
 def linear_scores(model: keras.Model, tokens: KerasTensor) -> dict[str, KerasTensor]:
@@ -102,7 +91,6 @@ class _Builder:
         self._sharing = SHARING.get(options.sharing.name).build(
             options.sharing.options, list(tasks), name="sharing", dtype=precision
         )
-        self._ngrams = options.ngrams and NgramBag(options.ngrams, vocabulary_size, name="ngrams", dtype=precision)
         self._linear_experts = self._experts()
         self._pool = OpinionPool(name=OPINION_POOL, dtype="float32")
         self._heads = TaskHeads(self.encoder, options, tasks, tables)
@@ -150,12 +138,8 @@ class _Builder:
         embedded = self.embedding(tokens)
         named = keras.layers.Identity(name=representation_name(tokens.name), dtype=self._precision)
         states = self._sharing(named(self.encoder(embedded, tokens)), tokens)
-        ngrams = []
-        if self._ngrams and part.heads:
-            bag = keras.layers.Identity(name=ngrams_name(tokens.name), dtype="float32")
-            ngrams.append(bag(self._ngrams(tokens)))
         linear = self._linear_experts(tokens) if self._linear_experts and part.heads else {}
-        for name, answer in self._heads.answers(part.heads, states, tokens, ngrams).items():
+        for name, answer in self._heads.answers(part.heads, states, tokens).items():
             answers[name].append(self._pool(answer, linear[name]) if name in linear else answer)
         for name in part.summaries:
             key = f"summary_{name}"

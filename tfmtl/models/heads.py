@@ -38,7 +38,7 @@ class PooledHead(keras.layers.Layer):
     def outputs(self) -> int:
         raise AttributeError(f"{type(self).__name__} does not say how many outputs it has")
 
-    def build(self, states_shape, tokens_shape=None, ngrams_shape=None, common_shape=None):
+    def build(self, states_shape, tokens_shape=None, common_shape=None):
         policy, hidden = self.dtype_policy, states_shape[-1]
         self.pooling = self._pooling_class(name="pooling", dtype=policy)
         self.pooling.build(states_shape)
@@ -47,21 +47,18 @@ class PooledHead(keras.layers.Layer):
         if self.pair:
             self.comparison.build((None, 4 * hidden))
         self.output_layer = keras.layers.Dense(self.outputs, name="output", dtype=policy)
-        self.output_layer.build((None, hidden + (ngrams_shape[-1] if ngrams_shape else 0)))
+        self.output_layer.build((None, hidden))
 
-    def call(self, states, tokens, ngrams=None, common=None, training=None) -> KerasTensor:
+    def call(self, states, tokens, common=None, training=None) -> KerasTensor:
         """Returns float32 `[batch, outputs]`.
 
         Args:
             states: of the encoder, `[batch, length, hidden]`.
             tokens: ids of the source, int32 `[batch, length]`.
-            ngrams: of `NgramBag`, `[batch, size]`, where the model has one.
             common: what the common head has made of the same, `[batch, outputs]`, where the task has one.
             training: whether dropout is on.
         """
         features = self._compared(states, tokens) if self.pair else self.pooling(states, token_mask(tokens))
-        if ngrams is not None:
-            features = ops.concatenate([features, ops.cast(ngrams, features.dtype)], axis=-1)
         own = ops.cast(self.output_layer(self.dropout(features, training=training)), "float32")
         return own if common is None else own + common
 
@@ -118,8 +115,8 @@ class RegressionHead(PooledHead):
     def outputs(self) -> int:
         return 1
 
-    def call(self, states, tokens, ngrams=None, common=None, training=None) -> KerasTensor:
-        return self.mean + self.deviation * super().call(states, tokens, ngrams, common, training=training)[:, 0]
+    def call(self, states, tokens, common=None, training=None) -> KerasTensor:
+        return self.mean + self.deviation * super().call(states, tokens, common, training=training)[:, 0]
 
     def get_config(self):
         return {**super().get_config(), "mean": self.mean, "deviation": self.deviation}

@@ -9,9 +9,8 @@ from keras import KerasTensor
 from tfmtl.data.tables import Table
 from tfmtl.models.encoder import Encoder
 from tfmtl.models.heads import ClassificationHead, RegressionHead
-from tfmtl.models.part_dropout import PartDropout
 from tfmtl.models.summary_head import SummaryHead
-from tfmtl.sections import ModelOptions, NgramOptions
+from tfmtl.sections import ModelOptions
 from tfmtl.tasks.task import Task
 
 
@@ -37,7 +36,6 @@ class TaskHeads:
             name: ClassificationHead(len(task.labels), **_pooled(encoder, options, task, name))
             for name, task in described.items()
         }
-        self._part_dropout = _part_dropout(encoder, options.ngrams)
         self._heads = {
             name: HEADS[task.kind](encoder, options, task, tables, common.get(name)) for name, task in tasks.items()
         }
@@ -46,29 +44,24 @@ class TaskHeads:
         return self._heads[name]
 
     def answers(
-        self, names: Sequence[str], states: Mapping[str, KerasTensor], tokens: KerasTensor, ngrams: list[KerasTensor]
+        self, names: Sequence[str], states: Mapping[str, KerasTensor], tokens: KerasTensor
     ) -> dict[str, KerasTensor]:
         """Returns what the heads of classification and regression tasks say of each task's view of the states."""
-        seen: dict[int, tuple[KerasTensor, ...]] = {}
+        seen: dict[int, KerasTensor] = {}
         of_common: dict[tuple, dict[str, KerasTensor]] = {}
         answers = {}
         for name in names:
             head, view = self._heads[name], id(states[name])
             if view not in seen:
-                seen[view] = self._seen(self._encoder.last_states(states[name]), *ngrams)
-            read, *bag = seen[view]
+                seen[view] = self._encoder.last_states(states[name])
             key = head.common, view
             if key not in of_common:
-                of_common[key] = _common_logits(head, self._common.get, read, tokens, bag)
-            answers[name] = head(read, tokens, *bag, **of_common[key])
+                of_common[key] = _common_logits(head, self._common.get, seen[view], tokens)
+            answers[name] = head(seen[view], tokens, **of_common[key])
         return answers
 
-    def _seen(self, *parts: KerasTensor) -> tuple[KerasTensor, ...]:
-        """Returns what heads see of the states and the bag of n-grams: a task's own and its common head the same."""
-        return self._part_dropout(*parts) if self._part_dropout else parts
 
-
-def logits(model: keras.Model, name: str, states: KerasTensor, tokens: KerasTensor, ngrams: list) -> KerasTensor:
+def logits(model: keras.Model, name: str, states: KerasTensor, tokens: KerasTensor) -> KerasTensor:
     """Returns what a head of a built model says, together with the head that it has in common with others.
 
     Args:
@@ -76,15 +69,14 @@ def logits(model: keras.Model, name: str, states: KerasTensor, tokens: KerasTens
         name: of a classification or regression task.
         states: of the encoder, as the task sees them, `[batch, length, hidden]`.
         tokens: ids of the texts, int32 `[batch, length]`.
-        ngrams: the bag of n-grams where the model has one.
     """
     head = model.get_layer(name)
-    return head(states, tokens, *ngrams, **_common_logits(head, model.get_layer, states, tokens, ngrams))
+    return head(states, tokens, **_common_logits(head, model.get_layer, states, tokens))
 
 
-def _common_logits(head, layer_of, states, tokens, ngrams) -> dict[str, KerasTensor]:
+def _common_logits(head, layer_of, states, tokens) -> dict[str, KerasTensor]:
     """Returns the argument `common` of a head: none where it has no head in common with others."""
-    return {"common": layer_of(head.common)(states, tokens, *ngrams)} if head.common else {}
+    return {"common": layer_of(head.common)(states, tokens)} if head.common else {}
 
 
 def common_names(tasks: Mapping[str, Task]) -> dict[str, str]:
@@ -95,11 +87,6 @@ def common_names(tasks: Mapping[str, Task]) -> dict[str, str]:
             groups.setdefault((task.labels, task.text_pair is not None), []).append(name)
     several = [names for names in groups.values() if len(names) > 1]
     return {name: f"shared_head_{number}" for number, names in enumerate(several) for name in names}
-
-
-def _part_dropout(encoder: Encoder, ngrams: NgramOptions | None) -> PartDropout | None:
-    rate = ngrams.part_dropout if ngrams else 0.0
-    return PartDropout(rate, name="part_dropout", dtype=encoder.dtype_policy) if rate else None
 
 
 def _pooled(encoder: Encoder, options: ModelOptions, task: Task, name: str) -> dict:

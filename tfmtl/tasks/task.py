@@ -60,14 +60,26 @@ def answered(tasks: Mapping[str, TaskKind]) -> dict[str, TaskKind]:
 
 
 RESERVED_NAMES = frozenset(
-    {"embedding", "encoder", "ngrams", "sharing", "tokens", "text", "text_pair", "loss", "total", "val"}
+    {
+        "embedding",
+        "encoder",
+        "linear_experts",
+        "opinion_pool",
+        "sharing",
+        "tokens",
+        "text",
+        "text_pair",
+        "loss",
+        "total",
+        "val",
+    }
     | {"serving_default", "classify", "summarize"}
     | {"signatures", "variables", "trainable_variables", "non_trainable_variables"}
 )
 """Names that layers, inputs and logs of the model have themselves, or signatures and attributes of an export."""
 
 _RESERVED_STARTS = ("val_", "tokens_", "summary_", "shared_head_")
-_RESERVED_ENDS = ("_bytes", "_decoder", "_ngrams", "_representation", "_rows")
+_RESERVED_ENDS = ("_bytes", "_decoder", "_representation", "_rows")
 
 
 class TaskName(Options):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfmtl.balancing.method import GradientCombination, LossWeighting
 from tfmtl.config import Experiment
-from tfmtl.models.builder import ngrams_name, representation_name
+from tfmtl.models.builder import representation_name
 from tfmtl.registry import BALANCING
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
@@ -39,8 +39,6 @@ def make_update(experiment: Experiment, data: TrainingData, model: keras.Model) 
     balancing.build(len(losses), size, data.plan.updates_per_epoch)
     if getattr(balancing.options, "gradients_of", "parameters") == "representation":
         names = [representation_name(part.tokens) for part in data.slices]
-        if experiment.model.ngrams:
-            names += [ngrams_name(part.tokens) for part in data.slices if part.heads]
         return RepresentationUpdate(losses, balancing, options.clip_norm, accumulation, reach, names)
     update = GradientUpdate(losses, balancing, options.clip_norm, accumulation, reach)
     groups = [[task.name for task in stream.tasks] for stream in data.streams]
