@@ -135,7 +135,7 @@ def _fit(
     """Returns coefficients `[features, classes]` and intercepts `[classes]` of each task of a group."""
     rows, targets = sparse.vstack(features, format="csr"), np.concatenate(labels)
     if len(np.unique(targets)) < 2:
-        # There is nothing to tell apart: the network answers alone.
+        # There is nothing to tell apart: the expert is of no opinion.
         return [(np.zeros([rows.shape[1], classes]), np.zeros(classes))] * len(features)
     if len(features) > 1:
         rows = sparse.hstack([rows, sparse.block_diag(features)], format="csr")
