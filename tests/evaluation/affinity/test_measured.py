@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from tfmtl.errors import RunError
 from tfmtl.evaluation.affinity.measured import check_interval, read_relations
@@ -28,7 +29,13 @@ def test_means_are_over_the_batches_in_which_both_tasks_were(path):
     np.testing.assert_allclose(found.affinity, [[0.3, 0.2], [0.1, 0.3]])
     np.testing.assert_allclose(found.cosine, [[1.0, 0.0], [0.0, 1.0]], atol=1e-12)
     np.testing.assert_allclose(found.conflicts, [[0.0, 0.5], [0.5, 0.0]])
-    np.testing.assert_allclose(found.standard_error[0, 1], 0.1 / np.sqrt(2))
+    np.testing.assert_allclose(found.standard_error[0, 1], scipy.stats.sem([0.1, 0.3]))
+
+
+def test_one_measurement_has_no_standard_error(path):
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    found = read_relations(path, ["topic", "title"])
+    assert np.isfinite(found.affinity).all() and np.isnan(found.standard_error).all()
 
 
 @pytest.mark.parametrize("line", ["{", '{"update": 40}', '{"update": 40, "affinity": [[1.0]], "gram": [[1.0]]}'])

@@ -16,7 +16,8 @@ class Relations:
     Attributes:
         tasks: their names.
         affinity: `[from, to]`, TAG's inter-task affinity; NaN for tasks that were never in one batch.
-        standard_error: of that, over the measurements, `[from, to]`.
+        standard_error: of that, over the measurements with both tasks in the batch, `[from, to]`; NaN where there are
+            fewer than two.
         cosine: of the gradients by the shared parameters, `[tasks, tasks]`.
         conflicts: the share of measurements in which that was negative, `[tasks, tasks]`.
         measurements: how many there were.
@@ -74,11 +75,10 @@ def read_relations(path: Path, tasks: list[str]) -> Relations:
     norms = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
     with np.errstate(invalid="ignore", divide="ignore"):
         cosines = gram / norms[:, :, None] / norms[:, None, :]
-    counts = np.sum(np.isfinite(affinity), axis=0)
     return Relations(
         tasks,
         _mean(affinity),
-        _deviation(affinity) / np.sqrt(np.maximum(counts, 1)),
+        _standard_error(affinity),
         _mean(cosines),
         _mean(np.where(np.isfinite(cosines), (cosines < 0).astype(float), np.nan)),
         len(affinity),
@@ -93,5 +93,8 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return np.divide(total, counts, out=np.full(total.shape, np.nan), where=counts > 0)
 
 
-def _deviation(values: np.ndarray) -> np.ndarray:
-    return np.sqrt(_mean((values - _mean(values)) ** 2))
+def _standard_error(values: np.ndarray) -> np.ndarray:
+    """That of the mean over the first axis of what is finite; NaN of fewer than two."""
+    counts = np.isfinite(values).sum(axis=0)
+    variance = _mean((values - _mean(values)) ** 2)
+    return np.sqrt(np.divide(variance, counts - 1, out=np.full(variance.shape, np.nan), where=counts > 1))

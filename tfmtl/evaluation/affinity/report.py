@@ -47,6 +47,8 @@ def as_markdown(relations: Relations, groups: list[list[int]]) -> str:
             "",
             "## Affinity: by how many thousandths a step for the task of a row lowers the loss of that of a column",
             "",
+            "With the standard error, where both tasks were in the batch of two measurements or more.",
+            "",
             *_matrix(tasks, 1000 * relations.affinity, 1000 * relations.standard_error),
             "",
             "## Cosine of the gradients by the shared parameters",
@@ -87,8 +89,8 @@ def _matrix(tasks: list[str], values: np.ndarray, errors: np.ndarray | None = No
     def cell(row: int, column: int) -> str:
         if not np.isfinite(values[row, column]):
             return ""
-        error = "" if errors is None else f" \u00b1 {errors[row, column]:.3f}"
-        return f"{values[row, column]:.3f}{error}"
+        known = errors is not None and np.isfinite(errors[row, column])
+        return f"{values[row, column]:.3f}" + (f" \u00b1 {errors[row, column]:.3f}" if known else "")
 
     lines = [[name, *(cell(row, column) for column in range(len(tasks)))] for row, name in enumerate(tasks)]
     return [f"| {' | '.join(cells)} |" for cells in (["", *tasks], ["---"] * (len(tasks) + 1), *lines)]
