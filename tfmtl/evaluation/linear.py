@@ -9,6 +9,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.svm import LinearSVC
 
+from tfmtl.models.linear_experts import augmented
+
 
 @dataclass(frozen=True)
 class LabelledTexts:
@@ -64,7 +66,7 @@ def pooled_answers(domains: Mapping[str, LabelledTexts], classes: int) -> dict[s
     asked = [vectorizer.transform(domain.texts) for domain in domains.values()]
     targets = np.concatenate([domain.train_classes for domain in domains.values()])
     answers = {}
-    for name, features_of in {"linear_svm_pooled": _stacked, "linear_svm_augmented": _augmented}.items():
+    for name, features_of in {"linear_svm_pooled": _stacked, "linear_svm_augmented": augmented}.items():
         model = LinearSVC().fit(features_of(train), targets)
         predicted = np.split(model.predict(features_of(asked)), np.cumsum([part.shape[0] for part in asked])[:-1])
         answers[name] = {domain: one_hot(part, classes) for domain, part in zip(domains, predicted, strict=True)}
@@ -77,10 +79,6 @@ def _vectorizer() -> TfidfVectorizer:
 
 def _stacked(parts: Sequence[sparse.csr_matrix]) -> sparse.csr_matrix:
     return sparse.vstack(parts, format="csr")
-
-
-def _augmented(parts: Sequence[sparse.csr_matrix]) -> sparse.csr_matrix:
-    return sparse.hstack([_stacked(parts), sparse.block_diag(parts, format="csr")], format="csr")
 
 
 def one_hot(classes: np.ndarray, count: int) -> np.ndarray:

@@ -129,6 +129,20 @@ class LinearExperts(keras.layers.Layer):
         }
 
 
+def augmented(features: Sequence[sparse.csr_matrix]) -> sparse.csr_matrix:
+    """Returns the rows of several tasks, each with its features twice: once for all tasks, once for its own.
+
+    Daumé III 2007, "Frustratingly easy domain adaptation", eq. 1.
+
+    Args:
+        features: `[rows, features]` of each task.
+
+    Returns:
+        `[all rows, features * (1 + tasks)]`.
+    """
+    return sparse.hstack([sparse.vstack(features), sparse.block_diag(features)], format="csr")
+
+
 def _fit(
     features: Sequence[sparse.csr_matrix], labels: Sequence[np.ndarray], classes: int, inverse_regularization: float
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -138,7 +152,7 @@ def _fit(
         # There is nothing to tell apart: the expert is of no opinion.
         return [(np.zeros([rows.shape[1], classes]), np.zeros(classes))] * len(features)
     if len(features) > 1:
-        rows = sparse.hstack([rows, sparse.block_diag(features)], format="csr")
+        rows = augmented(features)
     machine = LinearSVC(C=inverse_regularization, random_state=0).fit(rows, targets)
     coefficients, intercepts = _by_class(machine, classes)
     common, *own = np.split(coefficients, rows.shape[1] // features[0].shape[1])
