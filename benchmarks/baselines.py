@@ -2,8 +2,8 @@
 
     python benchmarks/baselines.py CONFIG [--split test] [--output FILE.json]
 
-Majority and mean, leads of the text, and for classification naive Bayes and a linear SVM on TF-IDF words and word
-pairs.
+Majority and mean, leads of the text; linear SVMs and naive Bayes on TF-IDF words and word pairs; and for pairs the
+cosine of their words.
 """
 
 import argparse
@@ -13,9 +13,9 @@ from pathlib import Path
 from tfmtl.config_file import load_experiment
 from tfmtl.data.streams import load_streams
 from tfmtl.evaluation.baselines import baselines
-from tfmtl.evaluation.comparison.reference import labelled_texts
 from tfmtl.evaluation.evaluate import quick_scores
-from tfmtl.evaluation.linear import linear_answers
+from tfmtl.evaluation.linear import labelled_texts, linear_answers
+from tfmtl.evaluation.similarity import similarity_answers
 
 
 def main() -> None:
@@ -32,9 +32,9 @@ def main() -> None:
         for task in stream.tasks:
             targets, train_targets = asked.targets[task.name], train.targets[task.name]
             scores[task.name] = baselines(task, train_targets, asked.text, targets)
-            if task.kind == "classification":
-                answers = linear_answers(labelled_texts(task, train, asked), len(task.labels))
-                scores[task.name] |= {name: quick_scores(task, targets, found) for name, found in answers.items()}
+            answers = linear_answers(task, labelled_texts(task, train, asked))
+            answers |= similarity_answers(task, train, asked)
+            scores[task.name] |= {name: quick_scores(task, targets, found) for name, found in answers.items()}
     text = json.dumps({"split": arguments.split, "tasks": scores}, indent=2) + "\n"
     print(text)
     if arguments.output:

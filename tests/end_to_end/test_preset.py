@@ -16,7 +16,7 @@ def run(*arguments) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["bert", "gpt2"])
+@pytest.mark.parametrize("family", ["bert", "gpt2", "bart", "t5"])
 def test_a_run_and_an_export_need_the_preset_no_more(family, configure, tmp_path, capsys):
     folder = save_preset(family, tmp_path / "preset")
     encoder = {"type": "preset", "preset": str(folder), "max_length": 40, "layer_decay": 0.9, "decoder_heads": 2}

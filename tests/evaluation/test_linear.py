@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from tfmtl.evaluation.linear import LabelledTexts, linear_answers, one_hot, pooled_answers
+from tfmtl.data.streams import Examples
+from tfmtl.evaluation.linear import LabelledTexts, labelled_texts, linear_answers, one_hot, pooled_answers
+from tfmtl.tasks.kinds.classification import Classification
+from tfmtl.tasks.kinds.regression import Regression
+from tfmtl.tasks.kinds.summarization import Summarization
 
 
 def classes_of(answers):
@@ -10,10 +14,31 @@ def classes_of(answers):
 
 def test_linear_models_learn_words():
     train = ["good film", "great film", "bad film", "awful film"]
-    task = LabelledTexts(train, np.array([1, 1, 0, 0]), ["a great one", "an awful one"])
-    answers = linear_answers(task, 2)
+    texts = LabelledTexts(train, np.array([1, 1, 0, 0]), ["a great one", "an awful one"])
+    answers = linear_answers(Classification(name="polarity", source="films", labels=("bad", "good")), texts)
     assert classes_of(answers) == {"naive_bayes": [1, 0], "linear_svm": [1, 0]}
     assert answers["linear_svm"] == pytest.approx(np.array([[0.0, 1.0], [1.0, 0.0]]))
+
+
+def test_a_linear_model_gives_numbers():
+    texts = LabelledTexts(["good film", "bad film"] * 4, np.array([3.0, -1.0] * 4), ["good film", "bad film", "film"])
+    answers = linear_answers(Regression(name="stars", source="films"), texts)
+    assert list(answers) == ["linear_svm"]
+    # With C = 1 and one word that tells, eight rows pull the loss without slack almost to the targets.
+    assert answers["linear_svm"] == pytest.approx([3.0, -1.0, 1.0], abs=0.7)
+
+
+def test_tasks_without_a_value_have_no_linear_model():
+    assert linear_answers(Summarization(name="summary", source="films"), LabelledTexts([], np.array([]), [])) == {}
+
+
+def test_rows_without_a_target_are_not_learned():
+    task = Classification(name="polarity", source="films", labels=("bad", "good"))
+    targets = {"polarity": np.array([1, -1, 0])}
+    train = Examples(np.array(["a  b", "c", "d"], object), np.array(["e", "f", " g"], object), targets)
+    texts = labelled_texts(task, train, train)
+    assert texts.train_texts == ["a b e", "d g"] and texts.train_targets.tolist() == [1, 0]
+    assert texts.texts == ["a b e", "c f", "d g"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from tests.evaluation.comparison.conftest import TASKS, TEXTS
 from tfmtl.errors import RunError
-from tfmtl.evaluation.comparison.compared_run import check_comparable, check_same_data, load_run, unequal_budgets
+from tfmtl.evaluation.comparison.compared_run import check_comparable, check_same_data, load_run
 from tfmtl.training.run_folder import RunFolder
 
 
@@ -55,17 +55,6 @@ def test_other_labels_are_told(compared):
 def test_nothing_in_common_is_told(compared):
     with pytest.raises(RunError, match=r"no task stands in two of the runs.*topic, stars"):
         check_comparable([compared("a", {"topic": 0.9}), compared("b", {"stars": 0.9})])
-
-
-def test_budgets_that_differ_are_told(compared):
-    runs = [compared("a", {"topic": 0.9}), compared("b", {"topic": 0.8}, updates=150)]
-    batch = runs[0].experiment.training.batch_size
-    assert unequal_budgets(runs) == [
-        f"The budgets of 'topic' differ; rows read in training: runs/a {100 * batch}, runs/b {150 * batch}."
-    ]
-    staged = {"training": {"stages": [{"epochs": 3}, {}]}}
-    assert unequal_budgets([runs[0], compared("d", {"topic": 0.8}, updates=300, **staged)]) == []
-    assert unequal_budgets([runs[0], compared("c", {"topic": 0.8}, updates=105)]) == []
 
 
 @pytest.mark.parametrize(("seconds", "made"), [(-5, []), (5, ["test"])])

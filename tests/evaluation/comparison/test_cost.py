@@ -28,6 +28,16 @@ def test_each_process_of_a_training_counts(tmp_path):
     assert times == sorted(times) and 0 < times[-1] <= cost.seconds < 60
 
 
+def test_updates_that_were_made_again_count_once(tmp_path):
+    run = RunFolder(tmp_path)
+    write_events(run.tensorboard, [4.0, 3.0, 2.0, 9.0], first_step=1)
+    write_events(run.tensorboard, [2.5, 1.5], first_step=3)
+    cost = training_cost(run)
+    assert [loss for _, loss in cost.losses["topic"]] == [4.0, 3.0, 2.5, 1.5]
+    # The median of 100, 200, 300 and 400: those of the updates that were lost are not among them.
+    assert cost.updates == 4 and cost.tokens_per_second == 250.0
+
+
 def test_processes_of_one_second_count_in_their_order(tmp_path):
     # The names of a process's event files end in a number, of which the tenth sorts before the ninth.
     run = RunFolder(tmp_path)

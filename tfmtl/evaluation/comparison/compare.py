@@ -10,12 +10,8 @@ from scipy.stats import rankdata
 
 from tfmtl.errors import RunError
 from tfmtl.evaluation.bootstrap import percentile_interval
-from tfmtl.evaluation.comparison.compared_run import (
-    ComparedRun,
-    check_comparable,
-    unequal_budgets,
-    unfinished,
-)
+from tfmtl.evaluation.comparison.budgets import unequal_budgets
+from tfmtl.evaluation.comparison.compared_run import ComparedRun, check_comparable, unfinished
 from tfmtl.evaluation.comparison.paired import Difference, paired_difference
 from tfmtl.evaluation.comparison.reference import Reference
 from tfmtl.evaluation.comparison.systems import System, counterpart, systems_of
@@ -159,7 +155,7 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
         gains,
         differences,
         _mean_ranks(systems),
-        [*unfinished(runs), *unequal_budgets(runs)],
+        [*unfinished(runs), *unequal_budgets(systems)],
         read_reference(systems, split) if read_reference else None,
     )
 

@@ -155,22 +155,3 @@ def _difference(task: str, *runs: ComparedRun) -> str:
 
 def _same(first: Rows, second: Rows) -> bool:
     return len(first) == len(second) and bool(np.all([a == b for a, b in zip(first, second, strict=True)]))
-
-
-def unequal_budgets(runs: Iterable[ComparedRun]) -> list[str]:
-    """Returns a sentence for each task whose runs have read numbers of its rows that differ by more than a tenth.
-
-    Of a run with several sources or stages it is known how many rows it has read, not for which; it is left out.
-    """
-    sentences = []
-    by_task: dict[str, dict[str, int]] = {}
-    for run in runs:
-        sources = {task.source for task in run.experiment.tasks.values()}
-        if len(sources) == len(run.experiment.stages) == 1:
-            for task in run.tasks:
-                by_task.setdefault(task, {})[run.path] = run.rows_read
-    for task, rows in by_task.items():
-        if max(rows.values()) > 1.1 * min(rows.values()):
-            listed = ", ".join(f"{path} {count}" for path, count in rows.items())
-            sentences.append(f"The budgets of '{task}' differ; rows read in training: {listed}.")
-    return sentences

@@ -26,7 +26,8 @@ class TrainingCost:
 
     Attributes:
         updates: of all stages, each until the end of its last epoch.
-        seconds: for which its processes ran, validation included, pauses between them left out.
+        seconds: for which its processes ran, validation included; without pauses between them, and without what an
+            interruption lost.
         tokens_per_second: of the encoder, the median over the training; None where it was too short for a record.
         losses: of each task over the time, as `(seconds, loss)`.
     """
@@ -38,13 +39,16 @@ class TrainingCost:
 
 
 def training_cost(run: RunFolder) -> TrainingCost:
-    """Reads the event files of a run's stages; each process of a training that was interrupted has left one."""
+    """Reads the event files of a run's stages; each process of a training that was interrupted has left one.
+
+    Updates that were lost by an interruption and made again count once, as they were made last.
+    """
     updates, seconds = 0, 0.0
     speeds: list[float] = []
     losses: dict[str, list[tuple[float, float]]] = {}
     for part in run.stages:
         last = 0
-        for events in _by_beginning(part.tensorboard):
+        for events in _kept(_by_beginning(part.tensorboard)):
             for event in events:
                 elapsed = event.wall_time - events[0].wall_time
                 for tag, value in _scalars(event):
@@ -64,6 +68,15 @@ def _by_beginning(folder: Path) -> list[list]:
     files = [list(EventFileLoader(str(path)).Load()) for path in folder.glob("events.out.tfevents.*")]
     # TensorFlow dates the first event of a file to the second, the next one exactly.
     return sorted(filter(None, files), key=lambda events: [event.wall_time for event in events[:2]])
+
+
+def _kept(files: Sequence[Sequence]) -> list[list]:
+    """Returns the events without those of updates that a later process made again."""
+    kept, limit = [], float("inf")
+    for events in reversed(files):
+        kept.append([event for event in events if event.step < limit])
+        limit = min([limit, *(event.step for event in events if any(_scalars(event)))])
+    return kept[::-1]
 
 
 def _scalars(event) -> Iterator[tuple[str, float]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from tfmtl.evaluation.comparison.compare import Change, Gain
 from tfmtl.evaluation.comparison.systems import System
@@ -24,19 +25,20 @@ def plot_convergence(systems: Sequence[System], path: Path) -> None:
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     for axes, task in zip(grid, tasks, strict=False):
         for index, system in enumerate(systems):
-            for number, run in enumerate(system.runs.get(task, ())):
+            for run in system.runs.get(task, ()):
                 minutes, losses = _smoothed(run.training.losses.get(task, []))
-                label = system.name if number == 0 else None
                 # A short run has a record or two, of which a line shows nothing.
                 marker = "." if len(losses) < 5 else ""
-                axes.plot(minutes, losses, color=f"C{index}", label=label, linewidth=1.2, marker=marker)
+                axes.plot(minutes, losses, color=f"C{index}", linewidth=1.2, marker=marker)
         axes.set_title(task, fontsize=10)
         axes.set_xlabel("minutes of training")
         axes.set_ylabel("loss of train")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
     for axes in grid[len(tasks) :]:
         axes.set_axis_off()
+    # One for all panels, beside them: it would cover curves.
+    lines = [Line2D([], [], color=f"C{index}", label=system.name) for index, system in enumerate(systems)]
+    figure.legend(handles=lines, loc="outside lower center", ncols=columns, fontsize=8)
     figure.savefig(path, dpi=_DPI)
 
 

@@ -13,8 +13,9 @@ from tfmtl.evaluation.baselines import Scores, baseline_answers
 from tfmtl.evaluation.comparison.compared_run import ComparedRun
 from tfmtl.evaluation.comparison.systems import System
 from tfmtl.evaluation.evaluate import quick_scores
-from tfmtl.evaluation.linear import LabelledTexts, linear_answers, pooled_answers
+from tfmtl.evaluation.linear import LabelledTexts, joined, labelled_texts, linear_answers, pooled_answers
 from tfmtl.evaluation.metric import Rows
+from tfmtl.evaluation.similarity import similarity_answers
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.task import Task, answered
 
@@ -73,7 +74,7 @@ def reference_of(systems: Sequence[System], split: str) -> Reference:
         targets = of_task.train.targets[name]
         for baseline, predictions in baseline_answers(of_task.task, targets, of_task.rows.text).items():
             answers.setdefault(baseline, {})[name] = predictions
-    for baseline, of_tasks in _linear(asked).items():
+    for baseline, of_tasks in _learned(asked).items():
         answers[baseline] = of_tasks
     baselines = {
         baseline: {name: quick_scores(asked[name].task, asked[name].targets, found) for name, found in of_tasks.items()}
@@ -82,12 +83,6 @@ def reference_of(systems: Sequence[System], split: str) -> Reference:
     seen_rows = {name: int(of_task.seen.sum()) for name, of_task in asked.items()}
     unseen = _unseen(asked, systems, answers) if any(seen_rows.values()) else {}
     return Reference(baselines, seen_rows, unseen)
-
-
-def labelled_texts(task: Classification, train: Examples, asked: Examples) -> LabelledTexts:
-    """Returns what a linear model learns a task from; of a pair it reads both texts, one after the other."""
-    train = _with_target(task, train)
-    return LabelledTexts(_joined(train), train.targets[task.name], _joined(asked))
 
 
 def _asked_of(systems: Iterable[System], split: str) -> dict[str, _Asked]:
@@ -105,11 +100,11 @@ def _read(run: ComparedRun, names: Sequence[str], split: str) -> dict[str, _Aske
     streams, _ = load_streams(experiment, dict.fromkeys(["train", "validation", split]))
     found = {}
     for stream in streams:
-        known = {text for name in {"train", "validation"} - {split} for text in _joined(stream.splits[name])}
+        known = {text for name in {"train", "validation"} - {split} for text in joined(stream.splits[name])}
         for task in stream.tasks:
             train, rows = (_with_target(task, stream.splits[name]) for name in ("train", split))
             _check_same(run, task.name, run.answers[task.name], rows)
-            found[task.name] = _Asked(task, train, rows, np.array([text in known for text in _joined(rows)]))
+            found[task.name] = _Asked(task, train, rows, np.array([text in known for text in joined(rows)]))
     return found
 
 
@@ -122,16 +117,17 @@ def _check_same(run: ComparedRun, task: str, answers: Answers, rows: Examples) -
         raise RunError(f"{run.path}: task '{task}' has other rows than when the run was evaluated; evaluate it again")
 
 
-def _linear(asked: Mapping[str, _Asked]) -> dict[str, dict[str, Rows]]:
-    """Returns the answers of linear models to classification tasks, by model and by task."""
+def _learned(asked: Mapping[str, _Asked]) -> dict[str, dict[str, Rows]]:
+    """Returns the answers of models of words, by model and by task."""
     answers: dict[str, dict[str, Rows]] = {}
     by_labels: dict[tuple[str, ...], dict[str, LabelledTexts]] = {}
     for name, of_task in asked.items():
+        texts = labelled_texts(of_task.task, of_task.train, of_task.rows)
+        found = linear_answers(of_task.task, texts) | similarity_answers(of_task.task, of_task.train, of_task.rows)
+        for model, predictions in found.items():
+            answers.setdefault(model, {})[name] = predictions
         if isinstance(of_task.task, Classification):
-            texts = labelled_texts(of_task.task, of_task.train, of_task.rows)
             by_labels.setdefault(of_task.task.labels, {})[name] = texts
-            for model, predictions in linear_answers(texts, len(of_task.task.labels)).items():
-                answers.setdefault(model, {})[name] = predictions
     for labels, domains in by_labels.items():
         if len(domains) > 1:
             for model, of_tasks in pooled_answers(domains, len(labels)).items():
@@ -154,11 +150,3 @@ def _unseen(asked: Mapping[str, _Asked], systems: Iterable[System], answers: Map
         }
         for name, of_tasks in given.items()
     }
-
-
-def _joined(examples: Examples) -> list[str]:
-    """Returns the texts, of a pair both, with single spaces for white space."""
-    pairs = [[text] for text in examples.text]
-    if examples.text_pair is not None:
-        pairs = zip(examples.text, examples.text_pair, strict=True)
-    return [" ".join(" ".join(pair).split()) for pair in pairs]
