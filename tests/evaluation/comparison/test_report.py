@@ -1,9 +1,12 @@
 import json
 import statistics
 
+import numpy as np
 import pytest
 
+from tests.evaluation.comparison.conftest import TARGETS
 from tfmtl.evaluation.comparison.compare import compare_runs
+from tfmtl.evaluation.comparison.reference import Reference
 from tfmtl.evaluation.comparison.report import as_mapping, write_comparison
 
 
@@ -74,3 +77,19 @@ def test_the_mean_of_the_tasks_stands_below_them(comparison, tmp_path):
         ]
         expected.append(f"{statistics.mean(of_seeds):.4f} ± {statistics.stdev(of_seeds):.4f}")
     assert f"| mean of the tasks | primary | {expected[0]} | {expected[1]} |" in text
+
+
+def test_baselines_are_compared_with_the_first_system(compared, tmp_path):
+    runs = [compared(f"a-seed{seed}", {"topic": 0.9, "stars": 0.5}, seed=seed) for seed in (0, 1)]
+    runs += [compared(f"b-seed{seed}", {"topic": 0.6, "stars": 0.5}, seed=seed, hidden=128) for seed in (0, 1)]
+    always_first = np.tile(np.float32([1.0, 0.0]), [len(TARGETS["topic"]), 1])
+    answers = {"majority": {"topic": always_first}, "other": {}}
+    comparison = compare_runs(runs, "test", lambda systems, split: Reference({}, {}, {}, answers))
+    expected = np.mean(TARGETS["topic"] == 0) - comparison.systems[0].score("topic", "accuracy")
+    (change,) = as_mapping(comparison)["baseline_differences"]["majority"]
+    assert change["task"] == "topic" and change["metric"] == "accuracy"
+    assert change["difference"] == pytest.approx(expected)
+    text = write_comparison(tmp_path, comparison).read_text(encoding="utf-8")
+    low, high = change["interval"]
+    assert low < expected < high and f"| majority | 1 | {expected:+.4f} ({low:+.4f} to {high:+.4f}) |" in text
+    assert "| other |" not in text

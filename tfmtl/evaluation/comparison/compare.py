@@ -15,7 +15,8 @@ from tfmtl.evaluation.comparison.compared_run import ComparedRun, check_comparab
 from tfmtl.evaluation.comparison.paired import Difference, paired_difference
 from tfmtl.evaluation.comparison.reference import Reference
 from tfmtl.evaluation.comparison.systems import System, counterpart, systems_of
-from tfmtl.evaluation.metric import metrics_of
+from tfmtl.evaluation.metric import Rows, metrics_of
+from tfmtl.tasks.task import Task
 
 ReadReference = Callable[[Sequence[System], str], Reference]
 
@@ -115,6 +116,7 @@ class Comparison:
         ranks: of each system by its name, the mean over the tasks that all of them have; 1 is the best.
         warnings: sentences.
         reference: the baselines; `None` where they were not asked for.
+        baseline_differences: of each baseline to the first system, by the tasks' primary metrics, by its name.
     """
 
     split: str
@@ -125,6 +127,7 @@ class Comparison:
     ranks: dict[str, float]
     warnings: list[str]
     reference: Reference | None
+    baseline_differences: dict[str, list[Change]]
 
 
 def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadReference | None = None) -> Comparison:
@@ -148,6 +151,7 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
         if single is not None:
             gains.append(Gain(system, single, _changes(single, system, samples)))
     differences = {system.name: _changes(systems[0], system, samples) for system in systems[1:]}
+    reference = read_reference(systems, split) if read_reference else None
     return Comparison(
         split,
         samples,
@@ -156,7 +160,8 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
         differences,
         _mean_ranks(systems),
         [*unfinished(runs), *unequal_budgets(systems)],
-        read_reference(systems, split) if read_reference else None,
+        reference,
+        _baseline_differences(systems[0], reference, samples) if reference else {},
     )
 
 
@@ -181,15 +186,37 @@ def _changes(first: System, second: System, samples: int) -> list[Change]:
     """Returns the changes of every metric of the tasks that both have."""
     changes = []
     for task in (task for task in first.runs if task in second.runs):
-        described = first.runs[task][0].experiment.tasks[task]
-        # Rows of different sources are drawn by different seeds: what they have in common is no row.
-        seed = zlib.crc32(described.source.encode())
-        targets = first.runs[task][0].answers[task].targets
-        answers = [[run.answers[task].predictions for run in system.runs[task]] for system in (first, second)]
-        for name, metric in metrics_of(described).items():
-            difference = paired_difference(metric, targets, *answers, samples, seed)
-            changes.append(Change(task, name, first.score(task, name), difference, name == described.primary))
+        answers = [run.answers[task].predictions for run in second.runs[task]]
+        for metric in metrics_of(_described(first, task)):
+            changes.append(_change(first, task, metric, answers, samples))
     return changes
+
+
+def _baseline_differences(first: System, reference: Reference, samples: int) -> dict[str, list[Change]]:
+    """Returns the changes of the primary metrics; a baseline answers the same beside every training."""
+    return {
+        baseline: [
+            _change(first, task, _described(first, task).primary, [found] * len(first.runs[task]), samples)
+            for task, found in answers.items()
+            if task in first.runs
+        ]
+        for baseline, answers in reference.answers.items()
+    }
+
+
+def _change(first: System, task: str, metric: str, second: Sequence[Rows], samples: int) -> Change:
+    """Returns the change of one metric from a system to other answers, of as many trainings as it has."""
+    described = _described(first, task)
+    # Rows of different sources are drawn by different seeds: what they have in common is no row.
+    seed = zlib.crc32(described.source.encode())
+    targets = first.runs[task][0].answers[task].targets
+    answers = [run.answers[task].predictions for run in first.runs[task]]
+    difference = paired_difference(metrics_of(described)[metric], targets, answers, second, samples, seed)
+    return Change(task, metric, first.score(task, metric), difference, metric == described.primary)
+
+
+def _described(system: System, task: str) -> Task:
+    return system.runs[task][0].experiment.tasks[task]
 
 
 def _mean_ranks(systems: Sequence[System]) -> dict[str, float]:

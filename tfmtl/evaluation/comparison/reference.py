@@ -1,7 +1,7 @@
 """What stands beside compared runs: simple baselines, and the scores without rows that train has too."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,11 +29,13 @@ class Reference:
         seen_rows: of each task, how many rows of the split have a text that stands in train or validation too.
         unseen: the primary metric without those rows, by the name of a system or baseline and by task; empty where
             there are none.
+        answers: of each baseline to the rows of each task, `[rows, ...]`.
     """
 
     baselines: dict[str, dict[str, Scores]]
     seen_rows: dict[str, int]
     unseen: dict[str, dict[str, float]]
+    answers: dict[str, dict[str, Rows]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def reference_of(systems: Sequence[System], split: str) -> Reference:
     }
     seen_rows = {name: int(of_task.seen.sum()) for name, of_task in asked.items()}
     unseen = _unseen(asked, systems, answers) if any(seen_rows.values()) else {}
-    return Reference(baselines, seen_rows, unseen)
+    return Reference(baselines, seen_rows, unseen, answers)
 
 
 def _asked_of(systems: Iterable[System], split: str) -> dict[str, _Asked]:

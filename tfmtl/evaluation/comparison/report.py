@@ -3,7 +3,6 @@
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from tfmtl.evaluation.comparison.compare import Change, Comparison, Gain, MeanChange
 from tfmtl.evaluation.comparison.plots import plot_convergence, plot_gains
+from tfmtl.evaluation.comparison.reference import Reference
 from tfmtl.evaluation.comparison.reference_report import reference_section
 from tfmtl.evaluation.comparison.systems import System
 from tfmtl.markdown import plain, table
@@ -61,6 +61,7 @@ def as_markdown(comparison: Comparison) -> str:
             ]
     if comparison.reference:
         lines += reference_section(comparison.reference, comparison.systems)
+        lines += _baseline_differences(comparison)
     note = f"Intervals and p-values are of {comparison.samples} samples of paired rows: "
     note += "bootstrap, and approximate randomization."
     return "\n".join([*lines, note, "", "![Loss over time](convergence.png)"])
@@ -97,9 +98,16 @@ def as_mapping(comparison: Comparison) -> dict[str, Any]:
         "differences": {
             name: [_change(change) for change in changes] for name, changes in comparison.differences.items()
         },
-        "reference": asdict(comparison.reference) if comparison.reference else None,
+        "reference": _reference(comparison.reference) if comparison.reference else None,
+        "baseline_differences": {
+            name: [_change(change) for change in changes] for name, changes in comparison.baseline_differences.items()
+        },
         "warnings": comparison.warnings,
     }
+
+
+def _reference(reference: Reference) -> dict[str, Any]:
+    return {"baselines": reference.baselines, "seen_rows": reference.seen_rows, "unseen": reference.unseen}
 
 
 def _mean_mapping(mean: MeanChange) -> dict[str, Any]:
@@ -201,6 +209,17 @@ def _gain_section(number: int, gain: Gain) -> list[str]:
         f"![Gain of each task](gains_{number}.png)",
         "",
     ]
+
+
+def _baseline_differences(comparison: Comparison) -> list[str]:
+    first = comparison.systems[0]
+    rows = [
+        [name, str(len(changes)), _mean(MeanChange.of(changes))]
+        for name, changes in comparison.baseline_differences.items()
+        if changes
+    ]
+    header = ["baseline", "tasks", "mean of the tasks by their primary metrics"]
+    return [f"## Baselines less {plain(first.name)}", "", *_table(header, rows), ""]
 
 
 def _changes_table(changes: Sequence[Change], flag: str) -> list[str]:

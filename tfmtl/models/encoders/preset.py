@@ -55,7 +55,7 @@ class PresetOptions(EncoderOptions):
 @ENCODERS.register("preset", options=PresetOptions)
 @keras.saving.register_keras_serializable("tfmtl")
 class PresetEncoder(Encoder):
-    """A text backbone of KerasHub, from a preset: BERT, RoBERTa, XLM-R, DistilBERT, ALBERT, ELECTRA, DeBERTa, T5, BART, GPT-2.
+    """A text backbone of KerasHub: BERT, RoBERTa, XLM-R, DistilBERT, ALBERT, ELECTRA, DeBERTa, BART, T5 or GPT-2.
 
     The experiment reads with the preset's own tokenizer, and the preset's embedding becomes the model's, which the
     decoders read and project with too. BART and T5 write with their own decoders, GPT-2 goes on with the text itself,
