@@ -3,7 +3,7 @@ import yaml
 
 from tfmtl import comparison
 from tfmtl.comparison import train_systems
-from tfmtl.errors import DataError, RunError, UserError
+from tfmtl.errors import ConfigurationError, DataError, RunError, UserError
 
 
 @pytest.fixture
@@ -61,3 +61,9 @@ def test_another_source_is_told_before_any_training(configuration, tmp_path):
 def test_the_same_run_twice_is_told_before_any_training(configuration):
     with pytest.raises(UserError, match="runs/a stands there twice"):
         train_systems([configuration("a")] * 2)
+
+
+def test_a_missing_experiment_is_told_as_a_file(configuration, tmp_path):
+    configuration("abc")
+    with pytest.raises(ConfigurationError, match=r"abd.yaml: there is no such file; did you mean '.*abc.yaml'"):
+        train_systems([tmp_path / "abd.yaml", configuration("b")], seeds=(0,))

@@ -34,7 +34,10 @@ def test_settings_override_the_file(file):
         ("=3", "--set =3: expected KEY=VALUE"),
         ("training.epochs=[", "--set training.epochs=[: the value is not YAML"),
         ("training.epochs.x=1", "--set training.epochs.x=1: 'epochs' holds a value, not keys"),
-        ("training.epoch=1", "training: unknown key 'epoch'; did you mean 'epochs'? "),
+        ("training.epoch=1", "--set training.epoch=1: training: unknown key 'epoch'; did you mean 'epochs'? "),
+        ("training.epochs=0", "--set training.epochs=0: training.epochs: "),
+        ("training=5", "--set training=5: training: "),
+        ("model.encoder.type=lstm", "--set model.encoder.type=lstm: model.encoder"),
     ],
 )
 def test_a_wrong_setting_is_one_line(file, setting, expected):
@@ -144,6 +147,15 @@ def test_a_mistake_of_the_file_that_is_extended_names_it(tmp_path, wrong, text, 
     assert str(caught.value).startswith(named + place.removeprefix("base.yaml: "))
 
 
+def test_a_mistake_of_a_setting_is_not_said_of_a_file(tmp_path):
+    path = extending(tmp_path, "model: {encoder: {hidden: 8}}")
+    with pytest.raises(ConfigurationError, match=r"^--set training.epochs=0: training.epochs: "):
+        load_experiment(path, ["training.batch_size=4", "training.epochs=0"])
+    (tmp_path / "base.yaml").write_text(BASE.replace("epochs: 7", "epochs: -7"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"base.yaml: training.epochs: "):
+        load_experiment(path, ["training.batch_size=4"])
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -151,6 +163,7 @@ def test_a_mistake_of_the_file_that_is_extended_names_it(tmp_path, wrong, text, 
         ("extends: own.yaml\n", "extends: 'own.yaml' extends this file in turn"),
         ("extends: [a, b]\n", "extends: expected the path of a file, seen from this one"),
         ("extends: .\n", "extends: {folder}: this is a folder"),
+        ("extend: base.yaml\n", "unknown key 'extend'; did you mean 'extends'?"),
     ],
 )
 def test_a_file_that_cannot_be_extended_is_one_line(tmp_path, text, expected):

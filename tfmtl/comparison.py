@@ -47,7 +47,7 @@ def train_systems(
     settings, seeds = list(settings), list(seeds)
     if (settings or single_tasks or seeds) and not any(Path(path).is_file() for path in named):
         raise UserError("compare: settings, single tasks and seeds are for experiments; name the YAML file of one")
-    systems = [load_experiment(path, settings) if Path(path).is_file() else RunFolder.open(path) for path in named]
+    systems = [_opened(Path(path), settings) for path in named]
     if single_tasks:
         systems += variants.single_tasks(next(system for system in systems if isinstance(system, Experiment)))
     if seeds:
@@ -91,6 +91,11 @@ def compare(
         except OSError as error:
             raise RunError(f"{error.filename or output}: cannot be written: {error.strerror}") from None
     return comparison
+
+
+def _opened(path: Path, settings: Sequence[str]) -> Experiment | RunFolder:
+    is_experiment = path.is_file() or (path.suffix in (".yaml", ".yml") and not path.exists())
+    return load_experiment(path, settings) if is_experiment else RunFolder.open(path)
 
 
 def _check_several(folders: Sequence[RunFolder]) -> None:

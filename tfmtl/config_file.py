@@ -1,5 +1,6 @@
 """An experiment's file: YAML, and the settings of the command line that override it."""
 
+import difflib
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +43,7 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
         ConfigurationError: where the file, or one that it extends, is not there or does not describe an experiment.
     """
     path = Path(path)
-    files = _files(path)
+    settings, files = list(settings), _files(path)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment"
     values = {"name": name, **functools.reduce(_laid_over, files.values())}
     for setting in settings:
@@ -50,12 +51,21 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
     try:
         return parse(values)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{_origin(str(error), files)}{error}") from None
+        raise ConfigurationError(f"{_origin(str(error), files, settings)}{error}") from None
+
+
+def _check_extends(path: Path, values: Mapping) -> None:
+    """Raises for a misspelt `extends`, which is no section that the configuration knows of."""
+    unknown = [key for key in values if key not in Experiment.model_fields and key != "extends"]
+    close = difflib.get_close_matches("extends", map(str, unknown), n=1)
+    if close:
+        raise ConfigurationError(f"{path}: unknown key '{close[0]}'; did you mean 'extends'?")
 
 
 def _files(path: Path, extending: tuple[Path, ...] = ()) -> dict[Path, dict]:
     """Returns what a file says, and before it what those say that it `extends`, the first of them first."""
     values = dict(_read(path))
+    _check_extends(path, values)
     if "extends" not in values:
         return {path: values}
     named = values.pop("extends")
@@ -74,11 +84,19 @@ def _files(path: Path, extending: tuple[Path, ...] = ()) -> dict[Path, dict]:
     return {**below, path: values}
 
 
-def _origin(message: str, files: Mapping[Path, Mapping]) -> str:
-    """Returns which file an error is about, where it is not the one that was named: the last that has its key."""
+def _origin(message: str, files: Mapping[Path, Mapping], settings: Sequence[str]) -> str:
+    """Returns which setting or file an error is about, where it is not the file that was named.
+
+    That is the last setting whose value has the error's key in it, or is a choice between options there; else the last
+    file that has the key.
+    """
     place, _, what = message.partition(": ")
     unknown = re.match("unknown key '(.+?)'", what)
     keys = [*place.split("."), *(unknown.groups() if unknown else ())]
+    for setting in reversed(settings):
+        *above, last = setting.partition("=")[0].split(".")
+        if keys[: len(above) + 1] == [*above, last] or (last in CHOICES and keys[: len(above)] == above):
+            return f"--set {setting}: "
     said = [path for path, values in files.items() if _stands(keys, values)]
     return f"{said[-1]}: " if said and said[-1] != [*files][-1] else ""
 

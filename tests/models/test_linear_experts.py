@@ -79,6 +79,18 @@ def test_experts_of_a_group_learn_together_what_is_common_and_what_is_each_ones_
         np.testing.assert_allclose(said[task].numpy()[chosen], np.stack([-margins, margins], axis=1), atol=5e-3)
 
 
+def test_rows_of_a_class_count_as_much_as_its_weight_says(tfidf):
+    experts = experts_of({"topic": 3}, weight=1.0)
+    experts.adapt(PIECES, {"topic": LABELS}, [["topic"]], {"topic": np.array([0.25, 4.0, 0.0])})
+    rows, weights = tfidf.transform(features(TEXTS)), np.array([0.25, 4.0, 0.0])[LABELS]
+    counts = weights > 0
+    machine = LinearSVC(random_state=0).fit(rows[counts], LABELS[counts], weights[counts])
+    margins = machine.decision_function(rows)
+    said = experts(padded(TEXTS))["topic"]
+    # The third class has no row that counts.
+    np.testing.assert_allclose(said, np.stack([-margins, margins, np.full(ROWS, -1.0)], axis=1), atol=2e-3)
+
+
 def test_tasks_that_are_in_no_group_together_learn_apart(experts):
     apart = experts_of({"topic": 3, "other": 2}, weight=2.5)
     apart.adapt(PIECES, {"topic": LABELS, "other": LABELS % 2}, [["topic"], ["other"]])

@@ -16,7 +16,3 @@ def test_a_class_is_as_probable_as_the_geometric_mean_of_both_says():
 
 def test_of_one_opinion_twice_it_is_as_sure_as_of_it_once():
     np.testing.assert_allclose(OpinionPool()(LOGITS, LOGITS), LOGITS)
-
-
-def test_in_training_the_head_answers_alone():
-    np.testing.assert_array_equal(OpinionPool()(LOGITS, SCORES, training=True), LOGITS)

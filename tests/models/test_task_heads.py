@@ -23,7 +23,7 @@ TOKENS = np.int32([[2, 7, 9, 8, 3, 0], [2, 5, 5, 6, 7, 3]])
 
 @pytest.fixture(scope="module")
 def build():
-    def build(names, **model):
+    def build(names, precision="float32", **model):
         encoder = {"layers": 1, "hidden": 8, "heads": 2, "feedforward": 8, "max_length": 8}
         model = {"encoder": encoder, "shared_heads": True, **model}
         values = {"sources": {"s": {"format": "tsv", "train": "a.tsv"}}, "model": model}
@@ -31,7 +31,7 @@ def build():
         table = Table(
             Slice("tokens", tuple(names), ()), None, dict.fromkeys(names, np.array([1.0, 3.0], np.float32)), {}, {}
         )
-        return build_model(experiment.model, experiment.tasks, [table], 20, "float32"), experiment.tasks
+        return build_model(experiment.model, experiment.tasks, [table], 20, precision), experiment.tasks
 
     return build
 
@@ -65,6 +65,17 @@ def test_its_logits_are_added_to_those_of_each_own_head(built):
         features = np.array(head.pooling(states, TOKENS != 0))
         expected += features @ np.array(head.output_layer.kernel) + np.array(head.output_layer.bias)
     np.testing.assert_allclose(model({"tokens": TOKENS})["films"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_in_half_precision_logits_are_added_in_float32(build, precision):
+    model, _ = build(["books", "films"], precision)
+    states = model.get_layer("encoder")(model.get_layer("embedding")(TOKENS), TOKENS)
+    common = np.array(model.get_layer("shared_head_0")(states, TOKENS)) + 1e-4
+    head = model.get_layer("films")
+    own = np.array(head(states, TOKENS))
+    assert common.dtype == own.dtype == np.float32
+    np.testing.assert_array_equal(head(states, TOKENS, common), own + common)
 
 
 def test_a_loaded_model_and_its_reader_answer_alike(built, tmp_path):

@@ -11,7 +11,8 @@ from tfmtl.data.batches import batches
 from tfmtl.generation.reader import Reader
 from tfmtl.sections import GenerationOptions
 from tfmtl.training.data import prepare
-from tfmtl.training.strategy import scope
+from tfmtl.training.reach import reach_of
+from tfmtl.training.strategy import on_first_replica, scope
 from tfmtl.training.train import compile_model, make_model
 
 
@@ -50,8 +51,9 @@ def test_tasks_of_single_texts_have_experts_fitted_to_all_rows_of_train(built, r
     experts = built.get_layer("linear_experts")
     assert experts.classes == {"topic": 2, "again": 2}
     counts, labels = rows_of(read)
-    features = TfidfTransformer(sublinear_tf=True).fit_transform(counts).toarray()[labels >= 0]
-    labels = labels[labels >= 0]
+    # Rows that have a target of other tasks only are not read.
+    counts, labels = counts[labels >= 0], labels[labels >= 0]
+    features = TfidfTransformer(sublinear_tf=True).fit_transform(counts).toarray()
     nothing = np.zeros_like(features)
     # Both tasks have the same rows: each row stands there twice, once with its weights as the first's own.
     seen = np.block([[features, features, nothing], [features, nothing, features]])
@@ -60,12 +62,12 @@ def test_tasks_of_single_texts_have_experts_fitted_to_all_rows_of_train(built, r
     np.testing.assert_allclose(experts.coefficients["topic"][:, 1], common + own, atol=1e-4)
 
 
-def test_they_have_a_say_when_serving_and_none_in_training(built, read):
+def test_the_answer_is_the_mean_of_theirs_and_the_networks(built, read):
     inputs, _ = next(iter(batches(read.tables, read.plan)))
     said = [built.get_layer("linear_experts")(inputs[name])["topic"] for name in ("tokens", "tokens_title")]
-    served, learned = (built(inputs, training=training)["topic"] for training in (False, True))
+    answers = built(inputs, training=False)
     assert np.abs(np.concatenate(said)).max() > 1
-    np.testing.assert_allclose(served, (learned + np.concatenate(said)) / 2, atol=1e-5)
+    np.testing.assert_allclose(answers["topic"], (answers["topic_network"] + np.concatenate(said)) / 2, atol=1e-5)
 
 
 def test_the_reader_answers_as_the_model(built, read):
@@ -78,6 +80,13 @@ def test_the_reader_answers_as_the_model(built, read):
 
 def test_no_gradient_reaches_them(built):
     assert not [variable.path for variable in built.trainable_variables if "linear_experts" in variable.path]
+
+
+def test_a_head_is_its_tasks_own_beside_them(built, read):
+    reach = reach_of(built)
+    assert set(reach.tasks) == set(read.tasks)
+    paths = [variable.path for variable in built.trainable_variables]
+    assert {paths[position].split("/")[0] for position in reach.own("topic")} == {"topic"}
 
 
 def test_they_are_the_same_on_several_devices(built, with_experts, read, mirrored):
@@ -98,7 +107,9 @@ def test_a_model_without_tasks_for_them_has_none(make_experiment, data):
     assert "linear_experts" not in [layer.name for layer in model.layers]
 
 
-@pytest.mark.parametrize("balancing", [{"method": "fixed"}, {"method": "mgda", "gradients_of": "representation"}])
+@pytest.mark.parametrize(
+    "balancing", [{"method": "fixed"}, {"method": "famo"}, {"method": "mgda", "gradients_of": "representation"}]
+)
 def test_the_network_learns_as_if_it_were_alone(make_experiment, data, balancing):
     weights = []
     for expert in (None, {}):
@@ -111,3 +122,19 @@ def test_the_network_learns_as_if_it_were_alone(make_experiment, data, balancing
     assert first.keys() == second.keys()
     for path in first:
         np.testing.assert_allclose(first[path], second[path], atol=1e-6, err_msg=path)
+
+
+def test_a_measured_loss_is_the_networks_and_a_tested_one_that_of_the_answer(built, with_experts, read):
+    rows_of_batch = batches(read.tables, read.plan).take(1)
+    batch = inputs, targets = next(iter(rows_of_batch))
+    rows = np.flatnonzero(targets["topic"] >= 0)
+    answers = built(inputs, training=False)
+
+    def loss_of(output):
+        chances = tf.nn.log_softmax(answers[output]).numpy()[rows, targets["topic"].numpy()[rows]]
+        return -chances.mean()
+
+    measured = on_first_replica(lambda batch: built.update.measure(built, batch))(batch)
+    assert float(measured[built.update.tasks.index("topic")]) == pytest.approx(loss_of("topic_network"), rel=1e-5)
+    tested = built.evaluate(rows_of_batch, return_dict=True, verbose=0)
+    assert tested["topic_loss"] == pytest.approx(loss_of("topic"), rel=1e-5)

@@ -35,6 +35,11 @@ def representation_name(tokens: str) -> str:
     return f"{tokens}_representation"
 
 
+def network_name(task: str) -> str:
+    """The name of the output of a task's head alone, where the task has a linear expert too."""
+    return f"{task}_network"
+
+
 def linear_scores(model: keras.Model, tokens: KerasTensor) -> dict[str, KerasTensor]:
     """Returns what the linear experts of tasks say, `[batch, classes]` each; empty where the model has none."""
     return next((layer(tokens) for layer in model.layers if layer.name == LINEAR_EXPERTS), {})
@@ -48,7 +53,8 @@ def build_model(
     Inputs are a slice's ids, int32 `[batch, length]`, and `summary_<task>`, int32 `[batch, summary length]`, its start
     and end marks included. Outputs, under the tasks' names: logits `[rows, classes]`, scores `[rows]`, and the
     log-likelihood of each piece of the summary `[batch, summary length - 1]`; all float32. A head whose task has rows
-    in several slices answers for all of them, in the slices' order.
+    in several slices answers for all of them, in the slices' order. The answer of a task that has a linear expert is
+    what head and expert say together; under `<task>_network` stands what the head says, by which the network learns.
 
     Args:
         options: of the network.
@@ -59,7 +65,7 @@ def build_model(
     """
     builder = _Builder(options, tasks, tables, vocabulary_size, precision)
     inputs: dict[str, KerasTensor] = {}
-    answers: dict[str, list[KerasTensor]] = {name: [] for name in tasks}
+    answers: dict[str, list[KerasTensor]] = {name: [] for name in builder.outputs}
     for table in tables:
         builder.add_slice(table.slice, inputs, answers)
     outputs = {
@@ -132,6 +138,11 @@ class _Builder:
             return task.max_length
         return int(answer_length(self._encoder_options.max_length, task.noise_density, task.mean_span)) - 1
 
+    @property
+    def outputs(self) -> list[str]:
+        linear = self._linear_experts.classes if self._linear_experts else ()
+        return [*self._tasks, *map(network_name, linear)]
+
     def add_slice(self, part: Slice, inputs: dict, answers: dict) -> None:
         """Adds the slice's inputs, and its tasks' answers."""
         tokens = inputs[part.tokens] = keras.Input((None,), dtype="int32", name=part.tokens)
@@ -140,7 +151,10 @@ class _Builder:
         states = self._sharing(named(self.encoder(embedded, tokens)), tokens)
         linear = self._linear_experts(tokens) if self._linear_experts and part.heads else {}
         for name, answer in self._heads.answers(part.heads, states, tokens).items():
-            answers[name].append(self._pool(answer, linear[name]) if name in linear else answer)
+            if name in linear:
+                answers[network_name(name)].append(answer)
+                answer = self._pool(answer, linear[name])
+            answers[name].append(answer)
         for name in part.summaries:
             key = f"summary_{name}"
             summary = inputs[key] = keras.Input((None,), dtype="int32", name=key)

@@ -28,7 +28,8 @@ class PooledHead(keras.layers.Layer):
         common: str | None = None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # What the common head says must stay float32, in which its logits and this head's are added.
+        super().__init__(autocast=False, **kwargs)
         self.pair = pair
         self.rate = dropout
         self.common = common

@@ -82,7 +82,13 @@ class LinearExperts(keras.layers.Layer):
         squares = ops.sum(ops.square(weights) / count, axis=1, keepdims=True)
         return ids, weights / (count * ops.sqrt(ops.maximum(squares, keras.config.epsilon())))
 
-    def adapt(self, tokens: Pieces, targets: Mapping[str, np.ndarray], groups: Sequence[Sequence[str]]) -> None:
+    def adapt(
+        self,
+        tokens: Pieces,
+        targets: Mapping[str, np.ndarray],
+        groups: Sequence[Sequence[str]],
+        class_weights: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         """Fits the experts to rows of train.
 
         A group of tasks has the same labels, and its experts learn together: `w_t = w_0 + v_t`, of which the first is
@@ -92,17 +98,27 @@ class LinearExperts(keras.layers.Layer):
             tokens: the packed texts.
             targets: of each task, int `[rows]`; -1 where there is none.
             groups: the tasks, each in one group.
+            class_weights: of each task, what the loss of a row of each class is multiplied by, `[classes]`; one, where
+                it is `None`.
         """
+        if class_weights is None:
+            class_weights = {task: np.ones(classes) for task, classes in self.classes.items()}
         features = self._matrix(tokens)
         frequencies = np.asarray((features > 0).sum(axis=0)).ravel()
         idf = 1.0 + np.log((1.0 + features.shape[0]) / (1.0 + frequencies))
         features = normalize(features @ sparse.diags(idf / self.idf.numpy()))
         self.idf.assign(idf)
         for group in groups:
-            labels = [targets[task] for task in group]
-            parts = [features[column >= 0] for column in labels]
-            labels = [column[column >= 0] for column in labels]
-            fitted = _fit(parts, labels, self.classes[group[0]], self.options.inverse_regularization)
+            known = {task: np.flatnonzero(targets[task] >= 0) for task in group}
+            labels = {task: targets[task][rows] for task, rows in known.items()}
+            machine = LinearSVC(C=self.options.inverse_regularization, random_state=0)
+            fitted = _fit(
+                machine,
+                [features[rows] for rows in known.values()],
+                np.concatenate([*labels.values()]),
+                np.concatenate([class_weights[task][of_task] for task, of_task in labels.items()]),
+                self.classes[group[0]],
+            )
             for task, (coefficients, intercepts) in zip(group, fitted, strict=True):
                 self.coefficients[task].assign(coefficients)
                 self.intercepts[task].assign(intercepts)
@@ -144,17 +160,23 @@ def augmented(features: Sequence[sparse.csr_matrix]) -> sparse.csr_matrix:
 
 
 def _fit(
-    features: Sequence[sparse.csr_matrix], labels: Sequence[np.ndarray], classes: int, inverse_regularization: float
+    machine: LinearSVC, features: Sequence[sparse.csr_matrix], labels: np.ndarray, weights: np.ndarray, classes: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Returns coefficients `[features, classes]` and intercepts `[classes]` of each task of a group."""
-    rows, targets = sparse.vstack(features, format="csr"), np.concatenate(labels)
-    if len(np.unique(targets)) < 2:
+    """Returns coefficients `[features, classes]` and intercepts `[classes]` of each task of a group.
+
+    Args:
+        machine: to be fitted.
+        features: `[rows, features]` of each task.
+        labels: `[all rows]`.
+        weights: of the rows, `[all rows]`.
+        classes: how many there are.
+    """
+    if len(np.unique(labels[weights > 0])) < 2:
         # There is nothing to tell apart: the expert is of no opinion.
-        return [(np.zeros([rows.shape[1], classes]), np.zeros(classes))] * len(features)
-    if len(features) > 1:
-        rows = augmented(features)
-    machine = LinearSVC(C=inverse_regularization, random_state=0).fit(rows, targets)
-    coefficients, intercepts = _by_class(machine, classes)
+        return [(np.zeros([features[0].shape[1], classes]), np.zeros(classes))] * len(features)
+    rows = augmented(features) if len(features) > 1 else features[0]
+    counts = weights > 0
+    coefficients, intercepts = _by_class(machine.fit(rows[counts], labels[counts], weights[counts]), classes)
     common, *own = np.split(coefficients, rows.shape[1] // features[0].shape[1])
     return [(common + part, intercepts) for part in own or [0.0]]
 

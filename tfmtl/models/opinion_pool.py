@@ -9,18 +9,17 @@ class OpinionPool(keras.layers.Layer):
     """The logarithmic opinion pool of two classifiers with equal weights (Heskes 1998, eq. 4).
 
     The mean of their logits: a class is as probable as the geometric mean of both says. Where both are sure it is as
-    sure as they are and not twice as sure, as a sum would be. In training the head answers alone.
+    sure as they are and not twice as sure, as a sum would be.
     """
 
-    def call(self, logits, scores, training=None) -> KerasTensor:
+    def call(self, logits, scores) -> KerasTensor:
         """Returns logits, float32 `[batch, classes]`.
 
         Args:
             logits: of a task's head, `[batch, classes]`.
             scores: of its linear expert, `[batch, classes]`.
-            training: whether the network learns, apart from the expert.
         """
-        return logits if training else (logits + scores) / 2.0
+        return (logits + scores) / 2.0
 
     def compute_output_shape(self, logits_shape, scores_shape):
         return logits_shape

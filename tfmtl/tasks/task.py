@@ -79,7 +79,7 @@ RESERVED_NAMES = frozenset(
 """Names that layers, inputs and logs of the model have themselves, or signatures and attributes of an export."""
 
 _RESERVED_STARTS = ("val_", "tokens_", "summary_", "shared_head_")
-_RESERVED_ENDS = ("_bytes", "_decoder", "_representation", "_rows")
+_RESERVED_ENDS = ("_bytes", "_decoder", "_network", "_representation", "_rows")
 
 
 class TaskName(Options):

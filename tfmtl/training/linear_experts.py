@@ -10,6 +10,7 @@ from tfmtl.data.tables import Pieces, Table, absent
 from tfmtl.models.builder import LINEAR_EXPERTS
 from tfmtl.models.task_heads import common_names
 from tfmtl.training.data import TrainingData
+from tfmtl.training.losses import class_weights_of
 
 _logger = logging.getLogger("tfmtl")
 
@@ -26,12 +27,16 @@ def adapt_linear_experts(model: keras.Model, experiment: Experiment, data: Train
     tables = [table for table in data.tables if not {*names}.isdisjoint(table.slice.heads)]
     tokens = Pieces.join([table.tokens for table in tables])
     targets = {name: np.concatenate([_labels(table, name) for table in tables]) for name in names}
+    # Rows that only other tasks have a target of say nothing of how often a word stands in a text of these.
+    labelled = np.flatnonzero(np.any([column >= 0 for column in targets.values()], axis=0))
+    tokens, targets = tokens.take(labelled), {name: column[labelled] for name, column in targets.items()}
     groups: dict[str, list[str]] = {}
     common = common_names(data.tasks) if experiment.model.shared_heads else {}
     for name in names:
         groups.setdefault(common.get(name, name), []).append(name)
     _logger.info("linear experts learn from %d rows of train: %s", len(tokens.lengths), ", ".join(names))
-    experts.adapt(tokens, targets, list(groups.values()))
+    class_weights = {name: class_weights_of(data.tasks[name], data.class_counts(data.tasks[name])) for name in names}
+    experts.adapt(tokens, targets, list(groups.values()), class_weights)
 
 
 def _labels(table: Table, task: str) -> np.ndarray:

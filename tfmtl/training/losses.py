@@ -51,7 +51,7 @@ class ClassificationLoss(TaskLoss):
 
     def __init__(self, task, class_counts):
         super().__init__(task, class_counts)
-        self._weights = tf.constant(_class_weights(task, class_counts), tf.float32)
+        self._weights = tf.constant(class_weights_of(task, class_counts), tf.float32)
 
     def present(self, targets):
         return targets >= 0
@@ -63,7 +63,13 @@ class ClassificationLoss(TaskLoss):
         return tf.nn.softmax_cross_entropy_with_logits(wanted, outputs) * tf.gather(self._weights, labels)
 
 
-def _class_weights(task: Task, counts: np.ndarray) -> np.ndarray:
+def class_weights_of(task: Task, counts: np.ndarray) -> np.ndarray:
+    """Returns what the loss of a row with each label is multiplied by, `[classes]`.
+
+    Args:
+        task: of classification, its labels known.
+        counts: rows of train with each label, `[classes]`.
+    """
     if task.class_weights is None:
         return np.ones(len(task.labels))
     if task.class_weights == "balanced":

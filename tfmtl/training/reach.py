@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from tfmtl.models.builder import network_name
+
 
 @dataclass(frozen=True)
 class Reach:
@@ -33,7 +35,7 @@ class Reach:
 
 
 def reach_of(model: keras.Model) -> Reach:
-    """Returns what each output of a functional model with dict inputs and outputs depends on.
+    """Returns what each task's answer depends on, in a functional model with dict inputs and outputs.
 
     Found in the graph of one traced call, from each output back to the variables that it reads: whatever the layers
     do inside, two tasks share exactly what both of their answers are computed from.
@@ -46,7 +48,9 @@ def reach_of(model: keras.Model) -> Reach:
         for handle in _handles(variable.value)
     }
     reads = {inner.name: positions[id(outer)] for outer, inner in graph.captures if id(outer) in positions}
-    return Reach({name: frozenset(_reads(output, reads)) for name, output in graph.structured_outputs.items()})
+    networks = {network_name(name) for name in model.output}
+    answers = {name: output for name, output in graph.structured_outputs.items() if name not in networks}
+    return Reach({name: frozenset(_reads(output, reads)) for name, output in answers.items()})
 
 
 def _handles(variable: tf.Variable) -> list[tf.Tensor]:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.balancing.method import Method
+from tfmtl.models.builder import network_name
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.averaging import WeightAverage
 from tfmtl.training.loss_means import LossMeans
@@ -97,8 +98,11 @@ class Update:
         """Measures the losses of one replica's part of a batch; returns their running means."""
         if not tf.executing_eagerly():
             self.test_graph = tf.compat.v1.get_default_graph()
-        counts = self._count(batch)
-        return self._track(all_sum(tf.stack(self._shares(model, batch, counts, False))), counts)
+        (inputs, targets), counts = batch, self._count(batch)
+        outputs = model(inputs, training=False)
+        # As they are served, where linear experts have a say.
+        served = {task: outputs[task] for task in self.tasks}
+        return self._track(all_sum(tf.stack(self._shares_of(self.tasks, targets, served, counts))), counts)
 
     def measure(self, model: keras.Model, batch) -> tf.Tensor:
         """Returns each task's loss on a batch, without dropout, float32 `[tasks]`; gradients flow through it."""
@@ -157,7 +161,8 @@ class Update:
         return self._shares_of(self.tasks, targets, model(inputs, training=training), counts)
 
     def _shares_of(self, tasks: Sequence[str], targets, outputs, counts: tf.Tensor) -> list[tf.Tensor]:
-        totals = [self._task_losses[task].total(targets[task], outputs[task]) for task in tasks]
+        learned = [outputs.get(network_name(task), outputs[task]) for task in tasks]
+        totals = [self._task_losses[task].total(targets[task], of) for task, of in zip(tasks, learned, strict=True)]
         places = [self.tasks.index(task) for task in tasks]
         return [total / tf.maximum(counts[k], 1.0) for k, total in zip(places, totals, strict=True)]
 

@@ -102,6 +102,14 @@ def test_no_text_is_an_error(tokenizer_options, texts):
         SentencePieceTokenizer.train(tokenizer_options, texts)
 
 
+def test_too_few_pieces_are_told():
+    # 256 bytes and four marks are pieces whatever the text is.
+    with pytest.raises(
+        DataError, match=r"^tokenizer.vocabulary_size: SentencePiece cannot learn 200 pieces .* 200 vs 2"
+    ):
+        SentencePieceTokenizer.train(SentencePieceOptions.model_construct(vocabulary_size=200), TEXTS)
+
+
 def test_a_folder_without_a_tokenizer_is_named(tmp_path):
     with pytest.raises(RunError, match=r"sentencepiece\.model: there is no tokenizer"):
         SentencePieceTokenizer.load(tmp_path)

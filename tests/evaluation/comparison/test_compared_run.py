@@ -58,14 +58,17 @@ def test_nothing_in_common_is_told(compared):
 
 
 @pytest.mark.parametrize(("seconds", "made"), [(-5, []), (5, ["test"])])
-def test_an_evaluation_of_an_earlier_model_is_made_again(tmp_path, seconds, made):
+@pytest.mark.parametrize("changed", ["best_model", "config"])
+def test_an_evaluation_before_a_better_model_or_a_new_option_is_made_again(tmp_path, changed, seconds, made):
     run, asked = RunFolder(tmp_path), []
     run.checkpoints.mkdir()
     run.config.write_text("damaged")
     for path in (run.best_model, run.evaluation("test"), run.answers("test")):
         path.touch()
-    kept = run.evaluation("test").stat().st_mtime + seconds
-    os.utime(run.best_model, (kept, kept))
+    written = run.evaluation("test").stat().st_mtime
+    for path in (run.best_model, run.config):
+        os.utime(path, (written - 10, written - 10))
+    os.utime(getattr(run, changed), (written + seconds, written + seconds))
     with pytest.raises(RunError, match="damaged"):
         load_run(run, "test", lambda run, split: asked.append(split))
     assert asked == made

@@ -16,6 +16,20 @@ def test_seeds_are_one_system_and_single_tasks_another(compared):
     assert multi.score("topic", "accuracy") == pytest.approx(sum(scores) / 2)
 
 
+def test_a_seed_twice_is_of_two_systems(compared):
+    runs = [compared("a", {"topic": 0.9}), compared("a", {"topic": 0.8}), compared("a-seed1", {"topic": 0.7}, seed=1)]
+    first, second = systems_of(runs)
+    assert first.runs["topic"] == [runs[0], runs[2]] and second.runs["topic"] == [runs[1]]
+
+
+def test_how_often_something_is_written_makes_no_other_system(compared):
+    runs = [
+        compared(f"a-seed{seed}", {"topic": 0.9}, training={"seed": seed, "log_every": 7 + seed, "checkpoint_every": 9})
+        for seed in (0, 1)
+    ]
+    assert [len(system.runs["topic"]) for system in systems_of(runs)] == [2]
+
+
 def test_single_tasks_of_stages_are_one_system(compared):
     def staged(name, qualities, *stages):
         stages = [{"tasks": list(tasks), "epochs": epochs} for tasks, epochs in stages]

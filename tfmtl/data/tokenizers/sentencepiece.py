@@ -67,7 +67,12 @@ class SentencePieceTokenizer:
                 minloglevel=2,
             )
         except RuntimeError as error:
-            raise DataError(f"tokenizer: SentencePiece cannot learn from this text: {error}") from None
+            # What SentencePiece says names its own file and line first.
+            reason = str(error).rpartition("] ")[2] or error
+            raise DataError(
+                f"tokenizer.vocabulary_size: SentencePiece cannot learn {options.vocabulary_size} pieces from this "
+                f"text: {reason}"
+            ) from None
         return cls(model.getvalue())
 
     @classmethod

@@ -94,10 +94,10 @@ def unfinished(runs: Iterable[ComparedRun]) -> list[str]:
 
 
 def _is_evaluated(run: RunFolder, split: str) -> bool:
-    """Whether there are metrics and answers, and no better model has been kept since they were written."""
+    """Whether there are metrics and answers, written since the last better model and the last new option."""
     written = [path for path in (run.evaluation(split), run.answers(split)) if path.is_file()]
-    kept = run.best_model.stat().st_mtime if run.best_model.is_file() else 0.0
-    return len(written) == 2 and all(path.stat().st_mtime >= kept for path in written)
+    changed = [path.stat().st_mtime for path in (run.best_model, run.config) if path.is_file()]
+    return len(written) == 2 and all(path.stat().st_mtime >= max(changed, default=0.0) for path in written)
 
 
 def check_comparable(runs: Sequence[ComparedRun]) -> None:

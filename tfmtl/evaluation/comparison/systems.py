@@ -1,5 +1,6 @@
 """Systems: runs that differ in their seed alone, or are the single-task counterparts of one model."""
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmtl.evaluation.comparison.compared_run import ComparedRun
+from tfmtl.training.run_folder import FREE_KEYS
+
+# By which trainings of one system may differ.
+_NOT_COMPARED = {*FREE_KEYS, "training.seed"}
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,17 @@ class System:
 
 
 def systems_of(runs: Iterable[ComparedRun]) -> list[System]:
-    """Groups runs into systems, in their order; a run that fits into none is one of its own."""
-    groups: dict[str, list[ComparedRun]] = {}
+    """Groups runs into systems, in their order; a run that fits into none is one of its own.
+
+    Of two trainings of the same tasks with the same seed, which differ in what no configuration says, such as the
+    version of the code, each belongs to another system.
+    """
+    groups: dict[tuple[str, int], dict[tuple, ComparedRun]] = {}
     for run in runs:
-        groups.setdefault(_key(run), []).append(run)
-    return [_system(members) for members in groups.values()]
+        key, training = _key(run), (run.experiment.training.seed, *run.experiment.tasks)
+        number = next(number for number in itertools.count() if training not in groups.get((key, number), {}))
+        groups.setdefault((key, number), {})[training] = run
+    return [_system([*members.values()]) for members in groups.values()]
 
 
 def counterpart(system: System, systems: Sequence[System]) -> System | None:
@@ -74,7 +85,7 @@ def _system(members: Sequence[ComparedRun]) -> System:
 def _key(run: ComparedRun) -> str:
     """Equal for runs of one system."""
     values = run.experiment.as_mapping()
-    training = {key: value for key, value in values["training"].items() if key != "seed"}
+    training = {key: value for key, value in values["training"].items() if f"training.{key}" not in _NOT_COMPARED}
     common = {key: values[key] for key in ("model", "tokenizer", "generation")}
     if len(run.experiment.tasks) == 1:
         # Stages that do not train a task were left out of its run; they name it, where the others name themselves.
