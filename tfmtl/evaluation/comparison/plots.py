@@ -34,6 +34,8 @@ def plot_convergence(systems: Sequence[System], path: Path) -> None:
         axes.set_xlabel("minutes of training")
         axes.set_ylabel("loss of train")
         axes.grid(alpha=0.3)
+        # Axes in common have their numbers in the last row only, where not every column has a panel.
+        axes.tick_params(labelbottom=True)
     for axes in grid[len(tasks) :]:
         axes.set_axis_off()
     # One for all panels, beside them: it would cover curves.
