@@ -67,6 +67,7 @@ class Experiment(Options):
         return plain
 
     def to_yaml(self) -> str:
+        """The resolved experiment as a file that `load_experiment` reads."""
         return yaml.safe_dump(self.as_mapping(), sort_keys=False, allow_unicode=True)
 
 

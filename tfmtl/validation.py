@@ -71,6 +71,7 @@ class Choice(BaseModel):
     options: Any
 
     def as_mapping(self) -> dict:
+        """The choice as it stands in a configuration: the entry under its key, beside its options."""
         return {self.key: self.name, **self.options.model_dump(mode="json")}
 
 

@@ -48,6 +48,7 @@ class Plan:
 
     @property
     def updates(self) -> int:
+        """How many updates the plan has, of all epochs."""
         return len(self.slices[0].rows)
 
 

@@ -31,6 +31,7 @@ class Pieces:
 
     @property
     def lengths(self) -> np.ndarray:
+        """How many ids each row has, int64 `[rows]`."""
         return np.diff(self.splits)
 
     def ragged(self) -> tf.RaggedTensor:
@@ -40,6 +41,7 @@ class Pieces:
 
     @classmethod
     def join(cls, parts: Sequence["Pieces"]) -> "Pieces":
+        """Returns the rows of several, in their order."""
         lengths = np.concatenate([part.lengths for part in parts])
         return cls(np.concatenate([part.values for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
 

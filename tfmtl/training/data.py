@@ -59,6 +59,7 @@ class TrainingData:
 
     @property
     def slices(self) -> list[Slice]:
+        """The slices of the tables, in their order."""
         return [table.slice for table in self.tables]
 
     def class_counts(self, task: Task) -> np.ndarray | None:

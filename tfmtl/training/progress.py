@@ -39,4 +39,5 @@ class Progress:
         return self.update % self.updates_per_epoch
 
     def as_mapping(self) -> dict[str, Any]:
+        """Returns plain values, such as a checkpoint keeps."""
         return asdict(self)

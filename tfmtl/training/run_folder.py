@@ -55,6 +55,7 @@ class RunFolder:
 
     @property
     def tokenizer(self) -> Path:
+        """The folder of the tokenizer that the run has learned, or of its preset."""
         return self.path / "tokenizer"
 
     @property
@@ -64,6 +65,7 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
+        """The folder of what an interrupted training goes on from, and of the best model."""
         return self.path / "checkpoints"
 
     @property
@@ -73,10 +75,12 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
+        """The folder of the events that TensorBoard shows."""
         return self.path / "tensorboard"
 
     @property
     def history(self) -> Path:
+        """The losses and metrics of each epoch, as CSV."""
         return self.path / "history.csv"
 
     def stage(self, number: int) -> "RunFolder":
@@ -95,6 +99,7 @@ class RunFolder:
         return any(stage.checkpoints.is_dir() for stage in self.stages)
 
     def evaluation(self, split: str) -> Path:
+        """The metrics of a split, with their intervals, as JSON."""
         return self.path / f"evaluation_{split}.json"
 
     def measured(self, split: str) -> dict[str, dict[str, Any]]:
