@@ -120,7 +120,7 @@ def test_padding_changes_nothing_and_a_row_of_it_has_the_intercepts(experts):
     said = experts(padded(TEXTS, 20))["topic"]
     np.testing.assert_allclose(experts(padded(TEXTS, 33))["topic"], said, atol=1e-5)
     empty = experts(np.zeros([1, 4], np.int32))["topic"]
-    np.testing.assert_allclose(empty[0], 2.5 * np.array(experts.intercepts["topic"]), atol=1e-6)
+    np.testing.assert_allclose(empty[0], 2.5 * np.array(experts.intercepts), atol=1e-6)
 
 
 def test_it_can_be_saved(experts, tmp_path):

@@ -8,7 +8,8 @@ import tensorflow as tf
 import tfmtl
 from tests.serving.conftest import SMALLEST
 from tfmtl.errors import RunError, UserError
-from tfmtl.serving.quantization import loss_by_quantization, quantized
+from tfmtl.models.linear_experts import LinearExperts
+from tfmtl.serving.quantization import QUANTIZATIONS, loss_by_quantization, quantized
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,23 @@ def test_int8_weights_are_those_of_the_model_to_half_a_step_of_their_scale(reade
     # The model itself stays as it was.
     for value, expected in zip(reader.model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.skipif(SMALLEST != "int8", reason="this Keras cannot quantize weights alone")
+def test_linear_experts_are_quantized_too():
+    experts = LinearExperts({"order": 1}, 40, {"topic": 3, "other": 2}, dtype="float32", name="linear_experts")
+    tokens = keras.Input((None,), dtype="int32")
+    model = keras.Model(tokens, experts(tokens))
+    generator = np.random.default_rng(0)
+    model.set_weights([generator.normal(size=weight.shape) ** 2 for weight in model.weights])
+    small = QUANTIZATIONS["int8"](model)
+    table = small.get_layer("linear_experts").coefficients
+    assert table._embeddings.dtype == "int8"
+    # Of each n-gram the numbers of all tasks have a scale in common; half a step of it is the most that is lost.
+    lost = np.abs(np.array(experts.coefficients.embeddings)).max() / 127 / 2
+    for name, scores in model(TOKENS).items():
+        # Features of a row have a length of one, so at most so many steps add up as the root of seven n-grams.
+        np.testing.assert_allclose(small(TOKENS)[name], scores, atol=experts.options.weight * lost * 7**0.5)
 
 
 def test_bfloat16_weights_are_the_nearest(reader):

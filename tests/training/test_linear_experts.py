@@ -59,7 +59,7 @@ def test_tasks_of_single_texts_have_experts_fitted_to_all_rows_of_train(built, r
     seen = np.block([[features, features, nothing], [features, nothing, features]])
     machine = LinearSVC(random_state=0).fit(seen, np.concatenate([labels, labels]))
     common, own, _ = np.split(machine.coef_[0], 3)
-    np.testing.assert_allclose(experts.coefficients["topic"][:, 1], common + own, atol=1e-4)
+    np.testing.assert_allclose(experts.coefficients.embeddings[:, 1], common + own, atol=1e-4)
 
 
 def test_the_answer_is_the_mean_of_theirs_and_the_networks(built, read):

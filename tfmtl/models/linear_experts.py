@@ -1,6 +1,5 @@
 """A linear model of n-grams for each task that classifies texts, fitted to train before the network is trained."""
 
-import functools
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -45,13 +44,14 @@ class LinearExperts(keras.layers.Layer):
 
     def build(self, tokens_shape=None):
         rows = table_rows(self.options.order, self.options.buckets, self.vocabulary_size)
-        weight = functools.partial(self.add_weight, trainable=False)
-        self.idf = weight(name="idf", shape=(rows,), initializer="ones")
-        self.coefficients, self.intercepts = {}, {}
-        for task, classes in self.classes.items():
-            shape = (rows, classes)
-            self.coefficients[task] = weight(name=f"{task}_coefficients", shape=shape, initializer="zeros")
-            self.intercepts[task] = weight(name=f"{task}_intercepts", shape=shape[1:], initializer="zeros")
+        columns = sum(self.classes.values())
+        self.idf = self.add_weight(name="idf", shape=(rows,), initializer="ones", trainable=False)
+        self.intercepts = self.add_weight(name="intercepts", shape=(columns,), initializer="zeros", trainable=False)
+        # Of all tasks in one table: an n-gram is looked up once, and Keras can quantize what it knows.
+        self.coefficients = keras.layers.Embedding(
+            rows, columns, "zeros", trainable=False, name="coefficients", dtype=self.dtype_policy
+        )
+        self.coefficients.build()
 
     def call(self, tokens) -> dict[str, KerasTensor]:
         """Returns for each task its margins times `weight`, float32 `[batch, classes]`.
@@ -60,15 +60,17 @@ class LinearExperts(keras.layers.Layer):
             tokens: ids of the texts, int32 `[batch, length]`.
         """
         ids, values = self._features(tokens)
-        return {task: self._scores(task, ids, values) for task in self.classes}
+        gathered = ops.cast(self.coefficients(ids), "float32")
+        margins = ops.matmul(values[:, None, :], gathered)[:, 0] + ops.cast(self.intercepts, "float32")
+        return self._by_task(self.options.weight * margins)
 
     def compute_output_shape(self, tokens_shape):
         return {task: (tokens_shape[0], classes) for task, classes in self.classes.items()}
 
-    def _scores(self, task: str, ids, values) -> KerasTensor:
-        gathered = ops.cast(ops.take(self.coefficients[task], ids, axis=0), "float32")
-        margins = ops.matmul(values[:, None, :], gathered)[:, 0] + ops.cast(self.intercepts[task], "float32")
-        return self.options.weight * margins
+    def _by_task(self, columns) -> dict:
+        """Returns the columns of each task, `[batch, classes]`, of those of all."""
+        ends = np.cumsum([*self.classes.values()])
+        return {task: columns[:, end - self.classes[task] : end] for task, end in zip(self.classes, ends, strict=True)}
 
     def _features(self, tokens) -> tuple[KerasTensor, KerasTensor]:
         """Returns the n-grams of each row and their TF-IDF weights, divided equally among all places of an n-gram."""
@@ -108,20 +110,22 @@ class LinearExperts(keras.layers.Layer):
         idf = 1.0 + np.log((1.0 + features.shape[0]) / (1.0 + frequencies))
         features = normalize(features @ sparse.diags(idf / self.idf.numpy()))
         self.idf.assign(idf)
+        fitted: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for group in groups:
             known = {task: np.flatnonzero(targets[task] >= 0) for task in group}
             labels = {task: targets[task][rows] for task, rows in known.items()}
             machine = LinearSVC(C=self.options.inverse_regularization, random_state=0)
-            fitted = _fit(
+            of_group = _fit(
                 machine,
                 [features[rows] for rows in known.values()],
                 np.concatenate([*labels.values()]),
                 np.concatenate([class_weights[task][of_task] for task, of_task in labels.items()]),
                 self.classes[group[0]],
             )
-            for task, (coefficients, intercepts) in zip(group, fitted, strict=True):
-                self.coefficients[task].assign(coefficients)
-                self.intercepts[task].assign(intercepts)
+            fitted |= zip(group, of_group, strict=True)
+        coefficients, intercepts = zip(*(fitted[task] for task in self.classes), strict=True)
+        self.coefficients.embeddings.assign(np.concatenate(coefficients, axis=1))
+        self.intercepts.assign(np.concatenate(intercepts))
 
     def _matrix(self, tokens: Pieces) -> sparse.csr_matrix:
         """Returns the TF-IDF weights of rows, `[rows, rows of the table]`."""
