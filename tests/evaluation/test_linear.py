@@ -28,6 +28,11 @@ def test_a_linear_model_gives_numbers():
     assert answers["linear_svm"] == pytest.approx([3.0, -1.0, 1.0], abs=0.7)
 
 
+def test_of_one_class_there_is_nothing_to_learn():
+    texts = LabelledTexts(["good film", "bad film"], np.array([1, 1]), ["good film"])
+    assert linear_answers(Classification(name="polarity", source="films", labels=("bad", "good")), texts) == {}
+
+
 def test_tasks_without_a_value_have_no_linear_model():
     assert linear_answers(Summarization(name="summary", source="films"), LabelledTexts([], np.array([]), [])) == {}
 

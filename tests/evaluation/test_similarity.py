@@ -37,6 +37,11 @@ def test_rows_without_a_target_are_not_learned():
     assert similarity_answers(task, train, train)["cosine"][:5] == pytest.approx(line)
 
 
+def test_of_one_class_there_is_nothing_to_learn():
+    task = Classification(name="alike", source="pairs", text_pair="second", labels=("no", "yes"))
+    assert similarity_answers(task, pairs([1, 1, -1, 1, 1]), pairs([0] * 5)) == {}
+
+
 def test_single_texts_have_no_cosine():
     task = Classification(name="alike", source="texts", labels=("no", "yes"))
     single = Examples(np.array(["red car"], object), None, {"alike": np.array([1])})

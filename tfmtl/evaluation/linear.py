@@ -44,7 +44,8 @@ def labelled_texts(task: Task, train: Examples, asked: Examples) -> LabelledText
 def linear_answers(task: Task, texts: LabelledTexts) -> dict[str, np.ndarray]:
     """Returns what linear models answer that are trained on one task alone.
 
-    Classification has `naive_bayes` and `linear_svm`, regression `linear_svm`, other tasks nothing.
+    Classification has `naive_bayes` and `linear_svm`, regression `linear_svm`. Other tasks have nothing, nor has one
+    with a single class in train, of which a support vector machine can learn nothing.
 
     Args:
         task: with its labels.
@@ -59,6 +60,8 @@ def linear_answers(task: Task, texts: LabelledTexts) -> dict[str, np.ndarray]:
 
 @linear_answers.register
 def _(task: Classification, texts: LabelledTexts) -> dict[str, np.ndarray]:
+    if len(np.unique(texts.train_targets)) < 2:
+        return {}
     models = {"naive_bayes": MultinomialNB(alpha=0.1), "linear_svm": LinearSVC()}
     return {name: one_hot(found, len(task.labels)) for name, found in _predicted(models, texts).items()}
 

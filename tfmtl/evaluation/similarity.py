@@ -24,11 +24,14 @@ def similarity_answers(task: Task, train: Examples, asked: Examples) -> dict[str
 
     Returns:
         Under `cosine`, one where it predicts a class and zero elsewhere, float32 `[rows, classes]`, or numbers, float64
-        `[rows]`; nothing where the task is of single texts, or neither classification nor regression.
+        `[rows]`; nothing where the task is of single texts, or neither classification nor regression, or has one class
+        in train.
     """
     if train.text_pair is None or not isinstance(task, Classification | Regression):
         return {}
     train = train.take(has_target(train.targets[task.name]))
+    if isinstance(task, Classification) and len(np.unique(train.targets[task.name])) < 2:
+        return {}
     vectorizer = TfidfVectorizer(sublinear_tf=True).fit([*train.text, *train.text_pair])
     known, cosines = (_cosines(vectorizer, pairs) for pairs in (train, asked))
     targets = train.targets[task.name]

@@ -128,7 +128,7 @@ def _learned(asked: Mapping[str, _Asked]) -> dict[str, dict[str, Rows]]:
         found = linear_answers(of_task.task, texts) | similarity_answers(of_task.task, of_task.train, of_task.rows)
         for model, predictions in found.items():
             answers.setdefault(model, {})[name] = predictions
-        if isinstance(of_task.task, Classification):
+        if "linear_svm" in found and isinstance(of_task.task, Classification):
             by_labels.setdefault(of_task.task.labels, {})[name] = texts
     for labels, domains in by_labels.items():
         if len(domains) > 1:
