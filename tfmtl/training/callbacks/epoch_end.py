@@ -67,7 +67,8 @@ class BestModel(keras.callbacks.Callback):
 class TaskStopping(keras.callbacks.Callback):
     """Sets a task's loss weight to zero once its own validation metric has stopped rising.
 
-    A task that overfits first then no longer shapes the trunk, while the others go on learning.
+    A task that overfits first then no longer shapes the trunk, while the others go on learning. Once none does,
+    training ends.
 
     Args:
         update: holds the weights.
@@ -95,6 +96,10 @@ class TaskStopping(keras.callbacks.Callback):
                 self._progress.stopped_tasks.append(name)
                 _logger.info("task '%s' stops: its best %s was in epoch %d", name, task.primary, best_epoch + 1)
         self._update.activate(self._progress.stopped_tasks)
+        if set(self._update.tasks) <= set(self._progress.stopped_tasks):
+            _logger.info("training stops: all of its tasks have stopped")
+            self.model.stop_training = True
+            self._progress.finished = True
 
 
 class EarlyStopping(keras.callbacks.Callback):
