@@ -80,7 +80,8 @@ def affinity(
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
-    tasks = list(experiment.tasks)
+    # Those of stages before the last do not learn beside the others.
+    tasks = experiment.stages[-1].tasks
     if not 2 <= len(tasks) <= MOST_TASKS:
         raise UserError(f"affinity: expected 2 to {MOST_TASKS} tasks, found {len(tasks)}")
     values = experiment.as_mapping()
@@ -202,7 +203,8 @@ def _affinity_probe(training: Training, path: Path, every: int) -> AffinityProbe
     # Of the updates to come, each `every`th of the whole training.
     first = (made // every + 1) * every - 1
     following = batches(data.tables, data.plan, min(first, data.plan.updates)).shard(every, 0)
-    return AffinityProbe(path, training.update, training.progress, reach_of(training.model), following, every)
+    reach = reach_of(training.model).among(training.stage.tasks)
+    return AffinityProbe(path, training.update, training.progress, reach, following, every)
 
 
 def _row(text: str | tuple[str, str]) -> Row:

@@ -13,8 +13,14 @@ def run(*arguments) -> int:
     return stopped.value.code or 0
 
 
-def test_relations_are_measured_in_a_training(configure, tmp_path, capsys):
-    config = configure(tasks={"title": None}, training={"epochs": 1, "batch_size": 64})
+def test_relations_are_measured_in_the_last_stage_of_a_training(configure, tmp_path, capsys):
+    config = configure(
+        tasks={"title": None, "hidden": {"kind": "denoising", "source": "articles", "objective": "pieces"}},
+        training={
+            "batch_size": 64,
+            "stages": [{"tasks": ["hidden"], "epochs": 1}, {"tasks": ["subject", "goodness"], "epochs": 1}],
+        },
+    )
     folder = tmp_path / "affinity"
     assert run("affinity", config, "--run", folder, "--every", "4") == 0
     # 480 articles and 120 pairs in batches of 64: nine updates or ten, of which the fourth and the eighth are measured.

@@ -29,6 +29,12 @@ def test_longer_ngrams_are_hashed_and_none_crosses_the_end_of_the_text(order, bu
         assert sorted(found[there]) == sorted(_rows([int(piece) for piece in row if piece], order, buckets))
 
 
+def test_a_text_may_be_shorter_than_an_ngram():
+    ids, present = (np.array(part) for part in ngram_ids(np.int32([[2, 3]]), 5, 97, vocabulary_size=10))
+    assert ids.shape == present.shape == (1, 5 * 2)
+    assert sorted(ids[present]) == sorted(_rows([2, 3], 5, 97))
+
+
 def test_the_table_has_a_row_for_each_piece_and_each_bucket():
     assert [table_rows(order, 97, vocabulary_size=10) for order in (1, 2, 3)] == [10, 107, 107]
     ids, _ = ngram_ids(TOKENS, 3, 97, vocabulary_size=10)

@@ -9,7 +9,6 @@ from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tables import Pieces, Slice, Table
 from tfmtl.data.tokenizers.sentencepiece import SentencePieceOptions, SentencePieceTokenizer
 from tfmtl.errors import ConfigurationError, DataError, RunError
-from tfmtl.sections import Stage
 from tfmtl.tasks.kinds.classification import Classification
 from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.tasks.kinds.summarization import Summarization
@@ -127,8 +126,9 @@ def test_its_size_is_told_in_a_sentence(found):
     assert found.size == f"41 rows of train, 4 updates an epoch, {padding:.1f} % of encoder positions are padding"
 
 
-def test_a_stage_reads_the_rows_of_its_tasks_alone(data, experiment):
-    part = data.of(experiment, Stage(tasks=["same", "title"], epochs=3), replicas=1)
+def test_a_stage_reads_the_rows_of_its_tasks_alone(data, experiment, make_experiment):
+    staged = make_experiment(training={"stages": [{"tasks": ["same", "title"], "epochs": 3}, {"epochs": 1}]})
+    part = data.of(staged, 0, replicas=1)
     titles = sum(row["summary"] is not None for row in rows(experiment, "tickets"))
     # The rows with a title, and all 10 of the other stream, in batches of 12.
     assert titles < 24 and part.plan.updates_per_epoch == -(-(titles + 10) // 12)
@@ -137,6 +137,15 @@ def test_a_stage_reads_the_rows_of_its_tasks_alone(data, experiment):
         assert not np.isin(chosen.rows, table.streams.get("scores", [])).any()
     assert part.size.startswith(f"{titles + 10} rows of train, ")
     assert part.tables is data.tables and part.validation_plan is data.validation_plan
+
+
+def test_no_stage_reads_in_the_order_of_another(data, make_experiment):
+    alone, staged = (make_experiment(training={"stages": [{"epochs": 2}] * stages}) for stages in (1, 2))
+    first, last = (data.of(staged, number, replicas=1).plan for number in (0, 1))
+    assert first.seed != last.seed == staged.training.seed
+    assert any((one.rows != other.rows).any() for one, other in zip(first.slices, last.slices, strict=True))
+    for one, other in zip(last.slices, data.of(alone, 0, replicas=1).plan.slices, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
 
 
 def test_a_folder_that_cannot_be_used_is_told_before_any_text_is_read(make_experiment, experiment, tmp_path):

@@ -26,7 +26,7 @@ def ngram_ids(tokens: KerasTensor, order: int, buckets: int, vocabulary_size: in
     ids, present = [tokens], [token_mask(tokens)]
     hashed = tokens
     for shift in range(1, order):
-        following = ops.pad(tokens[:, shift:], [[0, 0], [0, shift]])
+        following = ops.pad(tokens, [[0, 0], [0, shift]])[:, shift:]
         # 32-bit products wrap around: the hash of Knuth (1998, section 6.4) by 2^32 over the golden ratio.
         hashed = hashed * _MULTIPLIER + following
         ids.append(vocabulary_size + ops.mod(hashed, np.int32(buckets)))

@@ -13,10 +13,12 @@ from tfmtl.data.streams import Stream, load_streams
 from tfmtl.data.tables import Slice, Table, build_tables
 from tfmtl.errors import ConfigurationError, RunError
 from tfmtl.registry import TOKENIZERS
-from tfmtl.sections import Stage
 from tfmtl.tasks.task import Task
 from tfmtl.training.run_folder import RunFolder
 from tfmtl.written_aside import written_aside
+
+_SEEDS = 1 << 20
+"""Between those of two stages."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class TrainingData:
     validation_plan: Plan
     rows: Fingerprints = field(default_factory=dict)
 
-    def of(self, experiment: Experiment, stage: Stage, replicas: int) -> "TrainingData":
-        """Returns what a stage of the training reads."""
-        return replace(self, plan=_plan(experiment, stage, self.tables, replicas))
+    def of(self, experiment: Experiment, number: int, replicas: int) -> "TrainingData":
+        """Returns what a stage of the training reads; the first has number 0."""
+        return replace(self, plan=_plan(experiment, number, self.tables, replicas))
 
     @property
     def size(self) -> str:
@@ -99,25 +101,24 @@ def prepare(
     tokenizer = _tokenizer(experiment, streams, run)
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
-    plan = _plan(experiment, experiment.stages[-1], tables, replicas)
+    plan = _plan(experiment, len(experiment.stages) - 1, tables, replicas)
     slices = [table.slice for table in tables]
     validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
     validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
     return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan, rows)
 
 
-def _plan(experiment: Experiment, stage: Stage, tables: Sequence[Table], replicas: int) -> Plan:
-    """Plans a stage on the rows of its tasks."""
-    options = experiment.training
+def _plan(experiment: Experiment, number: int, tables: Sequence[Table], replicas: int) -> Plan:
+    """Plans a stage on the rows of its tasks, in an order that no other stage has."""
+    options, stages = experiment.training, experiment.stages
+    stage, seed = stages[number], options.seed + _SEEDS * (len(stages) - 1 - number)
     multiple = replicas * options.accumulation
     if multiple > options.batch_size:
         raise ConfigurationError(
             f"training.accumulation: a batch of {options.batch_size} rows for {replicas} replicas cannot be read in "
             f"{options.accumulation} parts; give at most {max(options.batch_size // replicas, 1)}"
         )
-    return plan_training(
-        tables, experiment.mixing, stage.epochs, options.batch_size, multiple, options.seed, stage.tasks
-    )
+    return plan_training(tables, experiment.mixing, stage.epochs, options.batch_size, multiple, seed, stage.tasks)
 
 
 def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None):

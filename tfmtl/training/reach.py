@@ -1,6 +1,6 @@
 """Which variables each task's answer is computed from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -28,6 +28,10 @@ class Reach:
         """What two tasks or more reach."""
         sets = list(self.tasks.values())
         return sorted({position for k, one in enumerate(sets) for other in sets[:k] for position in one & other})
+
+    def among(self, tasks: Iterable[str]) -> "Reach":
+        """Returns what some of the tasks reach."""
+        return Reach({task: self.tasks[task] for task in tasks})
 
     def own(self, task: str) -> list[int]:
         """What this task alone reaches."""

@@ -94,7 +94,7 @@ def train_model(
         claim(experiment, run, data)
     for number, stage in enumerate(first, start=1):
         _logger.info("stage %d of %d: %s", number, len(experiment.stages), ", ".join(stage.tasks))
-        part = data.of(experiment, stage, strategy.num_replicas_in_sync)
+        part = data.of(experiment, number - 1, strategy.num_replicas_in_sync)
         update = compile_update(model, experiment, part, stage)
         training = Training(experiment, stage, run.stage(number), part, strategy, writes, model, update)
         fit(training, functools.partial(_observers, training))

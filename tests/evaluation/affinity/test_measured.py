@@ -8,12 +8,12 @@ from tfmtl.errors import RunError
 from tfmtl.evaluation.affinity.measured import check_interval, read_relations
 
 LINES = [
-    {"update": 10, "affinity": [[0.5, 0.1], [0.2, 0.4]], "gram": [[4.0, -1.0], [-1.0, 1.0]]},
+    {"update": 10, "every": 10, "affinity": [[0.5, 0.1], [0.2, 0.4]], "gram": [[4.0, -1.0], [-1.0, 1.0]]},
     # Measured before a kill, and again after it.
-    {"update": 20, "affinity": [[9.0, 9.0], [9.0, 9.0]], "gram": [[9.0, 9.0], [9.0, 9.0]]},
-    {"update": 20, "affinity": [[0.3, 0.3], [0.0, 0.2]], "gram": [[1.0, 1.0], [1.0, 4.0]]},
+    {"update": 20, "every": 10, "affinity": [[9.0, 9.0], [9.0, 9.0]], "gram": [[9.0, 9.0], [9.0, 9.0]]},
+    {"update": 20, "every": 10, "affinity": [[0.3, 0.3], [0.0, 0.2]], "gram": [[1.0, 1.0], [1.0, 4.0]]},
     # The second task has no row.
-    {"update": 30, "affinity": [[0.1, None], [None, None]], "gram": [[1.0, None], [None, None]]},
+    {"update": 30, "every": 10, "affinity": [[0.1, None], [None, None]], "gram": [[1.0, None], [None, None]]},
 ]
 
 

@@ -121,14 +121,15 @@ def test_a_task_stops_once_its_own_metric_has_not_risen_for_so_many_epochs(caplo
     assert caplog.messages == ["task 'topic' stops: its best accuracy was in epoch 2"]
 
 
-def test_training_ends_once_every_task_has_stopped(caplog):
-    progress = Progress(stopped_tasks=["title"])
+@pytest.mark.parametrize("without_metric", [["title"], []])
+def test_training_ends_once_every_task_with_a_metric_has_stopped(caplog, without_metric):
+    progress = Progress(stopped_tasks=without_metric)
     _, callback = stopping(progress, 1)
     assert not run_epochs(callback, task_logs([0.5, 0.4], [0.1, 0.2])).stop_training
     assert not progress.finished
     with caplog.at_level(logging.INFO, "tfmtl"):
         assert run_epochs(callback, task_logs([0.6], [0.2]), first=2).stop_training
-    assert progress.finished and caplog.messages[-1] == "training stops: all of its tasks have stopped"
+    assert progress.finished and caplog.messages[-1] == "training stops: all tasks with a metric have stopped"
 
 
 def test_a_task_of_an_interrupted_training_is_as_patient_as_before():

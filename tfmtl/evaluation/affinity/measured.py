@@ -40,15 +40,15 @@ def check_interval(path: Path, every: int) -> None:
     if not path.is_file():
         return
     with path.open(encoding="utf-8") as lines:
-        first = _update_of(next(lines, ""))
-    if first not in (None, every):
-        raise RunError(f"{path}: measured every {first} updates, asked for every {every}; choose another run's folder")
+        before = _interval_of(next(lines, ""))
+    if before not in (None, every):
+        raise RunError(f"{path}: measured every {before} updates, asked for every {every}; choose another run's folder")
 
 
-def _update_of(line: str) -> int | None:
-    """Returns the update of a line; None of one that is damaged, which `read_relations` names."""
+def _interval_of(line: str) -> int | None:
+    """Returns the updates between two lines; None of one that is damaged, which `read_relations` names."""
     try:
-        return json.loads(line)["update"]
+        return json.loads(line)["every"]
     except (KeyError, TypeError, ValueError):
         return None
 

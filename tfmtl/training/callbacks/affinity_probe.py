@@ -13,23 +13,23 @@ from tfmtl.training.update import Update, dense, flat
 
 
 class AffinityProbe(keras.callbacks.Callback):
-    r"""Measures inter-task affinity (TAG, Fifty et al. 2021, eq. 2) each few updates, on the batch just trained on.
+    r"""Measures inter-task affinity (TAG, Fifty et al. 2021, eq. 2) each few updates, on the batch that comes next.
 
     :math:`Z_{i \to j} = 1 - L_j(X; \theta_s - \eta \nabla_{\theta_s} L_i, \theta_j) / L_j(X; \theta_s, \theta_j)`,
-    which is positive where a step for task i lowers the loss of task j. The shared parameters are those that two tasks
-    or more reach, eta is the learning rate of the update. The weights are afterwards what they were.
+    which is positive where a step for task i lowers the loss of task j. The shared parameters are those that two of the
+    tasks or more reach, eta is the learning rate of the update to come. The weights are afterwards what they were.
 
     Both losses are without dropout, which is the paper's demand of one mask for both. A step is one of plain gradient
     descent, whatever optimizer trains the model.
 
-    One line of JSON is added to a file for each measurement: the update, the affinities `[from][to]` and the inner
-    products of the gradients, with null for tasks that have no row in the batch.
+    One line of JSON is added to a file for each measurement: the update, after how many the next one follows, the
+    affinities `[from][to]` and the inner products of the gradients, with null for tasks that have no row in the batch.
 
     Args:
         path: of the file.
         update: computes the losses.
         progress: where the training stands.
-        reach: which variables the tasks read.
+        reach: which variables the tasks read that are measured.
         batches: every so many, those that follow the update at which the training begins.
         every: updates between two measurements; the first batch is that of update `every`.
     """
@@ -39,27 +39,27 @@ class AffinityProbe(keras.callbacks.Callback):
         self._path = path
         self._update = update
         self._progress = progress
+        self._tasks = [update.tasks.index(task) for task in reach.tasks]
         self._shared = reach.shared
         self._batches = iter(batches)
         self._every = every
         self._step = tf.function(self._look_ahead, reduce_retracing=True, autograph=False)
 
-    def on_train_batch_end(self, batch, logs=None):
-        # The callback that counts updates stands last.
-        made = self._progress.update + 1
-        if made % self._every == 0:
-            measured = {"update": made, **self._measure(next(self._batches))}
+    def on_train_batch_begin(self, batch, logs=None):
+        coming = self._progress.update + 1
+        if coming % self._every == 0:
+            measured = {"update": coming, "every": self._every, **self._measure(next(self._batches))}
             with open(self._path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(measured) + "\n")
 
     def _measure(self, batch) -> dict[str, list[list[float | None]]]:
-        count = len(self._update.tasks)
-        results = [self._step(batch, tf.one_hot(task, count)) for task in range(count)]
-        before = results[0][0].numpy()
+        results = [self._step(batch, tf.one_hot(task, len(self._update.tasks))) for task in self._tasks]
+        before = results[0][0].numpy()[self._tasks]
         present = before > 0
         gradients = [gradient for _, _, gradient in results]
         gram = tf.matmul(gradients, gradients, transpose_b=True).numpy()
-        affinity = [1.0 - after.numpy() / before.clip(min=1e-12) for _, after, _ in results]
+        affinity = [1.0 - after.numpy()[self._tasks] / before.clip(min=1e-12) for _, after, _ in results]
+        count = len(self._tasks)
 
         def rows(matrix) -> list[list[float | None]]:
             return [

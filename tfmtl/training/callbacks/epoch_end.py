@@ -67,8 +67,8 @@ class BestModel(keras.callbacks.Callback):
 class TaskStopping(keras.callbacks.Callback):
     """Sets a task's loss weight to zero once its own validation metric has stopped rising.
 
-    A task that overfits first then no longer shapes the trunk, while the others go on learning. Once none does,
-    training ends.
+    A task that overfits first then no longer shapes the trunk, while the others go on learning. Once all that have a
+    metric have stopped, training ends.
 
     Args:
         update: holds the weights.
@@ -85,19 +85,22 @@ class TaskStopping(keras.callbacks.Callback):
         self._patience = patience
 
     def on_epoch_end(self, epoch, logs=None):
-        for name, task in self._tasks.items():
-            value = logs.get(f"val_{name}_{task.primary}")
-            if value is None or name in self._progress.stopped_tasks:
+        metrics = {name: f"val_{name}_{task.primary}" for name, task in self._tasks.items()}
+        measured = {name: logs[metric] for name, metric in metrics.items() if metric in logs}
+        for name, value in measured.items():
+            if name in self._progress.stopped_tasks:
                 continue
             best, best_epoch = self._progress.task_best.get(name, (float("-inf"), epoch))
             if value > best:
                 self._progress.task_best[name] = [value, epoch]
             elif epoch - best_epoch >= self._patience:
                 self._progress.stopped_tasks.append(name)
-                _logger.info("task '%s' stops: its best %s was in epoch %d", name, task.primary, best_epoch + 1)
+                _logger.info(
+                    "task '%s' stops: its best %s was in epoch %d", name, self._tasks[name].primary, best_epoch + 1
+                )
         self._update.activate(self._progress.stopped_tasks)
-        if set(self._update.tasks) <= set(self._progress.stopped_tasks):
-            _logger.info("training stops: all of its tasks have stopped")
+        if measured and measured.keys() <= set(self._progress.stopped_tasks):
+            _logger.info("training stops: all tasks with a metric have stopped")
             self.model.stop_training = True
             self._progress.finished = True
 
