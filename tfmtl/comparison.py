@@ -10,7 +10,7 @@ from tfmtl.data.splits import missing_splits
 from tfmtl.data.streams import tasks_with_split
 from tfmtl.errors import RunError, UserError
 from tfmtl.evaluation.comparison.compare import Comparison, compare_runs
-from tfmtl.evaluation.comparison.compared_run import check_same_data, load_run
+from tfmtl.evaluation.comparison.compared_run import check_same_data, load_runs
 from tfmtl.evaluation.comparison.reference import reference_of
 from tfmtl.evaluation.comparison.report import write_comparison
 from tfmtl.experiment import evaluate, run_folder, train
@@ -83,8 +83,7 @@ def compare(
     """
     folders = [run if isinstance(run, RunFolder) else RunFolder.open(run) for run in runs]
     _check_several(folders)
-    loaded = [load_run(folder, split, evaluate) for folder in folders]
-    comparison = compare_runs(loaded, split, reference_of if baselines else None)
+    comparison = compare_runs(load_runs(folders, split, evaluate), split, reference_of if baselines else None)
     if output is not None:
         try:
             write_comparison(Path(output), comparison)

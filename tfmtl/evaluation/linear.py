@@ -62,13 +62,13 @@ def linear_answers(task: Task, texts: LabelledTexts) -> dict[str, np.ndarray]:
 def _(task: Classification, texts: LabelledTexts) -> dict[str, np.ndarray]:
     if len(np.unique(texts.train_targets)) < 2:
         return {}
-    models = {"naive_bayes": MultinomialNB(alpha=0.1), "linear_svm": LinearSVC()}
+    models = {"naive_bayes": MultinomialNB(alpha=0.1), "linear_svm": LinearSVC(random_state=0)}
     return {name: one_hot(found, len(task.labels)) for name, found in _predicted(models, texts).items()}
 
 
 @linear_answers.register
 def _(task: Regression, texts: LabelledTexts) -> dict[str, np.ndarray]:
-    return _predicted({"linear_svm": LinearSVR()}, texts)
+    return _predicted({"linear_svm": LinearSVR(random_state=0)}, texts)
 
 
 def _predicted(models: Mapping[str, Any], texts: LabelledTexts) -> dict[str, np.ndarray]:
@@ -99,7 +99,7 @@ def pooled_answers(domains: Mapping[str, LabelledTexts], classes: int) -> dict[s
     targets = np.concatenate([domain.train_targets for domain in domains.values()])
     answers = {}
     for name, features_of in {"linear_svm_pooled": _stacked, "linear_svm_augmented": augmented}.items():
-        model = LinearSVC().fit(features_of(train), targets)
+        model = LinearSVC(random_state=0).fit(features_of(train), targets)
         predicted = np.split(model.predict(features_of(asked)), np.cumsum([part.shape[0] for part in asked])[:-1])
         answers[name] = {domain: one_hot(part, classes) for domain, part in zip(domains, predicted, strict=True)}
     return answers

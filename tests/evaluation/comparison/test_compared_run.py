@@ -6,7 +6,8 @@ import pytest
 
 from tests.evaluation.comparison.conftest import TASKS, TEXTS
 from tfmtl.errors import RunError
-from tfmtl.evaluation.comparison.compared_run import check_comparable, check_same_data, load_run
+from tfmtl.evaluation.answers import Answers
+from tfmtl.evaluation.comparison.compared_run import check_comparable, check_same_data, load_runs, timed_texts
 from tfmtl.training.run_folder import RunFolder
 
 
@@ -52,6 +53,13 @@ def test_other_labels_are_told(compared):
         check_comparable([compared("a", {"topic": 0.9}), other])
 
 
+@pytest.mark.parametrize("other", [{"metrics": ["f1"]}, {"primary": "matthews"}])
+def test_other_metrics_are_told(compared, other):
+    other = compared("b", {"topic": 0.8}, tasks={"topic": {**TASKS["topic"], **other}})
+    with pytest.raises(RunError, match="'topic' has other metrics, or another primary one, than in runs/a"):
+        check_comparable([compared("a", {"topic": 0.9}), other])
+
+
 def test_nothing_in_common_is_told(compared):
     with pytest.raises(RunError, match=r"no task stands in two of the runs.*topic, stars"):
         check_comparable([compared("a", {"topic": 0.9}), compared("b", {"stars": 0.9})])
@@ -70,5 +78,15 @@ def test_an_evaluation_before_a_better_model_or_a_new_option_is_made_again(tmp_p
         os.utime(path, (written - 10, written - 10))
     os.utime(getattr(run, changed), (written + seconds, written + seconds))
     with pytest.raises(RunError, match="damaged"):
-        load_run(run, "test", lambda run, split: asked.append(split))
+        load_runs([run], "test", lambda run, split: asked.append(split))
     assert asked == made
+
+
+def test_texts_of_each_task_are_timed_in_turn_and_each_once():
+    def asked(*texts):
+        return Answers(list(texts), np.zeros(len(texts)), np.zeros(len(texts)))
+
+    long, short = [f"long {row}" for row in range(40)], ["short 0", "long 0", "short 2"]
+    texts = timed_texts([{"a": asked(*long), "b": asked(*short)}, {"a": asked(*long), "c": asked("other")}])
+    assert texts[:6] == ["long 0", "short 0", "other", "long 1", "long 2", "short 2"]
+    assert len(texts) == len(set(texts)) == 33

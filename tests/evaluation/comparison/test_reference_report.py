@@ -32,3 +32,9 @@ def test_rows_that_have_been_seen_are_told_and_left_out(systems):
     assert f"| both | 2 | {mean:.4f} | 0.4000 |" in lines
     assert f"| alone | 1 | {alone.score('topic', 'accuracy'):.4f} | 0.4000 |" in lines
     assert "| majority | 1 | 0.6000 | 0.5000 |" in lines
+
+
+def test_a_task_all_of_whose_rows_have_been_seen_is_no_reason_to_leave_a_system_out(systems):
+    unseen = {"both": {"topic": 0.7}, "alone": {"topic": 0.4}}
+    lines = reference_section(Reference({}, {"topic": 7, "stars": 60}, unseen), systems)
+    assert f"| both | 1 | {systems[0].score('topic', 'accuracy'):.4f} | 0.7000 |" in lines

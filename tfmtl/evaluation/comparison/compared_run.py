@@ -1,5 +1,6 @@
 """Runs as they are compared: what they were asked, what they answered, what they cost."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,19 +56,46 @@ class ComparedRun:
         return self.training.updates * self.experiment.training.batch_size
 
 
-def load_run(run: RunFolder, split: str, evaluate: Evaluate) -> ComparedRun:
-    """Returns a run with its evaluation, which is made where there is none of its present model."""
-    if not _is_evaluated(run, split):
-        evaluate(run, split)
-    experiment, metrics = run.experiment(), run.measured(split)
-    answers = read_answers(run.answers(split), experiment.tasks)
+def load_runs(runs: Sequence[RunFolder], split: str, evaluate: Evaluate) -> list[ComparedRun]:
+    """Returns runs with their evaluations, which are made where there is none of a run's present model.
+
+    All answer the same texts while they are timed.
+    """
+    for run in runs:
+        if not _is_evaluated(run, split):
+            evaluate(run, split)
+    answers = [_answers(run, split) for run in runs]
+    texts = timed_texts(answers)
+    return [_compared(run, split, of_run, texts) for run, of_run in zip(runs, answers, strict=True)]
+
+
+def timed_texts(answers: Iterable[Mapping[str, Answers]]) -> list[str]:
+    """Returns some of the texts that were asked, of each task in turn, because those of one are longer than another's.
+
+    Args:
+        answers: of each run, by task.
+    """
+    of_tasks: dict[str, Sequence[str]] = {}
+    for of_run in answers:
+        for task, of_task in of_run.items():
+            of_tasks.setdefault(task, of_task.texts)
+    in_turn = (text for texts in itertools.zip_longest(*of_tasks.values()) for text in texts if text is not None)
+    return list(itertools.islice(dict.fromkeys(in_turn), _TIMED_TEXTS))
+
+
+def _answers(run: RunFolder, split: str) -> dict[str, Answers]:
+    answers = read_answers(run.answers(split), run.experiment().tasks)
     if not answers:
         raise RunError(f"{run.path}: no row of {split} has a target of its tasks")
-    texts = [text for of_task in answers.values() for text in of_task.texts][:_TIMED_TEXTS]
+    return answers
+
+
+def _compared(run: RunFolder, split: str, answers: Mapping[str, Answers], texts: Sequence[str]) -> ComparedRun:
+    experiment = run.experiment()
     return ComparedRun(
         str(run.path),
         experiment,
-        metrics,
+        run.measured(split),
         answers,
         parameters(run.best_model),
         training_cost(run),
@@ -140,6 +168,8 @@ def _declared_difference(task: str, *experiments: Experiment) -> str:
     labels = {tuple(labels) for task in tasks if (labels := task.as_mapping().get("labels"))}
     if tasks[0].kind != tasks[1].kind or len(labels) > 1:
         return "is of another kind, or has other labels"
+    if len({(task.primary, frozenset(task.all_metrics)) for task in tasks}) > 1:
+        return "has other metrics, or another primary one,"
     return "reads another source" if sources[0] != sources[1] else ""
 
 

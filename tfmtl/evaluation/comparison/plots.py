@@ -63,8 +63,7 @@ def plot_gains(gain: Gain, path: Path) -> None:
 
 def primary_changes(gain: Gain) -> list[Change]:
     """Returns the changes of each task's primary metric."""
-    tasks = gain.system.members[0].experiment.tasks
-    return [change for change in gain.changes if change.metric == tasks[change.task].primary]
+    return [change for change in gain.changes if change.is_primary]
 
 
 def _smoothed(losses: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:

@@ -47,10 +47,12 @@ def _unseen(reference: Reference, systems: Sequence[System], tasks: Mapping[str,
     for baseline, of_tasks in reference.baselines.items():
         scores[baseline] = {name: found[tasks[name].primary] for name, found in of_tasks.items()}
     seen = {name: count for name, count in reference.seen_rows.items() if count}
+    # Of a task all of whose rows have been seen there is no score without them.
+    scored = {task for of_tasks in reference.unseen.values() for task in of_tasks}
     rows = []
     for name, of_tasks in scores.items():
         common = [task for task in of_tasks if task in reference.unseen[name]]
-        if set(common) >= seen.keys():
+        if common and set(common) >= seen.keys() & scored:
             means = [np.mean([values[task] for task in common]) for values in (of_tasks, reference.unseen[name])]
             rows.append([plain(name), str(len(common)), *map(_cell, means)])
     listed = ", ".join(f"{plain(name)} {count}" for name, count in seen.items())

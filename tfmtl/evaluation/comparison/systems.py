@@ -10,8 +10,8 @@ import numpy as np
 from tfmtl.evaluation.comparison.compared_run import ComparedRun
 from tfmtl.training.run_folder import FREE_KEYS
 
-# By which trainings of one system may differ.
-_NOT_COMPARED = {*FREE_KEYS, "training.seed"}
+# Of `training`: by which trainings of one system may differ. How summaries are generated is part of a system.
+_NOT_COMPARED = {"training.seed", *(key for key in FREE_KEYS if key.startswith("training."))}
 
 
 @dataclass(frozen=True)
