@@ -19,7 +19,7 @@ class EncoderOptions(Options):
 class Encoder(keras.layers.Layer):
     """Base of the trunks that tasks share: `call(embedded, tokens)` returns states `[batch, length, width]`.
 
-    A subclass registers itself in `tfmtl.registry.ENCODERS` with typed options, among them `hidden` and `max_length`,
+    A subclass registers itself in `tfmtl.registry.ENCODERS` with typed options, among them `max_length`,
     and has a method `decoder(layers, dropout, max_length, **kwargs)`, which returns the layer that belongs to one
     summarization task. Here are the defaults of the rest.
 
@@ -31,7 +31,7 @@ class Encoder(keras.layers.Layer):
 
     @property
     def width(self) -> int:
-        """Of the embeddings that it reads."""
+        """Of the embeddings that it reads; its option `hidden`, where it does not say otherwise."""
         return self.options.hidden
 
     @property
