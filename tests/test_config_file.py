@@ -27,6 +27,12 @@ def test_settings_override_the_file(file):
     assert experiment.name == "other"
 
 
+def test_a_setting_of_null_takes_a_section_away(file):
+    experiment = load_experiment(file, ["tasks.title=null", "training=null"])
+    assert set(experiment.tasks) == VALUES["tasks"].keys() - {"title"}
+    assert experiment.training == parse({key: VALUES[key] for key in VALUES if key != "training"}).training
+
+
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [

@@ -153,8 +153,10 @@ def _override(values: Mapping, setting: str) -> dict:
 
 
 def _replaced(values: Mapping, keys: list[str], value: Any, setting: str) -> dict:
-    """Returns a copy of nested `values` in which the path `keys` holds `value`."""
+    """Returns a copy of nested `values` with `value` at the path `keys`; a section that is null is taken away."""
     head, *rest = keys
+    if not rest and value is None and isinstance(values.get(head), Mapping):
+        return {key: kept for key, kept in values.items() if key != head}
     if rest:
         inner = values.get(head) or {}
         if not isinstance(inner, Mapping):
