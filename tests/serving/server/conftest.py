@@ -10,7 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import pytest
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 SECONDS_TO_START = 120
 
@@ -65,3 +67,19 @@ def served_folder(export, tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(start_server, served_folder):
     return start_server(served_folder, "--versions", "2", "--max-request-bytes", "100000")
+
+
+@pytest.fixture(scope="session")
+def predict_url(server):
+    return f"{server.rest}/v1/models/tiny:predict"
+
+
+@pytest.fixture(scope="session")
+def channel(server):
+    with grpc.insecure_channel(server.grpc) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def stub(channel):
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
