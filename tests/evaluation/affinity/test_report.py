@@ -20,6 +20,9 @@ def test_the_files_hold_the_matrices_and_the_groups(tmp_path):
     # Apart from stars, which is hurt and hurts: 2 + 1; together (1 + 2 - 4 - 3) / 2.
     assert "Means of 7 measurements" in text and "**stars; topic, title**" in text
     assert "affinity is 3.000; that of all tasks in one model -2.000" in text
+    # Ten standard errors each: topic and title help each other, title and stars hurt.
+    assert "Of the 4 affinities of one task onto another that were measured twice or more, 2 are more" in text
+    assert "two standard errors above zero and 2 below it" in text
     found = json.loads((tmp_path / "new" / "affinity.json").read_text())
     assert found["groups"] == [["stars"], ["topic", "title"]] and found["affinity"][0] == [0.01, 0.002, None]
     assert (tmp_path / "new" / "affinity.png").read_bytes().startswith(b"\x89PNG")

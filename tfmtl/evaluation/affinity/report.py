@@ -45,6 +45,8 @@ def as_markdown(relations: Relations, groups: list[list[int]]) -> str:
             f"**{listed}**. Their affinity is {1000 * value:.3f}; that of all tasks in one model {1000 * together:.3f} "
             "(in thousandths, as in the table).",
             "",
+            _certainty(relations),
+            "",
             "## Affinity: by how many thousandths a step for the task of a row lowers the loss of that of a column",
             "",
             "With the standard error, where both tasks were in the batch of two measurements or more.",
@@ -61,6 +63,18 @@ def as_markdown(relations: Relations, groups: list[list[int]]) -> str:
             "",
             "![Affinity and cosine](affinity.png)",
         ]
+    )
+
+
+def _certainty(relations: Relations) -> str:
+    """A sentence for people: how many of the affinities of two tasks may be told from zero."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = relations.affinity / relations.standard_error
+    pairs = errors[~np.eye(len(errors), dtype=bool) & np.isfinite(errors)]
+    return (
+        f"Of the {len(pairs)} affinities of one task onto another that were measured twice or more, "
+        f"{np.sum(pairs > 2)} are more than two standard errors above zero and {np.sum(pairs < -2)} below it; chance has one in forty of "
+        "each. Groups that few of them carry are not to be relied on: measure more often, or on larger batches."
     )
 
 
