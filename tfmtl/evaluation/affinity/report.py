@@ -73,8 +73,9 @@ def _certainty(relations: Relations) -> str:
     pairs = errors[~np.eye(len(errors), dtype=bool) & np.isfinite(errors)]
     return (
         f"Of the {len(pairs)} affinities of one task onto another that were measured twice or more, "
-        f"{np.sum(pairs > 2)} are more than two standard errors above zero and {np.sum(pairs < -2)} below it; chance has one in forty of "
-        "each. Groups that few of them carry are not to be relied on: measure more often, or on larger batches."
+        f"{np.sum(pairs > 2)} are more than two standard errors above zero and {np.sum(pairs < -2)} below it; "
+        "chance has one in forty of each. Groups that few of them carry are not to be relied on: measure more often, "
+        "or on larger batches."
     )
 
 
