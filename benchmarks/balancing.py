@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from tfmtl.config_file import load_experiment
-from tfmtl.evaluation.answers import Answers, read_answers
-from tfmtl.evaluation.bootstrap import percentile_interval
-from tfmtl.evaluation.comparison.paired import paired_difference
-from tfmtl.markdown import table as markdown_table
-from tfmtl.registry import BALANCING, METRICS
-from tfmtl.training.run_folder import RunFolder
-from tfmtl.written_aside import written_aside
+from tfmtl.config.yaml_file import load_experiment
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.markdown import table as markdown_table
+from tfmtl.core.registry import BALANCING, METRICS
+from tfmtl.metrics.bootstrap import percentile_interval
+from tfmtl.reports.answers import Answers, read_answers
+from tfmtl.reports.comparison.paired import paired_difference
+from tfmtl.runs.run_folder import RunFolder
 
 TUNING_RUNS = 6
 """Trainings with weights drawn from 1/4 to 4, on a logarithmic scale, among which those of `tuned` are chosen."""
@@ -66,7 +66,7 @@ class Runs:
                 "settings": self._settings,
                 **self._trained(label, balancing, seed),
             }
-            with written_aside(self._path) as aside:
+            with atomic_write(self._path) as aside:
                 aside.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
         return self.results[key]
 
@@ -216,7 +216,7 @@ def main() -> None:
     step = arguments.output / f"{runs.name}_step.json"
     seconds = json.loads(step.read_text(encoding="utf-8"))["seconds_per_update"] if step.is_file() else {}
     text = table(runs, arguments.seeds, seconds)
-    with written_aside(arguments.output / f"{runs.name}.md") as aside:
+    with atomic_write(arguments.output / f"{runs.name}.md") as aside:
         aside.write_text(text, encoding="utf-8")
     print(text, end="")
 

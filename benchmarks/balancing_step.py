@@ -16,12 +16,12 @@ import keras
 import tensorflow as tf
 from throughput import train_seconds
 
-from tfmtl.config import Experiment, parse
-from tfmtl.config_file import load_experiment
+from tfmtl.config.experiment import Experiment, parse
+from tfmtl.config.yaml_file import load_experiment
+from tfmtl.core.registry import BALANCING
 from tfmtl.data.batches import batches
-from tfmtl.registry import BALANCING
-from tfmtl.training.data import prepare
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.prepared_data import prepare
 from tfmtl.training.train import compile_model
 
 

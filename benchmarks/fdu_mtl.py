@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from tfmtl.data.streams import load_streams
-from tfmtl.evaluation.answering import Answering, answer_split
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.generation.batch_reader import BatchReader, answer_split
+from tfmtl.runs.run_folder import RunFolder
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     experiment = run.experiment()
     # Validation was cut from the official train files: a test row that stands there is a known row as well.
     streams, _ = load_streams(experiment, ("train", "validation", "test"))
-    answers = answer_split(Answering(run.reader(), experiment.evaluation.batch_size), streams, "test")
+    answers = answer_split(BatchReader(run.reader(), experiment.evaluation.batch_size), streams, "test")
     errors = {}
     for stream in streams:
         seen = {text for split in ("train", "validation") for text in map(_key, stream.splits[split].text)}

@@ -15,7 +15,7 @@ from tfmtl.data.streams import load_streams
 from tfmtl.data.targets import has_target
 from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import LINEAR_EXPERTS, linear_scores
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.run_folder import RunFolder
 
 _ROWS = 32
 _OPINIONS = ("network", "expert", "together")

@@ -16,9 +16,9 @@ from pathlib import Path
 from serving import together
 
 import tfmtl
-from tfmtl.config import parse
-from tfmtl.serving.warmup import WARMUP_FILE
-from tfmtl.written_aside import written_aside
+from tfmtl.config.experiment import parse
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.serving.export.warmup import WARMUP_FILE
 
 ROWS = 16
 SIZES = {
@@ -76,7 +76,7 @@ def main() -> None:
                 measured = together(export(Path(folder), texts, SIZES[size], beams), texts, arguments.rounds)
             report.append({"encoder": size, "beams": beams, **measured})
             print(report[-1], flush=True)
-            with written_aside(arguments.output) as aside:
+            with atomic_write(arguments.output) as aside:
                 aside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

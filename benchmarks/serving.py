@@ -32,8 +32,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from tfmtl.serving.description import Description, newest_version
-from tfmtl.written_aside import written_aside
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.serving.export.description import Description, newest_version
 
 CLIENTS = (1, 8, 64)
 WARM_UP = 3
@@ -253,7 +253,7 @@ def main() -> None:
         report["soak"] = soak(newest_version(arguments.export), texts, arguments.soak)
     if arguments.changes:
         report["memory_by_version_mib"] = version_changes(newest_version(arguments.export), texts, arguments.changes)
-    with written_aside(arguments.output) as aside:
+    with atomic_write(arguments.output) as aside:
         aside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

@@ -14,11 +14,11 @@ import time
 import keras
 import tensorflow as tf
 
-from tfmtl.config_file import load_experiment
+from tfmtl.config.yaml_file import load_experiment
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import padding_share, tokens_read
-from tfmtl.training.data import prepare
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.prepared_data import prepare
 from tfmtl.training.train import compile_model
 
 

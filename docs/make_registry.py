@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tfmtl.catalogue import as_markdown
+from tfmtl.config.catalogue import as_markdown
 
 if __name__ == "__main__":
     (Path(__file__).parent / "registry.md").write_text(as_markdown(), encoding="utf-8")

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from tfmtl.core.errors import UserError
 from tfmtl.data.streams import Stream, load_streams
-from tfmtl.errors import UserError
-from tfmtl.evaluation.answering import Answering
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.tasks.kinds.summarization import Summarization
-from tfmtl.tasks.task import Task
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.generation.batch_reader import BatchReader
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.summarization.options import Summarization
+from tfmtl.kinds.task import Task
+from tfmtl.runs.run_folder import RunFolder
 
 TEXT_START = 300
 
@@ -44,7 +44,7 @@ def _(task: Summarization, target: tuple[str, ...], answer: str) -> list[str]:
     return [f"{task.name}: {answer}", f"  true: {target[0] if target else 'unknown'}"]
 
 
-def show(stream: Stream, answering: Answering, count: int) -> None:
+def show(stream: Stream, answering: BatchReader, count: int) -> None:
     """Prints some rows of a stream's test, evenly spread, with the answers of all its tasks."""
     test = stream.splits["test"]
     chosen = np.unique(np.linspace(0, len(test) - 1, num=min(count, len(test))).astype(int))
@@ -62,7 +62,7 @@ def main(folder: str, count: int = 5) -> None:
     run = RunFolder.open(folder)
     experiment = run.experiment()
     streams, _ = load_streams(experiment, ("test",))
-    answering = Answering(run.reader(), experiment.evaluation.batch_size)
+    answering = BatchReader(run.reader(), experiment.evaluation.batch_size)
     for stream in streams:
         show(stream, answering, count)
 

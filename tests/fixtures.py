@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.config import parse
+from tfmtl.config.experiment import parse
 from tfmtl.data.tokenizers.sentencepiece import SentencePieceOptions, SentencePieceTokenizer
-from tfmtl.training.data import prepare
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.prepared_data import prepare
 from tfmtl.training.strategy import make_strategy
 from tfmtl.training.train import compile_model
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tfmtl import catalogue
+from tfmtl.config import catalogue
 from tfmtl.cli import main
 
 

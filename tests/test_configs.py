@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfmtl.config import parse
-from tfmtl.config_file import load_experiment
+from tfmtl.config.experiment import parse
+from tfmtl.config.yaml_file import load_experiment
+from tfmtl.core.registry import SOURCES
 from tfmtl.data.splits import read_splits
 from tfmtl.data.tables import Slice, Table
 from tfmtl.models.builder import build_model
-from tfmtl.registry import SOURCES
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 import tfmtl
-from tfmtl.config import parse
-from tfmtl.sections import EvaluationOptions, GenerationOptions, TrainingOptions
+from tfmtl.config.experiment import parse
+from tfmtl.config.options import EvaluationOptions, GenerationOptions, TrainingOptions
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperCommand
 
-from tfmtl.catalogue import GROUPS, as_text
-from tfmtl.errors import UserError
-from tfmtl.quiet_start import import_tensorflow
+from tfmtl.config.catalogue import GROUPS, as_text
+from tfmtl.core.errors import UserError
+from tfmtl.core.quiet_tensorflow import import_tensorflow
 
 app = typer.Typer(
     name="tfmtl",
@@ -63,9 +63,9 @@ def train(
     ] = None,
 ) -> None:
     """Train an experiment; run it again to go on where it was interrupted."""
-    from tfmtl.config_file import load_experiment
-    from tfmtl.experiment import train
-    from tfmtl.variants import single_tasks, with_seeds
+    from tfmtl.api.experiment import train
+    from tfmtl.config.variants import single_tasks, with_seeds
+    from tfmtl.config.yaml_file import load_experiment
 
     if run and (alone or seeds is not None):
         raise UserError("train: --run names the folder of one run; --single-tasks and --seeds make several")
@@ -96,7 +96,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option(help="Where to write the evaluation as JSON.")] = None,
 ) -> None:
     """Evaluate a run's best model on a split."""
-    from tfmtl.experiment import evaluate
+    from tfmtl.api.experiment import evaluate
 
     evaluation = evaluate(run, split, output)
     for task, metrics in evaluation["tasks"].items():
@@ -125,9 +125,9 @@ def predict(
     ] = "strict",
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
-    from tfmtl.serving.answerers import open_answerer
-    from tfmtl.serving.predict import arrived_windows, full_windows, predict
-    from tfmtl.serving.rows import Row, read_jsonl
+    from tfmtl.serving.prediction.predict import arrived_windows, full_windows, predict
+    from tfmtl.serving.prediction.predictor import open_predictor
+    from tfmtl.serving.prediction.rows import Row, read_jsonl
 
     if server is not None and model and not model.is_dir():
         texts, model = [str(model), *(texts or [])], None
@@ -138,18 +138,18 @@ def predict(
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
     rows = map(Row, texts) if texts else read_jsonl(source or "-", encoding_errors)
-    answerer = _remote_answerer(server, model) if server is not None else open_answerer(model)
-    predict(answerer, rows, output, full_windows if texts or source else arrived_windows)
+    predictor = _remote_predictor(server, model) if server is not None else open_predictor(model)
+    predict(predictor, rows, output, full_windows if texts or source else arrived_windows)
 
 
-def _remote_answerer(server: str, export: Path | None):
+def _remote_predictor(server: str, export: Path | None):
     try:
-        from tfmtl.serving.remote import remote_answerer
+        from tfmtl.serving.prediction.remote import remote_predictor
     except ModuleNotFoundError as error:
         raise UserError(f"predict: the package '{error.name}' is missing; install 'tfmtl[serve]'") from None
-    from tfmtl.serving.description import Description, newest_version
+    from tfmtl.serving.export.description import Description, newest_version
 
-    return remote_answerer(server, Description.read(newest_version(export)) if export else None)
+    return remote_predictor(server, Description.read(newest_version(export)) if export else None)
 
 
 @command()
@@ -165,9 +165,9 @@ def export(
     encoder_only: Annotated[bool, typer.Option("--encoder-only", help="Leave the tasks with a decoder out.")] = False,
 ) -> None:
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
-    from tfmtl.experiment import export
-    from tfmtl.serving.server_config import write_server_config
-    from tfmtl.written_aside import check_folder
+    from tfmtl.api.experiment import export
+    from tfmtl.core.atomic_write import check_folder
+    from tfmtl.serving.export.server_config import write_server_config
 
     if serving_config:
         check_folder(serving_config)
@@ -198,7 +198,7 @@ def serve(
         from tfmtl.serving.server.serve import Address, serve
     except ModuleNotFoundError as error:
         raise UserError(f"serve: the package '{error.name}' is missing; install 'tfmtl[serve]'") from None
-    from tfmtl.validation import validate
+    from tfmtl.core.validation import validate
 
     limits = {
         "batch_size": batch_size,
@@ -236,9 +236,9 @@ def compare(
     ] = True,
 ) -> None:
     """Compare runs on the same rows: metrics, costs, gains over single tasks, and whether differences are chance."""
-    from tfmtl.comparison import compare, train_systems
-    from tfmtl.evaluation.comparison.report import as_markdown
-    from tfmtl.written_aside import check_folder
+    from tfmtl.api.compare import compare, train_systems
+    from tfmtl.core.atomic_write import check_folder
+    from tfmtl.reports.comparison.report import as_markdown
 
     if output is not None:
         check_folder(output)
@@ -257,9 +257,9 @@ def affinity(
     models: Annotated[int, typer.Option(min=1, help="How many models the proposed groups may take.")] = 2,
 ) -> None:
     """Train an experiment and measure how its tasks help or hurt each other; propose which to train together."""
-    from tfmtl.config_file import load_experiment
-    from tfmtl.evaluation.affinity.report import as_markdown
-    from tfmtl.experiment import affinity
+    from tfmtl.api.experiment import affinity
+    from tfmtl.config.yaml_file import load_experiment
+    from tfmtl.reports.affinity.report import as_markdown
 
     print(as_markdown(*affinity(load_experiment(config, settings or []), run, every, models)))
 

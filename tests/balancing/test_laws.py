@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tfmtl.balancing import get
 from tfmtl.balancing.method import GradientCombination, GramCombination
-from tfmtl.registry import BALANCING
+from tfmtl.core.registry import BALANCING
 
 METHODS = sorted(entry.name for entry in BALANCING if issubclass(entry.build, GradientCombination))
 GRAM_METHODS = sorted(entry.name for entry in BALANCING if issubclass(entry.build, GramCombination))

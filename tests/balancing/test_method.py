@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tfmtl.balancing import get
 from tfmtl.balancing.method import GradientCombination, LossWeighting
-from tfmtl.errors import ConfigurationError
-from tfmtl.registry import BALANCING
+from tfmtl.core.errors import ConfigurationError
+from tfmtl.core.registry import BALANCING
 
 OF_LOSSES = sorted(entry.name for entry in BALANCING if issubclass(entry.build, LossWeighting))
 OF_GRADIENTS = sorted(entry.name for entry in BALANCING if issubclass(entry.build, GradientCombination))

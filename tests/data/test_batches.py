@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from tests.kinds.denoising.test_span_corruption import filled, stripped
 
-from tests.data.test_span_corruption import filled, stripped
 from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
-from tfmtl.training.data import prepare
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.prepared_data import prepare
 
 
 def padded(pieces, rows, length):

@@ -1,7 +1,7 @@
 import pytest
 
+from tfmtl.core.errors import DataError
 from tfmtl.data.json_text import parse_json
-from tfmtl.errors import DataError
 
 
 def test_a_text_is_what_it_describes():

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmtl.data.packing import pack_pair, pack_summary, pack_text
-from tfmtl.data.piece_ids import END_ID, START_ID
+from tfmtl.data.special_tokens import END_ID, START_ID
 
 ROWS = st.lists(st.lists(st.integers(4, 20), max_size=14), min_size=1, max_size=5)
 LENGTHS = st.integers(4, 20)

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfmtl.core.registry import SCHEDULES
+from tfmtl.core.validation import Choice
 from tfmtl.data.plan import bucket_length, padding_share, plan_pass, plan_training, task_shares, tokens_read
 from tfmtl.data.tables import Pieces, Slice, Table
-from tfmtl.registry import SCHEDULES
-from tfmtl.validation import Choice
 
 
 def pieces(lengths):

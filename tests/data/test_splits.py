@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfmtl.core.errors import DataError
 from tfmtl.data.rows import Rows
 from tfmtl.data.splits import CUT_MAXIMUM, read_splits
-from tfmtl.errors import DataError
 
 
 class Numbers:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfmtl.config import parse
+from tfmtl.config.experiment import parse
+from tfmtl.core.errors import DataError
 from tfmtl.data.streams import load_streams, tasks_with_split
-from tfmtl.errors import DataError
 
 ROWS = [
     {"text": "first text", "pair": "one", "label": "b", "score": 1.5, "summary": "first"},

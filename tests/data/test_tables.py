@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import END_ID, START_ID
+from tfmtl.data.special_tokens import END_ID, START_ID
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tables import Pieces, Slice, absent, build_tables, tokenize_texts
 from tfmtl.data.targets import has_target
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.tasks.kinds.summarization import Summarization
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.summarization.options import Summarization
 
 
 class Characters:

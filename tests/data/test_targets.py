@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfmtl.core.errors import DataError
 from tfmtl.data.rows import Rows
 from tfmtl.data.targets import encode_targets, has_target, is_absent, needs_train, with_labels
-from tfmtl.errors import DataError
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.tasks.kinds.summarization import Summarization
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.summarization.options import Summarization
 
 
 def classification(labels=None):

@@ -3,7 +3,7 @@
 import pytest
 
 from tfmtl.cli import main
-from tfmtl.config_file import load_experiment
+from tfmtl.config.yaml_file import load_experiment
 from tfmtl.data.streams import load_streams
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tfmtl.cli import main
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.run_folder import RunFolder
 
 
 def run(*arguments) -> int:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tfmtl.cli import main
-from tfmtl.training.checkpoints import Checkpoints
+from tfmtl.runs.checkpoints import Checkpoints
 
 
 @pytest.mark.slow

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from tfmtl.cli import main
-from tfmtl.training.checkpoints import Checkpoints
+from tfmtl.runs.checkpoints import Checkpoints
 
 # The process ends at the end of an epoch, with its best model written and its checkpoint not.
 KILLED_BEFORE_THE_CHECKPOINT = """
 import os, signal, sys
 from tfmtl.cli import main
-from tfmtl.training.checkpoints import Checkpoints
+from tfmtl.runs.checkpoints import Checkpoints
 save = Checkpoints.save
 def save_unless_an_epoch_ends(self, update, variables, state):
     if update % state["updates_per_epoch"] == 0:

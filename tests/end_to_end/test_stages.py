@@ -9,8 +9,8 @@ import pytest
 
 import tfmtl
 from tfmtl.cli import main
-from tfmtl.training.checkpoints import Checkpoints
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.checkpoints import Checkpoints
+from tfmtl.runs.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 
 from tfmtl.cli import main
+from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.training.callbacks.checkpointing import Checkpointing
 from tfmtl.training.callbacks.epoch_end import ValidationScores
-from tfmtl.training.checkpoints import Checkpoints
 
 UPDATES_PER_EPOCH = 19  # 480 articles and 120 pairs, in batches of 32
 

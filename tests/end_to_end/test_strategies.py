@@ -5,12 +5,12 @@ import pytest
 
 from tests.workers import worker_configurations
 from tfmtl.cli import main
-from tfmtl.training.checkpoints import Checkpoints
+from tfmtl.runs.checkpoints import Checkpoints
 
 # After the last epoch each worker writes the weights that it has, and their paths in its model.
 WRITES_ITS_WEIGHTS = """
 import sys
-from tfmtl.quiet_start import import_tensorflow
+from tfmtl.core.quiet_tensorflow import import_tensorflow
 import_tensorflow()
 import numpy as np
 from tfmtl.cli import main

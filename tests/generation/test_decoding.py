@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
+from tfmtl.config.options import GenerationOptions
+from tfmtl.data.special_tokens import END_ID, PAD_ID, START_ID
 from tfmtl.generation.decoding import write_summaries
-from tfmtl.sections import GenerationOptions
-from tfmtl.tasks.kinds.summarization import Summarization
+from tfmtl.kinds.summarization.options import Summarization
 
 TITLE = Summarization(name="title", source="tickets", max_length=12)
 PLAIN = {"beams": 1, "length_penalty": 0.0, "no_repeat_ngram": 0, "min_length": 1}

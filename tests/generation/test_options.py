@@ -1,8 +1,8 @@
 import pytest
 
-from tfmtl.errors import ConfigurationError
+from tfmtl.config.options import GenerationOptions
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.generation.options import SearchOptions
-from tfmtl.sections import GenerationOptions
 
 SPECIAL = {"start_id": 1, "end_id": 2, "pad_id": 0}
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import END_ID, START_ID
-from tfmtl.errors import DataError
+from tfmtl.config.options import GenerationOptions
+from tfmtl.core.errors import DataError
+from tfmtl.data.special_tokens import END_ID, START_ID
 from tfmtl.generation.reader import Reader
-from tfmtl.sections import GenerationOptions
 
 TASKS = ["topic", "title", "same", "stars"]
 TEXTS = ["the cat sleeps in the garden.", "", "🐈‍⬛ \x00\x07 日本", "a puppy runs away. " * 3000]

@@ -7,10 +7,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfmtl.core.registry import KINDS
 from tfmtl.data.batches import batches
 from tfmtl.models.builder import decoder_name
 from tfmtl.models.task_heads import HEADS
-from tfmtl.registry import KINDS
 from tfmtl.training.train import compile_model
 
 

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.config import parse
+from tfmtl.config.experiment import parse
+from tfmtl.config.options import GenerationOptions
 from tfmtl.data.tables import Slice, Table
 from tfmtl.generation.reader import Reader
 from tfmtl.models.builder import build_model
-from tfmtl.sections import GenerationOptions
-from tfmtl.training.reach import reach_of
+from tfmtl.training.variable_usage import variable_usage
 
 LABELS = {"labels": ["bad", "good"]}
 TASKS = {
@@ -49,11 +49,11 @@ def test_tasks_with_the_same_labels_have_a_head_in_common(built):
         "desk": None,
         "same": None,
     }
-    reach = reach_of(model)
+    usage = variable_usage(model)
     paths = [variable.path for variable in model.trainable_variables]
     kernel = paths.index("shared_head_0/output/kernel")
-    assert {name for name, read in reach.tasks.items() if kernel in read} == {"books", "films"}
-    assert kernel in reach.shared
+    assert {name for name, read in usage.tasks.items() if kernel in read} == {"books", "films"}
+    assert kernel in usage.shared
 
 
 def test_its_logits_are_added_to_those_of_each_own_head(built):

@@ -4,9 +4,9 @@ import keras
 import pytest
 
 import tfmtl
-from tfmtl.serving.answerers import open_answerer
-from tfmtl.serving.export import export_run
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.serving.export.export import export_run
+from tfmtl.serving.prediction.predictor import open_predictor
 
 ODD_TEXTS = ["", "the cat sleeps", "\U0001f600 \u200d", "a\x00b\r\n\x07", "the dog runs away " * 200]
 
@@ -40,12 +40,12 @@ def light_export(run, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_answerer(run):
-    return open_answerer(run.path)
+    return open_predictor(run.path)
 
 
 @pytest.fixture(scope="session")
 def export_answerer(export):
-    return open_answerer(export.parent)
+    return open_predictor(export.parent)
 
 
 @pytest.fixture(scope="session")

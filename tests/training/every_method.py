@@ -12,18 +12,18 @@ import tensorflow as tf
 
 from tfmtl.balancing import get
 from tfmtl.balancing.method import LossWeighting
+from tfmtl.core.registry import BALANCING
 from tfmtl.data.tables import Slice
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.registry import BALANCING
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.gradient_update import GradientUpdate
 from tfmtl.training.losses import LOSSES
-from tfmtl.training.reach import reach_of
 from tfmtl.training.representation_update import RepresentationUpdate
 from tfmtl.training.update import Update
+from tfmtl.training.variable_usage import variable_usage
 
 CASES = {entry.name: (entry.name, {}) for entry in BALANCING}
 CASES["mgda by the representation"] = ("mgda", {"gradients_of": "representation"})
@@ -76,11 +76,11 @@ def make_update(model, method: str, options: dict, groups=GROUPS, parts: int = 1
     if isinstance(balancing, LossWeighting):
         balancing.build(len(TASKS))
         return Update(losses, balancing, 1.0, accumulation)
-    reach = reach_of(model)
-    balancing.build(len(TASKS), sum(int(np.prod(model.trainable_variables[k].shape)) for k in reach.shared))
+    usage = variable_usage(model)
+    balancing.build(len(TASKS), sum(int(np.prod(model.trainable_variables[k].shape)) for k in usage.shared))
     if options:
-        return RepresentationUpdate(losses, balancing, 1.0, accumulation, reach, ["encoder"])
-    update = GradientUpdate(losses, balancing, 1.0, accumulation, reach)
+        return RepresentationUpdate(losses, balancing, 1.0, accumulation, usage, ["encoder"])
+    update = GradientUpdate(losses, balancing, 1.0, accumulation, usage)
     if len(groups) > 1:
         update.group(groups, rows)
     return update

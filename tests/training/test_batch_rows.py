@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.data.tables import Slice
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.tasks.kinds.summarization import Summarization
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.summarization.options import Summarization
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.losses import LOSSES
 

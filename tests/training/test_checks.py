@@ -1,7 +1,7 @@
 import pytest
 
-from tfmtl.config import parse
-from tfmtl.errors import ConfigurationError
+from tfmtl.config.experiment import parse
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.training.checks import check_learnable
 
 

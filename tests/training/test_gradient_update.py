@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.config import parse
+from tfmtl.config.experiment import parse
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import plan_training
-from tfmtl.training.data import prepare
-from tfmtl.training.reach import reach_of
-from tfmtl.training.run_folder import RunFolder
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.prepared_data import prepare
 from tfmtl.training.train import compile_model
+from tfmtl.training.variable_usage import variable_usage
 
 
 def compiled(experiment, data, learning_rate=1.0):
@@ -44,7 +44,7 @@ def rows(experiment, data):
     variables = [variable.value for variable in model.trainable_variables]
     rows = [tape.gradient(part, variables) for part in parts]
     dense = [[None if g is None else tf.convert_to_tensor(g).numpy() for g in row] for row in rows]
-    return dense, reach_of(model).shared
+    return dense, variable_usage(model).shared
 
 
 def without_clipping(make_experiment, method, **options):

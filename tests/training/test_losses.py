@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.registry import KINDS
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.tasks.kinds.summarization import Summarization
+from tfmtl.core.registry import KINDS
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.summarization.options import Summarization
 from tfmtl.training.losses import LOSSES
 
 LOGITS = np.random.default_rng(0).normal(size=[6, 3]).astype(np.float32)

@@ -4,9 +4,9 @@ import pytest
 
 from tfmtl.balancing import get
 from tfmtl.data.tables import Slice
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.losses import LOSSES
 from tfmtl.training.routing_check import check_routing
 from tfmtl.training.update import Update

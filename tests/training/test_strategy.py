@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.errors import ConfigurationError
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.training.strategy import is_chief, make_strategy, on_first_replica, scope
 
 

@@ -13,10 +13,10 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from tfmtl.errors import RunError
-from tfmtl.training.checkpoints import Checkpoints
+from tfmtl.core.errors import RunError
+from tfmtl.runs.checkpoints import Checkpoints
+from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.progress import Progress
-from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.train import compile_model, train
 
 SCORES = [0.25, 0.75, 0.75, 1.0]

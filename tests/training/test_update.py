@@ -8,8 +8,8 @@ import tensorflow as tf
 from tfmtl.balancing import get
 from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
+from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.adamw import AdamW
 from tfmtl.training.losses import LOSSES
 from tfmtl.training.train import compile_model

@@ -13,8 +13,8 @@ def get(name: str, **options: Any) -> Any:
     Raises:
         ConfigurationError: for an unknown method or option, in one line.
     """
-    from tfmtl.registry import BALANCING
-    from tfmtl.validation import lookup, validate
+    from tfmtl.core.registry import BALANCING
+    from tfmtl.core.validation import lookup, validate
 
     entry = lookup(BALANCING, name, "balancing.method")
     return entry.build(validate(entry.options, options, "balancing"))

@@ -4,10 +4,10 @@ import keras
 import tensorflow as tf
 from pydantic import Field, model_validator
 
-from tfmtl.balancing.adam import Adam
 from tfmtl.balancing.method import LossWeighting
 from tfmtl.balancing.per_task import Finite, PerTask, check_per_task
-from tfmtl.registry import Options
+from tfmtl.balancing.solvers.adam import Adam
+from tfmtl.core.registry import Options
 
 
 class LearnedOptions(Options):

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmtl.registry import BALANCING, Options
-from tfmtl.tasks.task import Task
+from tfmtl.core.registry import BALANCING, Options
+from tfmtl.kinds.task import Task
 
 
 class Method:

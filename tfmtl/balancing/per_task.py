@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tfmtl.errors import ConfigurationError
+from tfmtl.core.errors import ConfigurationError
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 PerTask = Finite | tuple[Finite, ...]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfmtl.data.piece_masking import mask
 from tfmtl.data.plan import Plan
-from tfmtl.data.span_corruption import corrupt
 from tfmtl.data.tables import Table
+from tfmtl.kinds.denoising.span_corruption import corrupt
+from tfmtl.kinds.denoising.token_masking import mask
 
 
 def batches(tables: Sequence[Table], plan: Plan, start: int = 0, stop: int | None = None) -> tf.data.Dataset:

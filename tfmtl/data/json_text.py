@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tfmtl.errors import DataError
+from tfmtl.core.errors import DataError
 
 
 def parse_json(text: str, source: str, first_line: int = 1) -> Any:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import END_ID, START_ID
+from tfmtl.data.special_tokens import END_ID, START_ID
 
 
 def pack_text(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:

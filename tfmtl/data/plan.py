@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfmtl.core.registry import SCHEDULES
+from tfmtl.core.validation import Choice
 from tfmtl.data.tables import Table
 from tfmtl.data.targets import has_target
-from tfmtl.registry import SCHEDULES
-from tfmtl.validation import Choice
 
 _POOL_BATCHES = 64
 """Batches that are sorted by length together: enough for little padding, few enough to mix all streams in each."""

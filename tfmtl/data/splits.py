@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from tfmtl.core.errors import DataError, nearest
 from tfmtl.data.rows import Rows
-from tfmtl.data.source import Source
-from tfmtl.errors import DataError, nearest
+from tfmtl.data.sources.source import Source
 
 CUT_SHARE = 0.1
 CUT_MAXIMUM = 2000

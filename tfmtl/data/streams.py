@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tfmtl.config import Experiment
+from tfmtl.config.experiment import Experiment
+from tfmtl.core.errors import DataError, nearest
+from tfmtl.core.registry import SOURCES
 from tfmtl.data.rows import Rows, joined
 from tfmtl.data.splits import missing_splits, read_splits
 from tfmtl.data.targets import encode_targets, has_target, is_absent, needs_train, with_labels
-from tfmtl.errors import DataError, nearest
-from tfmtl.registry import SOURCES
-from tfmtl.tasks.task import Task
+from tfmtl.kinds.task import Task
 
 _logger = logging.getLogger("tfmtl")
 

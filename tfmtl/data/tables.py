@@ -10,8 +10,8 @@ import tensorflow as tf
 from tfmtl.data.packing import pack_pair, pack_summary, pack_text
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.targets import has_target
-from tfmtl.tasks.kinds.denoising import Denoising
-from tfmtl.tasks.task import Task
+from tfmtl.kinds.denoising.options import Denoising
+from tfmtl.kinds.task import Task
 
 _TOKENIZED_AT_ONCE = 512
 _STRINGS = tf.TensorSpec([None], tf.string)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from tfmtl.core.errors import DataError, nearest
 from tfmtl.data.rows import Rows
-from tfmtl.errors import DataError, nearest
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.denoising import Denoising
-from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.tasks.kinds.summarization import Summarization
-from tfmtl.tasks.task import Task
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.denoising.options import Denoising
+from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.summarization.options import Summarization
+from tfmtl.kinds.task import Task
 
 Place = Callable[[int], str]
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfmtl.generation.compacting_loop import until_done
 from tfmtl.generation.constraints import FORBIDDEN, constrain, is_allowed
-from tfmtl.generation.largest import largest
 from tfmtl.generation.options import SearchOptions
 from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, sequences, write
-from tfmtl.generation.shrinking_batch import until_done
+from tfmtl.generation.top_k import top_k
 
 
 class _Running(NamedTuple):
@@ -78,7 +78,7 @@ def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) 
 
     The penalty is that of Wu et al. 2016, eq. 14. A hypothesis has ended when its end mark is among the `beams` best
     continuations of its row. A row is done when its best running hypothesis does not beat its best ended one: with
-    `early_stopping`, if it ended with the next piece at no cost; else, by all that it could still reach, no more
+    `early_stopping`, if it ended with the next piece at no cost; else, by all that it could still usage, no more
     log-probability lost and the penalty of `max_length`. What other rows do has no part in it. A row in which none has
     ended by `max_length` returns its most probable hypothesis, cut.
 
@@ -151,7 +151,7 @@ def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) 
     beams = running.totals.shape[1]
     # The best of each hypothesis first: only these are added to, and not the whole vocabulary.
     count = min(2 * beams, log_probabilities.shape[-1])
-    best, best_pieces = largest(log_probabilities, count)
+    best, best_pieces = top_k(log_probabilities, count)
     totals = tf.reshape(running.totals, [-1, 1]) + best
     totals, indices = tf.math.top_k(tf.reshape(totals, [-1, beams * count]), 2 * beams)
     parents = indices // count

@@ -3,13 +3,13 @@
 import keras
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
+from tfmtl.config.options import GenerationOptions
+from tfmtl.data.special_tokens import END_ID, PAD_ID, START_ID
 from tfmtl.generation.options import SearchOptions
 from tfmtl.generation.search import generate
 from tfmtl.generation.sequences import Sequences
+from tfmtl.kinds.task import Task
 from tfmtl.models.builder import decoder_name
-from tfmtl.sections import GenerationOptions
-from tfmtl.tasks.task import Task
 
 
 def write_summaries(

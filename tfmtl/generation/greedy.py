@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfmtl.generation.compacting_loop import until_done
 from tfmtl.generation.constraints import constrain
 from tfmtl.generation.options import SearchOptions
 from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, sequences, write
-from tfmtl.generation.shrinking_batch import until_done
 
 
 class _State(NamedTuple):

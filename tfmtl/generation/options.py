@@ -2,8 +2,8 @@
 
 from pydantic import Field, model_validator
 
-from tfmtl.sections import GenerationOptions
-from tfmtl.validation import validate
+from tfmtl.config.options import GenerationOptions
+from tfmtl.core.validation import validate
 
 
 class SearchOptions(GenerationOptions):

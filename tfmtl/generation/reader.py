@@ -6,14 +6,14 @@ from functools import partial
 import keras
 import tensorflow as tf
 
+from tfmtl.config.options import GenerationOptions
+from tfmtl.core.errors import DataError
 from tfmtl.data.packing import pack_pair, pack_text
-from tfmtl.data.piece_ids import PAD_ID
-from tfmtl.errors import DataError
+from tfmtl.data.special_tokens import PAD_ID
 from tfmtl.generation.decoding import write_summaries
-from tfmtl.models.builder import OPINION_POOL, linear_scores
+from tfmtl.kinds.task import Task, answered
+from tfmtl.models.builder import LOGIT_AVERAGE, linear_scores
 from tfmtl.models.task_heads import logits
-from tfmtl.sections import GenerationOptions
-from tfmtl.tasks.task import Task, answered
 
 
 class Reader:
@@ -103,7 +103,7 @@ class Reader:
 
     def _score(self, name: str, states: tf.Tensor, tokens: tf.Tensor, linear: list[tf.Tensor]) -> tf.Tensor:
         said = logits(self.model, name, self.model.get_layer("encoder").last_states(states), tokens)
-        return self.model.get_layer(OPINION_POOL)(said, *linear) if linear else said
+        return self.model.get_layer(LOGIT_AVERAGE)(said, *linear) if linear else said
 
     def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, linear: list[tf.Tensor]) -> tf.Tensor:
         sequences = write_summaries(self.model, self.tasks[name], states, tokens, self.generation)

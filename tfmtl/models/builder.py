@@ -7,21 +7,21 @@ import keras
 import keras_hub
 from keras import KerasTensor
 
-from tfmtl.data.span_corruption import answer_length
+from tfmtl.config.options import ModelOptions
+from tfmtl.core.registry import ENCODERS, SHARING
 from tfmtl.data.tables import Slice, Table
-from tfmtl.models.linear_experts import LinearExperts
-from tfmtl.models.masked_pieces import MaskedPieces
+from tfmtl.kinds.denoising.span_corruption import answer_length
+from tfmtl.kinds.task import Task
+from tfmtl.models.layers.linear_experts import LinearExperts
+from tfmtl.models.layers.logit_average import LogitAverage
+from tfmtl.models.layers.mlm_head import MLMHead
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.models.opinion_pool import OpinionPool
 from tfmtl.models.task_heads import TaskHeads
-from tfmtl.registry import ENCODERS, SHARING
-from tfmtl.sections import ModelOptions
-from tfmtl.tasks.task import Task
 
 LINEAR_EXPERTS = "linear_experts"
 """The name of the layer of the tasks' linear experts, where the model has them."""
 
-OPINION_POOL = "opinion_pool"
+LOGIT_AVERAGE = "logit_average"
 """The name of the layer that makes one answer of a head's and a linear expert's."""
 
 
@@ -72,7 +72,7 @@ def build_model(
         name: parts[0] if len(parts) == 1 else keras.layers.Concatenate(axis=0, name=f"{name}_rows")(parts)
         for name, parts in answers.items()
     }
-    builder.encoder.take_on(builder.embedding)
+    builder.encoder.load_pretrained_rows(builder.embedding)
     return MultiTaskModel(inputs=inputs, outputs=outputs, name="multi_task_model")
 
 
@@ -98,7 +98,7 @@ class _Builder:
             options.sharing.options, list(tasks), name="sharing", dtype=precision
         )
         self._linear_experts = self._experts()
-        self._pool = OpinionPool(name=OPINION_POOL, dtype="float32")
+        self._pool = LogitAverage(name=LOGIT_AVERAGE, dtype="float32")
         self._heads = TaskHeads(self.encoder, options, tasks, tables)
         self._writers = self._writers_of([task for task in tasks.values() if task.learns_pieces])
 
@@ -122,7 +122,7 @@ class _Builder:
 
     def _guesser(self, name: str) -> Callable:
         """Returns what stands in a decoder's place where pieces are guessed from the trunk's states alone."""
-        layer = MaskedPieces(name=decoder_name(name), dtype=self._precision)
+        layer = MLMHead(name=decoder_name(name), dtype=self._precision)
         return lambda embedded, states, tokens: layer(embedded, self.encoder.last_states(states), tokens)
 
     def _writer(self, name: str, max_length: int):

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 from keras import KerasTensor
 
+from tfmtl.config.options import ModelOptions
 from tfmtl.data.tables import Table
-from tfmtl.models.encoder import Encoder
-from tfmtl.models.heads import ClassificationHead, RegressionHead
-from tfmtl.models.summary_head import SummaryHead
-from tfmtl.sections import ModelOptions
-from tfmtl.tasks.task import Task
+from tfmtl.kinds.task import Task
+from tfmtl.models.layers.heads import ClassificationHead, RegressionHead
+from tfmtl.models.layers.pointer_generator import SummaryHead
+from tfmtl.models.trunk import Encoder
 
 
 class TaskHeads:

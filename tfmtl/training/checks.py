@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from tfmtl.config import Experiment
-from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
-from tfmtl.errors import ConfigurationError, nearest
+from tfmtl.config.experiment import Experiment
+from tfmtl.core.errors import ConfigurationError, nearest
+from tfmtl.core.registry import BALANCING
+from tfmtl.data.special_tokens import END_ID, PAD_ID, START_ID
 from tfmtl.generation.options import SearchOptions
-from tfmtl.registry import BALANCING
-from tfmtl.tasks.task import Task
+from tfmtl.kinds.task import Task
 
 
 def check_learnable(experiment: Experiment, tasks: Mapping[str, Task]) -> None:

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import keras
 import tensorflow as tf
 
-from tfmtl.config import Experiment
+from tfmtl.config.experiment import Experiment
+from tfmtl.config.options import Stage
+from tfmtl.core.errors import RunError
 from tfmtl.data.batches import batches, distributed_batches
-from tfmtl.errors import RunError
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.sections import Stage
+from tfmtl.runs.checkpoints import Checkpoints
+from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.callbacks.checkpointing import Checkpointing
-from tfmtl.training.checkpoints import Checkpoints
-from tfmtl.training.data import TrainingData
+from tfmtl.training.prepared_data import TrainingData
 from tfmtl.training.progress import Progress
-from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.strategy import is_same_everywhere
 from tfmtl.training.update import Update
 

@@ -20,7 +20,7 @@ class GradientUpdate(SplitUpdate):
     tasks of groups of their own cost together what one pass over all rows does.
 
     Args:
-        task_losses, balancing, clip_norm, accumulation, reach: as `SplitUpdate`; the method is built for the shared
+        task_losses, balancing, clip_norm, accumulation, usage: as `SplitUpdate`; the method is built for the shared
             parameters.
     """
 
@@ -77,14 +77,14 @@ class GradientUpdate(SplitUpdate):
                 found = self._gradients_of(tape, loss, task, model.trainable_variables)
                 losses[task] = share
                 rows[task] = flat([found[position] for position in self._shared])
-                own |= {position: found[position] for position in self._reach.own(task)}
+                own |= {position: found[position] for position in self._usage.own(task)}
             del tape
         stacked = (tf.stack([values[task] for task in self.tasks]) for values in (losses, rows))
         return [*stacked, *(own[position] for _, position in self._own)]
 
     def _gradients_of(self, tape, loss: tf.Tensor, task: str, variables: Sequence) -> dict[int, tf.Tensor]:
-        """Returns the gradient by each variable that is shared or the task's own; zero by what it does not reach."""
-        reached = sorted(self._reach.tasks[task])
+        """Returns the gradient by each variable that is shared or the task's own; zero by what it does not usage."""
+        reached = sorted(self._usage.tasks[task])
         found = dict(zip(reached, tape.gradient(loss, [variables[k] for k in reached]), strict=True))
         return {k: dense(found.get(k), variables[k]) for k in {*self._shared, *reached}}
 

@@ -9,8 +9,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import PAD_ID
-from tfmtl.tasks.task import Task
+from tfmtl.data.special_tokens import PAD_ID
+from tfmtl.kinds.task import Task
 
 
 class TaskLoss(ABC):

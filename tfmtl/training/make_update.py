@@ -8,17 +8,17 @@ import keras
 import tensorflow as tf
 
 from tfmtl.balancing.method import GradientCombination, LossWeighting
-from tfmtl.config import Experiment
+from tfmtl.config.experiment import Experiment
+from tfmtl.core.registry import BALANCING
 from tfmtl.models.builder import representation_name
-from tfmtl.registry import BALANCING
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
-from tfmtl.training.data import TrainingData
 from tfmtl.training.gradient_update import GradientUpdate
 from tfmtl.training.losses import LOSSES, TaskLoss
-from tfmtl.training.reach import Reach, reach_of
+from tfmtl.training.prepared_data import TrainingData
 from tfmtl.training.representation_update import RepresentationUpdate
 from tfmtl.training.update import Update
+from tfmtl.training.variable_usage import VariableUsage, variable_usage
 
 _logger = logging.getLogger("tfmtl")
 
@@ -34,21 +34,21 @@ def make_update(experiment: Experiment, data: TrainingData, model: keras.Model) 
     if isinstance(balancing, LossWeighting):
         balancing.build(len(losses), updates_per_epoch=data.plan.updates_per_epoch)
         return Update(losses, balancing, options.clip_norm, accumulation)
-    reach = reach_of(model)
-    size = _log_shared(reach, model, balancing, experiment.balancing.name)
+    usage = variable_usage(model)
+    size = _log_shared(usage, model, balancing, experiment.balancing.name)
     balancing.build(len(losses), size, data.plan.updates_per_epoch)
     if getattr(balancing.options, "gradients_of", "parameters") == "representation":
         names = [representation_name(part.tokens) for part in data.slices]
-        return RepresentationUpdate(losses, balancing, options.clip_norm, accumulation, reach, names)
-    update = GradientUpdate(losses, balancing, options.clip_norm, accumulation, reach)
+        return RepresentationUpdate(losses, balancing, options.clip_norm, accumulation, usage, names)
+    update = GradientUpdate(losses, balancing, options.clip_norm, accumulation, usage)
     groups = [[task.name for task in stream.tasks] for stream in data.streams]
     if len(groups) > 1 and not _needs_static_shapes():
         update.group(groups, rows)
     return update
 
 
-def _log_shared(reach: Reach, model: keras.Model, balancing: GradientCombination, name: str) -> int:
-    variables = [model.trainable_variables[position] for position in reach.shared]
+def _log_shared(usage: VariableUsage, model: keras.Model, balancing: GradientCombination, name: str) -> int:
+    variables = [model.trainable_variables[position] for position in usage.shared]
     size = sum(math.prod(variable.shape) for variable in variables)
     layers = dict.fromkeys(variable.path.split("/")[0] for variable in variables)
     _logger.info(

@@ -9,9 +9,9 @@ import tensorflow as tf
 from tfmtl.balancing.method import GramCombination
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.losses import TaskLoss
-from tfmtl.training.reach import Reach
 from tfmtl.training.split_update import SplitUpdate
 from tfmtl.training.update import all_sum, dense, specs
+from tfmtl.training.variable_usage import VariableUsage
 
 
 class RepresentationUpdate(SplitUpdate):
@@ -24,7 +24,7 @@ class RepresentationUpdate(SplitUpdate):
     Gradients of tasks without a common row are orthogonal here, whatever their gradients by the parameters are.
 
     Args:
-        task_losses, balancing, clip_norm, accumulation, reach: as `SplitUpdate`.
+        task_losses, balancing, clip_norm, accumulation, usage: as `SplitUpdate`.
         representations: the names of the model's layers whose outputs all tasks read.
     """
 
@@ -34,10 +34,10 @@ class RepresentationUpdate(SplitUpdate):
         balancing: GramCombination,
         clip_norm: float,
         accumulation: Accumulation | None,
-        reach: Reach,
+        usage: VariableUsage,
         representations: Sequence[str],
     ):
-        super().__init__(task_losses, balancing, clip_norm, accumulation, reach)
+        super().__init__(task_losses, balancing, clip_norm, accumulation, usage)
         self._representations = list(representations)
 
     def _gradients(self, model, batch, counts):
@@ -58,7 +58,7 @@ class RepresentationUpdate(SplitUpdate):
             of_shared = tape.gradient(loss, shared)
             # A pass for each task, not for each of its variables: all of them would be in the graph.
             of_own = [
-                tape.gradient(share, [variables[position] for position in self._reach.own(task)])
+                tape.gradient(share, [variables[position] for position in self._usage.own(task)])
                 for task, share in zip(self.tasks, parts, strict=True)
             ]
             found = zip([*of_shared, *itertools.chain(*of_own)], [*shared, *own], strict=True)

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import END_ID, SPECIAL_IDS, START_ID
+from tfmtl.data.special_tokens import END_ID, SPECIAL_IDS, START_ID
 from tfmtl.data.tables import Slice
+from tfmtl.kinds.task import Task
 from tfmtl.models.builder import decoder_name
-from tfmtl.tasks.task import Task
 from tfmtl.training.strategy import on_first_replica
 from tfmtl.training.update import Update
 
@@ -39,8 +39,8 @@ def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task],
     for index, name in enumerate(names):
         after = losses(_batch(tasks, slices, [name]))
         _require_only(index, ~np.isclose(after, before, rtol=1e-5, atol=0.0), names, "target")
-    reach = on_first_replica(lambda batch: _reached(model, update, tasks, batch))
-    reached = reach(_batch(tasks, slices, names)).numpy()
+    usage = on_first_replica(lambda batch: _reached(model, update, tasks, batch))
+    reached = usage(_batch(tasks, slices, names)).numpy()
     for index, name in enumerate(names):
         if _own_variables(model, name, tasks):
             _require_only(index, reached[:, index], names, "head")

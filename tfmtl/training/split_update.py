@@ -7,8 +7,8 @@ import tensorflow as tf
 from tfmtl.balancing.method import GradientCombination
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.losses import TaskLoss
-from tfmtl.training.reach import Reach
 from tfmtl.training.update import Update
+from tfmtl.training.variable_usage import VariableUsage
 
 
 class SplitUpdate(Update):
@@ -19,7 +19,7 @@ class SplitUpdate(Update):
 
     Args:
         task_losses, balancing, clip_norm, accumulation: as `Update`.
-        reach: which variables the tasks read.
+        usage: which variables the tasks read.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class SplitUpdate(Update):
         balancing: GradientCombination,
         clip_norm: float,
         accumulation: Accumulation | None,
-        reach: Reach,
+        usage: VariableUsage,
     ):
         super().__init__(task_losses, balancing, clip_norm, accumulation)
-        self._reach = reach
-        self._shared = reach.shared
-        self._own = [(k, position) for k, task in enumerate(self.tasks) for position in reach.own(task)]
+        self._usage = usage
+        self._shared = usage.shared
+        self._own = [(k, position) for k, task in enumerate(self.tasks) for position in usage.own(task)]
         self.gram = self._state([[0.0] * len(self.tasks)] * len(self.tasks), "gram")
 
     def _weighed(self, gradients: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[int, tf.Tensor]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfmtl.errors import ConfigurationError
+from tfmtl.core.errors import ConfigurationError
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:

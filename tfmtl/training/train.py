@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from tfmtl.config import Experiment
+from tfmtl.config.experiment import Experiment
+from tfmtl.config.options import GenerationOptions, Stage
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import task_shares, tokens_read
 from tfmtl.generation.reader import Reader
+from tfmtl.kinds.task import Task
 from tfmtl.models.builder import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.sections import GenerationOptions, Stage
-from tfmtl.tasks.task import Task
+from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.adamw import AdamW
 from tfmtl.training.averaging import WeightAverage
 from tfmtl.training.callbacks.averaged_weights import AveragedWeights, TrainedWeights
@@ -24,14 +25,13 @@ from tfmtl.training.callbacks.gradient_norms import GradientNorms
 from tfmtl.training.callbacks.summary_samples import SummarySamples
 from tfmtl.training.callbacks.tensorboard import TensorBoard
 from tfmtl.training.checks import check_learnable
-from tfmtl.training.data import CheckTasks, TrainingData, claim, prepare
 from tfmtl.training.fit import Training, fit
+from tfmtl.training.fit_linear_experts import adapt_linear_experts
 from tfmtl.training.learning_rate import WarmupThenDecay
-from tfmtl.training.linear_experts import adapt_linear_experts
 from tfmtl.training.make_update import make_update
+from tfmtl.training.prepared_data import CheckTasks, TrainingData, claim, prepare
 from tfmtl.training.progress import Progress
 from tfmtl.training.routing_check import check_routing
-from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.strategy import is_chief, make_strategy, scope
 from tfmtl.training.update import Update
 
@@ -55,7 +55,7 @@ def train(
         run: the folder; its own, new or of this experiment.
         check_tasks: `check_tasks(tasks)` raises for tasks that cannot be measured, before anything is written.
         make_scorer: `make_scorer(reader, streams, experiment)` returns what measures validation after each epoch; see
-            `tfmtl.evaluation.scoring.ValidationScorer`.
+            `tfmtl.training.validation_scorer.ValidationScorer`.
         more_callbacks: of this training; they see an update before it is counted.
 
     Raises:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from tfmtl.core.registry import SCHEDULES
 from tfmtl.data.schedules.annealed import AnnealedOptions
-from tfmtl.registry import SCHEDULES
 
 annealed = SCHEDULES.get("annealed").build
 SIZES = np.array([2, 64])

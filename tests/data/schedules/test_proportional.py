@@ -1,6 +1,6 @@
 import numpy as np
 
-from tfmtl.registry import SCHEDULES
+from tfmtl.core.registry import SCHEDULES
 
 
 def test_the_share_is_that_of_the_rows_in_every_epoch():

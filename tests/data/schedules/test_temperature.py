@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tfmtl.core.registry import SCHEDULES
 from tfmtl.data.schedules.temperature import TemperatureOptions
-from tfmtl.registry import SCHEDULES
 
 temperature = SCHEDULES.get("temperature").build
 

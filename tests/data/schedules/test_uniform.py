@@ -1,6 +1,6 @@
 import numpy as np
 
-from tfmtl.registry import SCHEDULES
+from tfmtl.core.registry import SCHEDULES
 
 
 def test_every_stream_has_the_same_share():

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tfmtl.core.errors import ConfigurationError, DataError
+from tfmtl.core.validation import validate
 from tfmtl.data.sources.delimited import CsvOptions, CsvSource, DelimitedOptions, TsvSource
-from tfmtl.errors import ConfigurationError, DataError
-from tfmtl.validation import validate
 
 
 @pytest.fixture

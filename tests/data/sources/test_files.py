@@ -2,10 +2,10 @@ import gzip
 
 import pytest
 
+from tfmtl.core.errors import ConfigurationError, DataError
+from tfmtl.core.validation import validate
 from tfmtl.data.sources.files import FileOptions, expanded, numbered_lines
 from tfmtl.data.sources.json_files import JsonLinesSource
-from tfmtl.errors import ConfigurationError, DataError
-from tfmtl.validation import validate
 
 
 def lines(path, encoding_errors="strict"):

@@ -3,9 +3,9 @@ import json
 
 import pytest
 
+from tfmtl.core.errors import DataError
 from tfmtl.data.sources.files import FileOptions
 from tfmtl.data.sources.json_files import JsonLinesSource, JsonSource
-from tfmtl.errors import DataError
 
 ROWS = [{"text": "é", "label": 1}, {"text": ["a", "b"], "score": 0.5}]
 

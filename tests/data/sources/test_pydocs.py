@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
+from tfmtl.core.errors import DataError
 from tfmtl.data.sources import pydocs
 from tfmtl.data.sources.pydocs import PydocsOptions, PydocsSource, PythonFile
-from tfmtl.errors import DataError
 
 BODY = "It goes on for long enough to be a text that somebody would like to have a summary of, in one line."
 

@@ -3,8 +3,8 @@ import pytest
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
+from tfmtl.core.errors import DataError  # noqa: E402
 from tfmtl.data.sources.tfds import TfdsOptions, TfdsSource  # noqa: E402
-from tfmtl.errors import DataError  # noqa: E402
 
 LABELS = ["no", "yes"]
 

@@ -4,9 +4,9 @@ import pytest
 import tensorflow as tf
 
 from tests.presets import FAMILIES
-from tfmtl.data.piece_ids import SPECIAL_IDS
+from tfmtl.core.errors import ConfigurationError, RunError
+from tfmtl.data.special_tokens import SPECIAL_IDS
 from tfmtl.data.tokenizers.preset import NEW_ROW, PresetTokenizer, PresetTokenizerOptions, piece_order
-from tfmtl.errors import ConfigurationError, RunError
 
 MARKS = {
     "bert": ["[PAD]", "[MASK]", "[CLS]", "[SEP]"],

@@ -7,10 +7,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmtl.data.piece_ids import END_ID, PAD_ID, SPECIAL_IDS, START_ID
+from tfmtl.core.errors import DataError, RunError
+from tfmtl.core.registry import TOKENIZERS
+from tfmtl.data.special_tokens import END_ID, PAD_ID, SPECIAL_IDS, START_ID
 from tfmtl.data.tokenizers.sentencepiece import SentencePieceOptions, SentencePieceTokenizer
-from tfmtl.errors import DataError, RunError
-from tfmtl.registry import TOKENIZERS
 
 TEXTS = [f"the cat number {row} sleeps near the {place}" for row in range(40) for place in ("river", "house")]
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from tfmtl.core.registry import ENCODERS
 from tfmtl.models.builder import build_model
+from tfmtl.models.decoders.lstm import LSTMDecoder
 from tfmtl.models.encoders.bilstm_attention import BiLSTMEncoder, BiLSTMOptions
-from tfmtl.models.lstm_decoder import LSTMDecoder
-from tfmtl.registry import ENCODERS
 
 TOKENS = np.int32([[2, 7, 8, 3, 0, 0], [2, 5, 3, 9, 8, 3]])
 PLAIN = {"layers": 1, "hidden": 8, "max_length": 6, "dropout": 0.0}

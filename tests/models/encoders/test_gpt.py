@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.core.registry import ENCODERS
 from tfmtl.models.builder import build_model
-from tfmtl.models.continuation import Continuation
+from tfmtl.models.decoders.continuation import Continuation
 from tfmtl.models.encoders.gpt import GPTEncoder, GPTOptions
-from tfmtl.models.pooling import LastPooling
-from tfmtl.registry import ENCODERS
+from tfmtl.models.layers.pooling import LastPooling
 
 HIDDEN, LENGTH = 8, 6
 TOKENS = np.int32([[2, 7, 8, 3, 0, 0], [2, 5, 3, 9, 8, 3]])

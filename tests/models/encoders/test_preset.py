@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 
 from tests.presets import FAMILIES, MAX_LENGTH, save_preset
-from tfmtl.data.piece_ids import END_ID, PAD_ID, START_ID
+from tfmtl.core.errors import ConfigurationError
+from tfmtl.data.special_tokens import END_ID, PAD_ID, START_ID
 from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order
-from tfmtl.errors import ConfigurationError
-from tfmtl.models.decoder import TransformerDecoder
+from tfmtl.models.decoders.preset import BartDecoder
+from tfmtl.models.decoders.transformer import TransformerDecoder
 from tfmtl.models.encoders.preset import PresetEncoder
-from tfmtl.models.preset_decoder import BartDecoder
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def model_of(folder, **options):
     embedding = keras_hub.layers.ReversibleEmbedding(len(order), encoder.width, name="embedding")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     model = keras.Model(tokens, encoder(embedding(tokens), tokens))
-    encoder.take_on(embedding)
+    encoder.load_pretrained_rows(embedding)
     return model, order
 
 
@@ -166,7 +166,7 @@ def test_pieces_are_written_as_the_preset_writes_them(tmp_path):
     assert not encoder.tied and encoder_of(tmp_path, pretrained_decoder=False).tied
     embedding = keras_hub.layers.ReversibleEmbedding(len(order), encoder.width, tie_weights=False)
     embedding.build((None, None))
-    encoder.take_on(embedding)
+    encoder.load_pretrained_rows(embedding)
     hidden = np.ones([1, 1, encoder.width], np.float32)
     found, expected = embedding(hidden, reverse=True)[0, 0], own.token_embedding(hidden, reverse=True)[0, 0]
     known = order != NEW_ROW

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from tfmtl.core.registry import ENCODERS
 from tfmtl.models.encoders.transformer import TransformerEncoder, TransformerOptions
-from tfmtl.registry import ENCODERS
 
 TOKENS = np.int32([[2, 7, 8, 3, 0, 0], [2, 5, 3, 9, 8, 3]])
 PLAIN = {"layers": 1, "hidden": 8, "heads": 2, "feedforward": 16, "max_length": 6, "dropout": 0.0}

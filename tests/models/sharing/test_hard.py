@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from tfmtl.registry import SHARING
+from tfmtl.core.registry import SHARING
 
 
 def test_every_task_reads_the_same_states():

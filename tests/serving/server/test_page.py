@@ -1,8 +1,8 @@
 import json
 
-from tfmtl.serving.description import Description
+from tfmtl.serving.export.description import Description
+from tfmtl.serving.export.signatures import ServedTask
 from tfmtl.serving.server.page import page
-from tfmtl.serving.signatures import ServedTask
 
 
 def test_names_cannot_leave_the_place_that_holds_them():

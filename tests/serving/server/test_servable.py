@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.errors import RunError
+from tfmtl.core.errors import RunError
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.server.servable import Servable
 

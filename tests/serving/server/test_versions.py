@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tfmtl.errors import RunError
+from tfmtl.core.errors import RunError
 from tfmtl.serving.server import versions as versions_module
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.server.monitoring import Monitoring

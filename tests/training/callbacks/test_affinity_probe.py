@@ -16,7 +16,7 @@ from tests.training.callbacks.test_gradient_norms import (
 )
 from tfmtl.training.callbacks.affinity_probe import AffinityProbe
 from tfmtl.training.progress import Progress
-from tfmtl.training.reach import reach_of
+from tfmtl.training.variable_usage import variable_usage
 
 RATE = 0.01
 
@@ -32,7 +32,7 @@ def measured(path, tasks):
     model, update, progress = trunk_of_two(), update_of([1.0, 1.0, 1.0]), Progress()
     model.compile(keras.optimizers.SGD(RATE), update, jit_compile=False)
     batches = [({"tokens": TOKENS}, TARGETS)] * 3
-    probe = AffinityProbe(path, update, progress, reach_of(model).among(tasks), batches, every=3)
+    probe = AffinityProbe(path, update, progress, variable_usage(model).among(tasks), batches, every=3)
     probe.set_model(model)
     before = model.get_weights()
     for made in range(10):

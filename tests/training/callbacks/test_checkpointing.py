@@ -4,10 +4,10 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.balancing import get
+from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.tasks.kinds.regression import Regression
+from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.training.callbacks.checkpointing import Checkpointing
-from tfmtl.training.checkpoints import Checkpoints
 from tfmtl.training.losses import LOSSES
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from tfmtl.balancing import get
-from tfmtl.tasks.kinds.classification import Classification
-from tfmtl.tasks.kinds.regression import Regression
-from tfmtl.tasks.kinds.summarization import Summarization
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.summarization.options import Summarization
+from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History, TaskStopping, ValidationScores
 from tfmtl.training.progress import Progress
-from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.update import Update
 
 

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.balancing import get
+from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.tasks.kinds.regression import Regression
 from tfmtl.training.callbacks.gradient_norms import GradientNorms, trunk_variables
 from tfmtl.training.losses import LOSSES
 from tfmtl.training.progress import Progress

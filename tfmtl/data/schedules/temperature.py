@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from tfmtl.registry import SCHEDULES, Options
+from tfmtl.core.registry import SCHEDULES, Options
 
 
 class TemperatureOptions(Options):

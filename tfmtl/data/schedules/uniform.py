@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfmtl.registry import SCHEDULES, Options
+from tfmtl.core.registry import SCHEDULES, Options
 
 
 @SCHEDULES.register("uniform")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from tfmtl.core.errors import DataError, nearest
+from tfmtl.core.registry import SOURCES
 from tfmtl.data.rows import Rows
-from tfmtl.data.source import require_fields
 from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
-from tfmtl.errors import DataError, nearest
-from tfmtl.registry import SOURCES
+from tfmtl.data.sources.source import require_fields
 
 
 class DelimitedOptions(FileOptions):

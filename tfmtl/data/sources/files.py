@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from tfmtl.core.errors import DataError, missing_file
 from tfmtl.data.rows import Rows, joined
-from tfmtl.data.source import SourceOptions
-from tfmtl.errors import DataError, missing_file
+from tfmtl.data.sources.source import SourceOptions
 
 Paths = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 """A path, a glob, or several of them."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfmtl.core.errors import DataError
+from tfmtl.core.registry import SOURCES
 from tfmtl.data.json_text import parse_json
 from tfmtl.data.rows import Rows
-from tfmtl.data.source import require_fields
 from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
-from tfmtl.errors import DataError
-from tfmtl.registry import SOURCES
+from tfmtl.data.sources.source import require_fields
 
 _ESCAPE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")

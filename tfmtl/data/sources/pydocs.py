@@ -22,12 +22,12 @@ from pathlib import Path
 
 from pydantic import Field
 
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.errors import DataError
+from tfmtl.core.registry import SOURCES
 from tfmtl.data.docstrings import read_docstrings
 from tfmtl.data.rows import Rows
-from tfmtl.data.source import SourceOptions, require_fields
-from tfmtl.errors import DataError
-from tfmtl.registry import SOURCES
-from tfmtl.written_aside import written_aside
+from tfmtl.data.sources.source import SourceOptions, require_fields
 
 STANDARD_LIBRARY = "python"
 MINIMUM_TEXT = 80
@@ -128,7 +128,7 @@ def cached_records() -> list[dict[str, str]]:
     _logger.info("reading the docstrings of the installed Python packages, once")
     records = list(usable_records(installed_files()))
     try:
-        with written_aside(path) as aside, gzip.open(aside, "wt", encoding="utf-8") as file:
+        with atomic_write(path) as aside, gzip.open(aside, "wt", encoding="utf-8") as file:
             file.writelines(json.dumps(record) + "\n" for record in records)
     except OSError as error:
         _logger.warning("the docstrings are not cached: %s; the variable TFMTL_CACHE names another folder", error)

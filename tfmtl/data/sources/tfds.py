@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
+from tfmtl.core.errors import DataError
+from tfmtl.core.registry import SOURCES
 from tfmtl.data.rows import Rows
-from tfmtl.data.source import SourceOptions, require_fields
-from tfmtl.errors import DataError
-from tfmtl.registry import SOURCES
+from tfmtl.data.sources.source import SourceOptions, require_fields
 
 _BATCH = 1024
 

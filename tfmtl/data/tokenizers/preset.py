@@ -9,9 +9,9 @@ import keras_hub
 import numpy as np
 import tensorflow as tf
 
-from tfmtl.data.piece_ids import SPECIAL_IDS, UNKNOWN_ID
-from tfmtl.errors import ConfigurationError, RunError
-from tfmtl.registry import TOKENIZERS, Options
+from tfmtl.core.errors import ConfigurationError, RunError
+from tfmtl.core.registry import TOKENIZERS, Options
+from tfmtl.data.special_tokens import SPECIAL_IDS, UNKNOWN_ID
 
 NEW_ROW = -1
 """In `piece_order`: a mark that the preset has nothing for."""

@@ -9,9 +9,9 @@ import sentencepiece
 import tensorflow as tf
 from pydantic import Field
 
-from tfmtl.data.piece_ids import END_ID, PAD_ID, SPECIAL_IDS, START_ID, UNKNOWN_ID
-from tfmtl.errors import DataError, RunError
-from tfmtl.registry import TOKENIZERS, Options
+from tfmtl.core.errors import DataError, RunError
+from tfmtl.core.registry import TOKENIZERS, Options
+from tfmtl.data.special_tokens import END_ID, PAD_ID, SPECIAL_IDS, START_ID, UNKNOWN_ID
 
 
 class SentencePieceOptions(Options):

@@ -6,10 +6,10 @@ import keras
 from keras import KerasTensor, ops
 from pydantic import Field
 
-from tfmtl.models.encoder import Encoder, EncoderOptions
-from tfmtl.models.lstm_decoder import LSTMDecoder
-from tfmtl.models.tokens import score_bias, segment_ids, token_mask
-from tfmtl.registry import ENCODERS
+from tfmtl.core.registry import ENCODERS
+from tfmtl.models.decoders.lstm import LSTMDecoder
+from tfmtl.models.layers.tokens import score_bias, segment_ids, token_mask
+from tfmtl.models.trunk import Encoder, EncoderOptions
 
 
 class BiLSTMOptions(EncoderOptions):

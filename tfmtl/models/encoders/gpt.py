@@ -3,14 +3,14 @@
 import keras
 from keras import KerasTensor, ops
 
-from tfmtl.models.causal_layer import CausalLayer
-from tfmtl.models.continuation import Continuation, ContinuationStart
-from tfmtl.models.encoder import Encoder
+from tfmtl.core.registry import ENCODERS
+from tfmtl.models.decoders.continuation import Continuation, ContinuationStart
 from tfmtl.models.encoders.transformer import TransformerOptions
-from tfmtl.models.pooling import LastPooling
-from tfmtl.models.positions import PositionEmbedding
-from tfmtl.models.tokens import segment_ids, token_mask
-from tfmtl.registry import ENCODERS
+from tfmtl.models.layers.causal_layer import CausalLayer
+from tfmtl.models.layers.pooling import LastPooling
+from tfmtl.models.layers.positions import PositionEmbedding
+from tfmtl.models.layers.tokens import segment_ids, token_mask
+from tfmtl.models.trunk import Encoder
 
 
 class GPTOptions(TransformerOptions):

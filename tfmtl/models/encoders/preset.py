@@ -8,17 +8,17 @@ import numpy as np
 from keras import KerasTensor, ops
 from pydantic import Field
 
+from tfmtl.core.errors import ConfigurationError
+from tfmtl.core.registry import ENCODERS
 from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order, preset_error
-from tfmtl.errors import ConfigurationError
-from tfmtl.models.continuation import Continuation
-from tfmtl.models.decoder import TransformerDecoder
-from tfmtl.models.encoder import Encoder, EncoderOptions
-from tfmtl.models.pooling import AttentionPooling, LastPooling
-from tfmtl.models.preset_continuation import GPT2Trunk, TaskMark
-from tfmtl.models.preset_decoder import PresetDecoder, decoder_of
-from tfmtl.models.tokens import segment_ids, token_mask
-from tfmtl.models.transformer_layer import LayerOptions
-from tfmtl.registry import ENCODERS
+from tfmtl.models.decoders.continuation import Continuation
+from tfmtl.models.decoders.gpt2 import GPT2Trunk, TaskMark
+from tfmtl.models.decoders.preset import PresetDecoder, decoder_of
+from tfmtl.models.decoders.transformer import TransformerDecoder
+from tfmtl.models.layers.pooling import AttentionPooling, LastPooling
+from tfmtl.models.layers.tokens import segment_ids, token_mask
+from tfmtl.models.layers.transformer_layer import LayerOptions
+from tfmtl.models.trunk import Encoder, EncoderOptions
 
 
 class PresetOptions(EncoderOptions):
@@ -113,7 +113,7 @@ class PresetEncoder(Encoder):
         return backbone
 
     def _weights_of(self, backbone: keras_hub.models.Backbone) -> dict[str, list[np.ndarray]]:
-        """Returns what `decoder` and `take_on` need of a preset that has been trained."""
+        """Returns what `decoder` and `load_pretrained_rows` need of a preset that has been trained."""
         decoder = self._writer.weights_of(backbone) if self._writer else []
         return {"embedding": backbone.token_embedding.get_weights(), "decoder": decoder}
 
@@ -183,7 +183,7 @@ class PresetEncoder(Encoder):
     def last_states(self, states: KerasTensor) -> KerasTensor:
         return states[..., -self._width :] if self._continues else states
 
-    def take_on(self, embedding: keras_hub.layers.ReversibleEmbedding) -> None:
+    def load_pretrained_rows(self, embedding: keras_hub.layers.ReversibleEmbedding) -> None:
         """Gives the model's embedding the preset's rows, in the order of the tokenizer's ids.
 
         Raises:

@@ -4,12 +4,12 @@ import keras
 from keras import KerasTensor
 from pydantic import Field, model_validator
 
-from tfmtl.models.decoder import TransformerDecoder
-from tfmtl.models.encoder import Encoder, EncoderOptions
-from tfmtl.models.positions import PositionEmbedding
-from tfmtl.models.tokens import segment_ids, token_mask
-from tfmtl.models.transformer_layer import EncoderLayer, LayerOptions
-from tfmtl.registry import ENCODERS
+from tfmtl.core.registry import ENCODERS
+from tfmtl.models.decoders.transformer import TransformerDecoder
+from tfmtl.models.layers.positions import PositionEmbedding
+from tfmtl.models.layers.tokens import segment_ids, token_mask
+from tfmtl.models.layers.transformer_layer import EncoderLayer, LayerOptions
+from tfmtl.models.trunk import Encoder, EncoderOptions
 
 
 class TransformerOptions(LayerOptions, EncoderOptions):

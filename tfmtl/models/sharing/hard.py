@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import KerasTensor
 
-from tfmtl.registry import SHARING, Options
+from tfmtl.core.registry import SHARING, Options
 
 
 @SHARING.register("hard")

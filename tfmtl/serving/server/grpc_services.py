@@ -15,14 +15,14 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfmtl.errors import nearest
-from tfmtl.serving.description import DESCRIPTION_FIELD
+from tfmtl.core.errors import nearest
+from tfmtl.serving.export.description import DESCRIPTION_FIELD
+from tfmtl.serving.export.signatures import ALL_TASKS
 from tfmtl.serving.server.faults import Fault, RequestError, shortened
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.servable import Arrays
 from tfmtl.serving.server.status import SIGNATURES, model_metadata, model_status
 from tfmtl.serving.server.versions import Version, Versions
-from tfmtl.serving.signatures import ALL_TASKS
 
 _MOST_REPEATED = 1024
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tfmtl.errors import nearest
+from tfmtl.core.errors import nearest
+from tfmtl.serving.export.signatures import ALL_TASKS
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.server.servable import Arrays
-from tfmtl.serving.signatures import ALL_TASKS
 
 _SHOWN = 60
 

@@ -4,8 +4,8 @@ import os
 
 from pydantic import Field
 
-from tfmtl.registry import Options
-from tfmtl.serving.warmup import ALLOWED_BATCH_SIZES
+from tfmtl.core.registry import Options
+from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES
 
 
 class ServerOptions(Options):

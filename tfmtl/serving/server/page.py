@@ -3,7 +3,7 @@
 import json
 from importlib import resources
 
-from tfmtl.serving.description import Description
+from tfmtl.serving.export.description import Description
 
 _PLACE = "{{model}}"
 

@@ -14,8 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from tfmtl.errors import nearest
-from tfmtl.serving.description import is_version_number
+from tfmtl.core.errors import nearest
+from tfmtl.serving.export.description import is_version_number
+from tfmtl.serving.export.server_config import MONITORING_PATH
 from tfmtl.serving.server import json_form
 from tfmtl.serving.server.faults import Fault, RequestError, shortened
 from tfmtl.serving.server.monitoring import Monitoring
@@ -23,7 +24,6 @@ from tfmtl.serving.server.options import ServerOptions
 from tfmtl.serving.server.page import page
 from tfmtl.serving.server.status import SIGNATURES, model_status, signature_definitions
 from tfmtl.serving.server.versions import Version, Versions
-from tfmtl.serving.server_config import MONITORING_PATH
 
 _logger = logging.getLogger("tfmtl")
 _VERSIONS = ("", "/versions/{version}", "/labels/{label}")

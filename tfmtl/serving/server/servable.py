@@ -9,10 +9,10 @@ import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenize
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tfmtl.errors import RunError, nearest
-from tfmtl.serving.description import Description
+from tfmtl.core.errors import RunError, nearest
+from tfmtl.serving.export.description import Description
+from tfmtl.serving.export.warmup import WARMUP_FILE
 from tfmtl.serving.server.faults import Fault, RequestError
-from tfmtl.serving.warmup import WARMUP_FILE
 
 Arrays = Mapping[str, np.ndarray]
 

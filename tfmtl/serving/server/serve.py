@@ -14,8 +14,8 @@ import grpc
 import uvicorn
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from tfmtl.errors import RunError, UserError
-from tfmtl.serving.description import Description, versions_in
+from tfmtl.core.errors import RunError, UserError
+from tfmtl.serving.export.description import Description, versions_in
 from tfmtl.serving.server.grpc_services import ModelService, PredictionService
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions

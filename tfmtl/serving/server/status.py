@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from google.protobuf import wrappers_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from tfmtl.serving.description import DESCRIPTION_FIELD
+from tfmtl.serving.export.description import DESCRIPTION_FIELD
 from tfmtl.serving.server.versions import Version, Versions
 
 SIGNATURES = "signature_def"

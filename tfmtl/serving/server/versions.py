@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfmtl.errors import RunError, nearest
-from tfmtl.serving.description import versions_in
+from tfmtl.core.errors import RunError, nearest
+from tfmtl.serving.export.description import versions_in
 from tfmtl.serving.server.batching import Batcher, Threads
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.server.monitoring import Monitoring

@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from tfmtl.training.progress import Progress
-from tfmtl.training.reach import Reach
 from tfmtl.training.update import Update, dense, flat
+from tfmtl.training.variable_usage import VariableUsage
 
 
 class AffinityProbe(keras.callbacks.Callback):
@@ -17,7 +17,7 @@ class AffinityProbe(keras.callbacks.Callback):
 
     :math:`Z_{i \to j} = 1 - L_j(X; \theta_s - \eta \nabla_{\theta_s} L_i, \theta_j) / L_j(X; \theta_s, \theta_j)`,
     which is positive where a step for task i lowers the loss of task j. The shared parameters are those that two of the
-    tasks or more reach, eta is the learning rate of the update to come. The weights are afterwards what they were.
+    tasks or more usage, eta is the learning rate of the update to come. The weights are afterwards what they were.
 
     Both losses are without dropout, which is the paper's demand of one mask for both. A step is one of plain gradient
     descent, whatever optimizer trains the model.
@@ -29,18 +29,20 @@ class AffinityProbe(keras.callbacks.Callback):
         path: of the file.
         update: computes the losses.
         progress: where the training stands.
-        reach: which variables the tasks read that are measured.
+        usage: which variables the tasks read that are measured.
         batches: every so many, those that follow the update at which the training begins.
         every: updates between two measurements; the first batch is that of update `every`.
     """
 
-    def __init__(self, path: Path, update: Update, progress: Progress, reach: Reach, batches: Iterable, every: int):
+    def __init__(
+        self, path: Path, update: Update, progress: Progress, usage: VariableUsage, batches: Iterable, every: int
+    ):
         super().__init__()
         self._path = path
         self._update = update
         self._progress = progress
-        self._tasks = [update.tasks.index(task) for task in reach.tasks]
-        self._shared = reach.shared
+        self._tasks = [update.tasks.index(task) for task in usage.tasks]
+        self._shared = usage.shared
         self._batches = iter(batches)
         self._every = every
         self._step = tf.function(self._look_ahead, reduce_retracing=True, autograph=False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tfmtl.training.checkpoints import Checkpoint, Checkpoints
+from tfmtl.runs.checkpoints import Checkpoint, Checkpoints
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 
 import keras
 
-from tfmtl.tasks.task import Task
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.kinds.task import Task
+from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.progress import Progress
-from tfmtl.training.run_folder import RunFolder
 from tfmtl.training.update import Update
-from tfmtl.written_aside import written_aside
 
 _logger = logging.getLogger("tfmtl")
 
@@ -60,7 +60,7 @@ class BestModel(keras.callbacks.Callback):
         self._progress.best_score = logs["val_score"]
         self._progress.best_epoch = epoch
         if self._writes:
-            with written_aside(self._run.best_model) as aside:
+            with atomic_write(self._run.best_model) as aside:
                 self.model.save_without_optimizer(aside)
 
 
@@ -145,7 +145,7 @@ class History(keras.callbacks.Callback):
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         self._progress.history.append(row)
         if self._writes:
-            with written_aside(self._run.history) as aside:
+            with atomic_write(self._run.history) as aside:
                 aside.write_text(_as_csv(self._progress.history), encoding="utf-8")
 
 

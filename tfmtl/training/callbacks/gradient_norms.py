@@ -46,7 +46,7 @@ class GradientNorms(keras.callbacks.Callback):
                     tf.summary.scalar(f"gradients/{name}", value)
 
     def _compute(self, batch) -> tf.Tensor:
-        """Returns a row for each task: its gradient by each variable of the trunk, zeros where it does not reach."""
+        """Returns a row for each task: its gradient by each variable of the trunk, zeros where it does not usage."""
         variables = trunk_variables(self.model)
         with tf.GradientTape(persistent=True) as tape:
             shares = self._update.shares(self.model, batch)

@@ -1,0 +1,198 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+from tfmtl.core.errors import DataError, RunError
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.serving import export as export_module
+from tfmtl.serving.export.description import Description
+from tfmtl.serving.export.export import export_run
+from tfmtl.serving.export.parity import probe_texts
+
+FRESH_PROCESS = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+import tensorflow_text
+
+loaded = tf.saved_model.load(sys.argv[1])
+answers = {}
+for name, signature in loaded.signatures.items():
+    answers[name] = []
+    for texts in json.load(open(sys.argv[2], encoding="utf-8")):
+        column = tf.constant(np.array([text.encode("latin-1") for text in texts], object), tf.string)
+        outputs = signature(text=column, text_pair=tf.zeros_like(column))
+        decoded = {output: value.numpy().tolist() for output, value in outputs.items()}
+        answers[name].append(decoded)
+assert "tfmtl" not in sys.modules
+print(json.dumps(answers, default=lambda value: value.decode("utf-8")))
+"""
+
+
+def odd_batches(odd_texts: list[str]) -> list[list[bytes]]:
+    """Texts that are strange, none at all, and one of a million characters."""
+    return [[*(text.encode() for text in odd_texts), b"\xff\xfe cat \xc3"], [], [b"the cat runs away " * 55_556]]
+
+
+def test_every_signature_answers_in_a_process_without_tfmtl(export, run_answerer, odd_texts, tmp_path):
+    batches = odd_batches(odd_texts)
+    # JSON holds no bytes, but each byte is a character of Latin-1.
+    (tmp_path / "texts.json").write_text(json.dumps([[text.decode("latin-1") for text in batch] for batch in batches]))
+    command = [sys.executable, "-c", FRESH_PROCESS, export, tmp_path / "texts.json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert set(found) == {"serving_default", "classify", "summarize", "topic", "title", "same", "stars"}
+    for number, texts in enumerate(batches):
+        column = tf.constant(np.array(texts, object), tf.string)
+        expected = run_answerer.function(text=column, text_pair=tf.zeros_like(column))
+        assert set(found["serving_default"][number]) == set(expected)
+        for answers in found.values():
+            for output, values in answers[number].items():
+                _assert_equal(values, expected[output].numpy())
+
+
+def _assert_equal(values: list, expected: np.ndarray) -> None:
+    if expected.dtype == object:
+        assert values == [text.decode("utf-8") for text in expected]
+    else:
+        np.testing.assert_allclose(np.reshape(values, expected.shape), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_export_says_what_it_is(export, run):
+    description = Description.read(export)
+    assert (export.name, export.parent.name, description.name) == ("1", "tiny", "tiny")
+    assert {name: task.labels for name, task in description.tasks.items()} == {
+        "topic": ("cats", "dogs"),
+        "title": (),
+        "same": ("no", "yes"),
+        "stars": (),
+    }
+    assert [path.name for path in export.parent.iterdir()] == ["1"]
+    # A server runs as another user.
+    plain = stat.S_IMODE(os.stat(export.parent).st_mode)
+    assert stat.S_IMODE(os.stat(export).st_mode) == plain
+
+
+def test_a_server_is_warmed_up_by_texts_of_validation_from_every_stream(export, data):
+    records = tf.data.TFRecordDataset(str(export / "assets.extra" / "tf_serving_warmup_requests"))
+    requests = [PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
+    largest = max(requests, key=lambda request: len(request.inputs["text"].string_val))
+    texts = {value.decode() for value in largest.inputs["text"].string_val}
+    for stream in data.streams:
+        assert texts & {*stream.splits["validation"].text}
+    assert any(largest.inputs["text_pair"].string_val)
+    # What a request asks for is what the export has.
+    loaded = tf.saved_model.load(str(export))
+    assert {request.model_spec.signature_name for request in requests} == {*loaded.signatures}
+    smallest = next(request for request in requests if request.model_spec.signature_name == "topic")
+    inputs = {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in smallest.inputs.items()}
+    assert loaded.signatures["topic"](**inputs)["topic_label"].shape == [1]
+
+
+def test_tasks_that_nobody_asks_are_left_out(make_experiment):
+    gaps = {"kind": "denoising", "source": "tickets", "decoder": "title"}
+    tasks = export_module._exported_tasks(make_experiment(tasks={"gaps": gaps}), encoder_only=False)
+    assert list(tasks) == ["topic", "title", "same", "stars"]
+
+
+def test_without_validation_it_is_made_up_texts_and_said(run, monkeypatch, caplog):
+    def gone(*_):
+        raise DataError("tickets.jsonl: there is no such file")
+
+    monkeypatch.setattr(export_module, "load_streams", gone)
+    with caplog.at_level("WARNING", "tfmtl"):
+        rows = export_module._rows(export_module._validation_streams(run.experiment()), run.reader())
+    assert "made-up texts, for want of validation: tickets.jsonl: there is no such file" in caplog.text
+    assert len(rows) == len(probe_texts(run.reader().tokenizer))
+
+
+@pytest.fixture
+def unloaded(run, monkeypatch):
+    """The run, exported in no time: a file takes the place of the graph, and nothing is compared."""
+
+    def write(functions, tokenizer, path):
+        path.mkdir()
+        (path / "saved_model.pb").write_bytes(b"graph")
+
+    monkeypatch.setattr(export_module, "trace", lambda *_: None)
+    monkeypatch.setattr(export_module, "_write_saved_model", write)
+    monkeypatch.setattr(export_module, "check_parity", lambda *_: None)
+    monkeypatch.setattr(export_module, "probe_texts", lambda *_: [])
+    monkeypatch.setattr(RunFolder, "reader", lambda *_: type("Reader", (), {"tokenizer": None}))
+    return run
+
+
+def test_each_export_makes_the_version_after_the_highest(unloaded, tmp_path):
+    assert export_run(unloaded, tmp_path / "tiny") == tmp_path / "tiny" / "1"
+    (tmp_path / "tiny" / "1").rename(tmp_path / "tiny" / "9")
+    assert export_run(unloaded, tmp_path / "tiny").name == "10"
+    assert export_run(unloaded, tmp_path / "tiny").name == "11"
+
+
+def test_the_folder_is_that_of_the_name_by_default(unloaded, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    export_run(unloaded)
+    assert (tmp_path / "saved_models" / "tiny" / "1" / "saved_model.pb").is_file()
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "1", "best", "01"])
+def test_a_folder_with_anything_else_is_left_alone(unloaded, tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(RunError, match=rf"'{name}' is no version of an export"):
+        export_run(unloaded, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_foreign_saved_model_and_a_file_are_left_alone(unloaded, tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").touch()
+    with pytest.raises(RunError, match="1: not an export of tfmtl"):
+        export_run(unloaded, tmp_path)
+    with pytest.raises(RunError, match="this is a file"):
+        export_run(unloaded, tmp_path / "1" / "saved_model.pb")
+    with pytest.raises(RunError, match="cannot be written"):
+        export_run(unloaded, tmp_path / "1" / "saved_model.pb" / "tiny")
+
+
+@pytest.mark.parametrize("change", ["name", "task", "kind", "pair"])
+def test_an_export_of_another_experiment_is_left_alone(unloaded, tmp_path, change):
+    version = export_run(unloaded, tmp_path / "tiny")
+    found = json.loads((version / "metadata.json").read_text())
+    if change == "name":
+        found["name"] = "other"
+    elif change == "task":
+        del found["tasks"]["topic"]
+    else:
+        found["tasks"]["topic"] |= {"kind": "regression"} if change == "kind" else {"pair": True}
+    (version / "metadata.json").write_text(json.dumps(found))
+    with pytest.raises(RunError, match="of 'other'" if change == "name" else "an export of other tasks"):
+        export_run(unloaded, tmp_path / "tiny")
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["1"]
+
+
+def test_an_export_that_answers_otherwise_leaves_nothing_behind(unloaded, tmp_path, monkeypatch):
+    def differs(*_):
+        raise RuntimeError("the export does not answer as the model does")
+
+    export_run(unloaded, tmp_path / "old")
+    monkeypatch.setattr(export_module, "check_parity", differs)
+    for folder in ("old", "new"):
+        with pytest.raises(RuntimeError, match="does not answer"):
+            export_run(unloaded, tmp_path / folder)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("**/saved_model.pb")) == [
+        os.path.join("old", "1", "saved_model.pb")
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_what_an_interrupted_export_left_is_no_hindrance(unloaded, tmp_path):
+    (tmp_path / ".unfinished-x").mkdir()
+    assert export_run(unloaded, tmp_path).name == "1"

@@ -1,0 +1,106 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfmtl
+from tests.serving.conftest import SMALLEST
+from tfmtl.core.errors import RunError, UserError
+from tfmtl.models.layers.linear_experts import LinearExperts
+from tfmtl.serving.export.quantization import QUANTIZATIONS, loss_by_quantization, quantized
+
+
+@pytest.fixture(scope="module")
+def reader(run):
+    return run.reader()
+
+
+def heads(reader, tokens):
+    return {name: value.numpy() for name, value in reader.answer(["topic", "stars"], tokens).items()}
+
+
+TOKENS = tf.constant([[1, 9, 12, 30, 7, 2, 0], [1, 8, 7, 6, 15, 22, 2]])
+
+
+@pytest.mark.skipif(SMALLEST != "int8", reason="this Keras cannot quantize weights alone")
+def test_int8_weights_are_those_of_the_model_to_half_a_step_of_their_scale(reader):
+    weights = reader.model.get_weights()
+    small = quantized(reader, "int8")
+    for before, after in zip(_denses(reader.model), _denses(small.model), strict=True):
+        assert after._kernel.dtype == "int8"
+        kernel = np.array(before._kernel)
+        scale = np.array(after.kernel_scale)
+        step = np.abs(kernel).max(axis=0) / 127
+        assert np.abs(np.array(after._kernel) / scale - kernel).max() <= 0.51 * step.max()
+    np.testing.assert_allclose(heads(small, TOKENS)["topic"], heads(reader, TOKENS)["topic"], atol=0.02)
+    # The model itself stays as it was.
+    for value, expected in zip(reader.model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.skipif(SMALLEST != "int8", reason="this Keras cannot quantize weights alone")
+def test_linear_experts_are_quantized_too():
+    experts = LinearExperts({"order": 1}, 40, {"topic": 3, "other": 2}, dtype="float32", name="linear_experts")
+    tokens = keras.Input((None,), dtype="int32")
+    model = keras.Model(tokens, experts(tokens))
+    generator = np.random.default_rng(0)
+    model.set_weights([generator.normal(size=weight.shape) ** 2 for weight in model.weights])
+    small = QUANTIZATIONS["int8"](model)
+    table = small.get_layer("linear_experts").coefficients
+    assert table._embeddings.dtype == "int8"
+    # Of each n-gram the numbers of all tasks have a scale in common; half a step of it is the most that is lost.
+    lost = np.abs(np.array(experts.coefficients.embeddings)).max() / 127 / 2
+    for name, scores in model(TOKENS).items():
+        # Features of a row have a length of one, so at most so many steps add up as the root of seven n-grams.
+        np.testing.assert_allclose(small(TOKENS)[name], scores, atol=experts.options.weight * lost * 7**0.5)
+
+
+def test_bfloat16_weights_are_the_nearest(reader):
+    small = quantized(reader, "bfloat16")
+    for before, after in zip(reader.model.weights, small.model.weights, strict=True):
+        if before.dtype == "float32":
+            assert after.dtype == "bfloat16"
+            expected = tf.cast(tf.cast(before.value, tf.bfloat16), tf.float32)
+            np.testing.assert_array_equal(tf.cast(after.value, tf.float32), expected)
+    answers = heads(small, TOKENS)
+    assert answers["topic"].dtype == np.float32
+    np.testing.assert_allclose(answers["topic"], heads(reader, TOKENS)["topic"], atol=0.05)
+
+
+def _denses(model):
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dense) and layer.built]
+
+
+def test_what_was_measured_of_both_is_compared():
+    before = {"topic": {"accuracy": 0.5, "f1_macro": 0.25}, "title": {}}
+    after = {"topic": {"accuracy": 0.25}, "title": {}}
+    assert loss_by_quantization(before, after) == [("topic", "accuracy", 0.5, 0.25)]
+
+
+def test_a_quantized_export_of_the_encoder_is_smaller_and_says_what_it_costs(export, light_export):
+    version = light_export
+    assert list(json.loads((version / "metadata.json").read_text())["tasks"]) == ["topic", "same", "stars"]
+    loaded = tf.saved_model.load(str(version))
+    assert sorted(loaded.signatures) == ["classify", "same", "serving_default", "stars", "topic"]
+    names = {path.name for path in (version / "variables").iterdir()}
+    assert "variables.data-00000-of-00001" in names
+    sizes = [(path / "variables" / "variables.data-00000-of-00001").stat().st_size for path in (version, export)]
+    assert sizes[0] < (0.45 if SMALLEST == "int8" else 0.6) * sizes[1]
+    card = (version / "model_card.md").read_text()
+    assert f"## Weights in {SMALLEST}" in card and "| title |" not in card
+    (line,) = [line for line in card.splitlines() if line.startswith("| topic | accuracy |")]
+    before, after, difference = (float(cell) for cell in line.split("|")[3:6])
+    assert difference == pytest.approx(after - before, abs=1e-4)
+
+
+def test_an_export_of_the_encoder_is_refused_where_there_is_one_of_all_tasks(run, export):
+    with pytest.raises(RunError, match="holds an export of other tasks"):
+        tfmtl.export(run, export.parent, encoder_only=True)
+
+
+def test_an_unknown_quantization_is_told(run, tmp_path):
+    with pytest.raises(UserError, match="did you mean 'int8'"):
+        tfmtl.export(run, tmp_path / "tiny", quantize="int4")
+    assert not (tmp_path / "tiny").exists()

@@ -1,0 +1,112 @@
+import gzip
+import json
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfmtl.core.errors import DataError, RunError
+from tfmtl.serving.prediction.rows import Row, read_jsonl, write_jsonl
+
+
+def test_rows_are_read_with_their_places(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_text('{"text": "a\\u2028b", "id": 3}\n\n{"text": "", "text_pair": ""}\n{"text": "c", "text_pair": null}')
+    assert list(read_jsonl(path)) == [
+        Row("a\u2028b", None, f"{path}:1"),
+        Row("", "", f"{path}:3"),
+        Row("c", None, f"{path}:4"),
+    ]
+
+
+def test_zipped_files_and_the_standard_input_are_read(tmp_path, monkeypatch):
+    lines = '{"text": "é"}\n{"text": "f"}\n'.encode()
+    (tmp_path / "texts.jsonl.gz").write_bytes(gzip.compress(lines))
+    assert [row.text for row in read_jsonl(tmp_path / "texts.jsonl.gz")] == ["é", "f"]
+    (tmp_path / "piped").write_bytes(lines)
+    with open(tmp_path / "piped", encoding="utf-8") as piped:
+        monkeypatch.setattr(sys, "stdin", piped)
+        assert list(read_jsonl("-"))[1] == Row("f", None, "standard input:2")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"text": "a"', r"not JSON: .* at column 13"),
+        (b"[" * 200_000, "not JSON: nested too deeply"),
+        (b'{"text": "a", "n": ' + b"9" * 5000 + b"}", "not JSON: a number has more digits than can be read"),
+        (b"[1]", r"expected an object with a 'text', found \[1\]"),
+        (b'{"texts": "a"}', r"there is no 'text'; did you mean 'texts'\?"),
+        (b'{"text": null}', "'text' is no text: null"),
+        (b'{"text": "a", "text_pair": 3}', "'text_pair' is no text: 3"),
+        (b'{"text": "\xff"}', "invalid UTF-8, byte 0xff after 10 bytes of the line"),
+    ],
+)
+def test_a_line_that_is_no_row_is_told_with_its_place(tmp_path, line, message):
+    path = tmp_path / "texts.jsonl"
+    path.write_bytes(b'{"text": "good"}\n' + line + b"\n")
+    rows = read_jsonl(path)
+    assert next(rows).text == "good"
+    with pytest.raises(DataError, match=f"texts.jsonl:2: {message}"):
+        next(rows)
+
+
+def test_invalid_utf8_can_be_replaced(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_bytes(b'{"text": "\xff"}')
+    assert [row.text for row in read_jsonl(path, encoding_errors="replace")] == ["\ufffd"]
+
+
+def test_a_file_that_is_not_there_is_told_at_once(tmp_path):
+    with pytest.raises(DataError, match=r"none.jsonl: there is no such file"):
+        read_jsonl(tmp_path / "none.jsonl")
+    with pytest.raises(DataError, match="this is a folder"):
+        read_jsonl(tmp_path)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.dictionaries(st.text(), st.text() | st.floats(allow_nan=False, allow_infinity=False), max_size=3)))
+def test_what_is_written_is_read_back(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("rows") / "out.jsonl"
+    write_jsonl(rows, path)
+    lines = path.read_text(encoding="utf-8").split("\n")
+    assert lines.pop() == ""
+    assert [json.loads(line) for line in lines] == rows
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    path = tmp_path / "out.jsonl"
+    path.write_text("before")
+
+    def rows():
+        yield {"a": 1}
+        raise DataError("row 2")
+
+    with pytest.raises(DataError, match="row 2"):
+        write_jsonl(rows(), path)
+    assert path.read_text() == "before"
+    assert [found.name for found in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+def test_a_link_stays_a_link_and_its_target_is_written(tmp_path):
+    (tmp_path / "target").write_text("before")
+    (tmp_path / "link").symlink_to("target")
+    write_jsonl([{"a": 1}], tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == '{"a": 1}\n'
+
+
+def test_the_standard_output_and_devices_are_written_directly(capsys, tmp_path):
+    write_jsonl([{"a": "é"}])
+    assert capsys.readouterr().out == '{"a": "é"}\n'
+    null = tmp_path / "null"
+    null.symlink_to("/dev/null")
+    write_jsonl([{"a": 1}], null)
+    assert null.is_char_device()
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"out.jsonl: '.*file' is a file, not a folder"):
+        write_jsonl([], tmp_path / "file" / "out.jsonl")

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+
+from tfmtl.config.options import GenerationOptions
+from tfmtl.generation.batch_reader import BatchReader, answer_split
+from tfmtl.generation.reader import Reader
+from tfmtl.training.validation_scorer import ValidationScorer
+
+
+@pytest.fixture(scope="module")
+def answering(model, data):
+    reader = Reader(model, data.tasks, data.tokenizer, 48, GenerationOptions(beams=1, no_repeat_ngram=0))
+    return BatchReader(reader, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def scored(answering, data):
+    scorer = ValidationScorer(answering, data.streams, generate_examples=3)
+    return scorer, *scorer()
+
+
+def test_the_score_is_the_mean_of_the_tasks_primary_metrics(scored, data):
+    _, score, scores = scored
+    assert set(scores) == set(data.tasks)
+    primary = [max(0.0, scores[name][task.primary]) for name, task in data.tasks.items()]
+    assert score == pytest.approx(np.mean(primary))
+
+
+def test_heads_are_measured_on_all_labelled_rows(scored, answering, data):
+    _, _, scores = scored
+    answers = answer_split(answering, data.streams, "validation")
+    for stream in data.streams:
+        targets = stream.splits["validation"].targets
+        for name in {"topic", "same"} & set(targets):
+            labelled = targets[name] >= 0
+            expected = accuracy_score(targets[name][labelled], answers[name][labelled].argmax(axis=1))
+            assert scores[name]["accuracy"] == pytest.approx(expected)
+
+
+def test_the_first_summaries_are_generated_and_shown(scored, data):
+    scorer, _, scores = scored
+    examples = data.streams[0].splits["validation"]
+    rows = [row for row, references in enumerate(examples.targets["title"]) if references][:3]
+    samples = scorer.samples()["title"]
+    assert [(text, reference) for text, reference, _ in samples] == [
+        (examples.text[row], examples.targets["title"][row][0]) for row in rows
+    ]
+    assert 0.0 <= scores["title"]["rougeL"] <= 1.0

@@ -1,0 +1,1 @@
+"""One file a balancing method; each registers itself in `tfmtl.core.registry.BALANCING`."""

@@ -1,0 +1,35 @@
+"""Projection of the mean gradient, as in gradient episodic memory (Lopez-Paz and Ranzato 2017)."""
+
+import tensorflow as tf
+
+from tfmtl.balancing.method import GramCombination, GramOptions
+from tfmtl.balancing.solvers.quadratic import dual_cone_weights, unit_gram
+from tfmtl.core.registry import BALANCING
+
+
+@BALANCING.register("dualproj", options=GramOptions)
+class DualProj(GramCombination):
+    r"""The mean gradient, projected onto the directions that hurt no task.
+
+    :math:`d = \pi(\frac{1}{T} \sum_i g_i)`, where :math:`\pi(x)` is the vector closest to x whose inner product with
+    every gradient is not negative (equation 11, with all tasks in the place of the memories).
+
+    Scales the shared parameters only, by the convention of the mean. One backward pass a task, and one small quadratic
+    problem. It has no state.
+
+    Differs from the official code because the problem is solved for rows of unit norm and nothing is added to the Gram
+    matrix, so that a task with a short gradient is not hurt either.
+
+    >>> import tensorflow as tf
+    >>> from tfmtl.balancing import get
+    >>> get("dualproj").aggregate(tf.constant([[1.0, 0.0], [-1.0, 1.0]], tf.float64)).numpy().round(6).tolist()
+    [0.0, 0.5]
+    """
+
+    def task_weights(self, gram, losses, present):
+        cosines, norms = unit_gram(gram)
+        # Lengths in units of the longest: the problem is then of size one.
+        longest = tf.reduce_max(norms)
+        lower = tf.math.divide_no_nan(norms, longest)
+        count = tf.maximum(tf.reduce_sum(tf.cast(present, gram.dtype)), 1.0)
+        return tf.math.divide_no_nan(dual_cone_weights(cosines, lower) * longest, norms) / count

@@ -1,0 +1,1 @@
+"""The numerical problems behind the methods."""

@@ -1,0 +1,149 @@
+"""What there is to choose from: the registries as tables, for the command line and for the documentation."""
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfmtl.core.errors import ConfigurationError, nearest
+from tfmtl.core.registry import (
+    BALANCING,
+    ENCODERS,
+    KINDS,
+    METRICS,
+    PRESETS,
+    SCHEDULES,
+    SHARING,
+    SOURCES,
+    TOKENIZERS,
+    Entry,
+    Registry,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that a configuration can name.
+
+    Attributes:
+        name: what a configuration writes.
+        summary: the first line of its docstring.
+        options: the other keys of its section and their defaults, as they are shown.
+    """
+
+    name: str
+    summary: str
+    options: Mapping[str, str]
+
+
+_GROUPS: dict[str, tuple[Registry, ...]] = {
+    "tasks": (KINDS, PRESETS),
+    "sources": (SOURCES,),
+    "tokenizers": (TOKENIZERS,),
+    "encoders": (ENCODERS,),
+    "sharing": (SHARING,),
+    "balancing": (BALANCING,),
+    "schedules": (SCHEDULES,),
+    "metrics": (METRICS,),
+}
+GROUPS = tuple(_GROUPS)
+"""The names of the groups, in the order of a configuration."""
+
+_NARROWEST = 40
+
+
+def rows(group: str) -> dict[str, list[Row]]:
+    """Returns what a group holds, by what its entries are called.
+
+    Raises:
+        ConfigurationError: for an unknown group, with the nearest known one.
+    """
+    if group not in _GROUPS:
+        raise ConfigurationError(f"there is no list of '{group}'; {nearest(group, GROUPS)}")
+    return {registry.noun: [_row(registry, entry) for entry in registry] for registry in _GROUPS[group]}
+
+
+def as_text(group: str, width: int | None = None) -> str:
+    """Returns a group's table for a terminal: names to the left, summaries and options to the right.
+
+    Args:
+        group: one of `GROUPS`.
+        width: columns of the terminal; its own where it is `None`.
+
+    Raises:
+        ConfigurationError: for an unknown group, with the nearest known one.
+    """
+    width = width or shutil.get_terminal_size((120, 24)).columns
+    tables = rows(group)
+    indent = max(len(row.name) for table in tables.values() for row in table) + 2
+    lines = []
+    for noun, table in tables.items():
+        lines += [f"{noun}s", *(line for row in table for line in _text_lines(row, indent, width)), ""]
+    return "\n".join(lines[:-1])
+
+
+def as_markdown() -> str:
+    """Returns every group's table, as `docs/registry.md` holds them."""
+    lines = [
+        "# What a configuration can name",
+        "",
+        "Made by `python docs/make_registry.py` from the registries; `tfmtl list GROUP` prints the same.",
+        "Options are shown with their defaults. A preset's options are those of its task, which a configuration can",
+        "override.",
+    ]
+    for group in GROUPS:
+        lines += ["", f"## `tfmtl list {group}`"]
+        for noun, table in rows(group).items():
+            lines += ["", f"| {noun} | what it is | options |", "| --- | --- | --- |"]
+            lines += [f"| `{row.name}` | {_cell(row.summary)} | {_markdown_options(row)} |" for row in table]
+    return "\n".join(lines) + "\n"
+
+
+def _row(registry: Registry, entry: Entry) -> Row:
+    options = _preset_options(entry) if registry is PRESETS else _options(entry)
+    return Row(entry.name, entry.summary, options)
+
+
+def _preset_options(entry: Entry) -> dict[str, str]:
+    return {key: _shown(value) for key, value in entry.build()["task"].items()}
+
+
+def _options(entry: Entry) -> dict[str, str]:
+    shown = {}
+    for name, field in entry.options.model_fields.items():
+        # A task's name is the key of its section, not an option in it.
+        if name != "name" or field.is_required():
+            default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
+            shown[field.alias or name] = default
+    return shown
+
+
+def _shown(value: Any) -> str:
+    """Returns a value as a configuration would write it."""
+    if value is None:
+        return "none"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value if value.strip() else repr(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _text_lines(row: Row, indent: int, width: int) -> Iterator[str]:
+    room = max(width - indent, _NARROWEST)
+    options = "  ".join(f"{key}:\N{NO-BREAK SPACE}{value}" for key, value in row.options.items())
+    right = [line for text in (row.summary, options) for line in textwrap.wrap(text, room, break_on_hyphens=False)]
+    for number, line in enumerate(right):
+        left = row.name if number == 0 else ""
+        yield f"{left:<{indent}}{line}".replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _markdown_options(row: Row) -> str:
+    return ", ".join(f"`{_cell(key)}: {_cell(value)}`" for key, value in row.options.items())

@@ -1,0 +1,165 @@
+"""The experiment, validated: plain values in, one typed object out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from tfmtl.config.options import EvaluationOptions, GenerationOptions, ModelOptions, Stage, TrainingOptions
+from tfmtl.core.errors import ConfigurationError, nearest
+from tfmtl.core.registry import BALANCING, KINDS, PRESETS, SCHEDULES, SOURCES, TOKENIZERS, Options
+from tfmtl.core.validation import Choice, choice_of, lookup, validate
+from tfmtl.kinds.task import Task, TaskName, answered
+
+
+class Experiment(Options):
+    """One experiment: what to read, what to learn from it, with which model, how."""
+
+    name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    sources: dict[str, Any] = Field(default_factory=dict)
+    tasks: dict[str, Any] = Field(min_length=1)
+    tokenizer: choice_of(TOKENIZERS, "type", "sentencepiece", "tokenizer") = Field(
+        "sentencepiece", validate_default=True
+    )
+    model: ModelOptions = Field(default_factory=ModelOptions)
+    balancing: choice_of(BALANCING, "method", "fixed", "balancing") = Field("fixed", validate_default=True)
+    mixing: choice_of(SCHEDULES, "schedule", "proportional", "mixing") = Field("proportional", validate_default=True)
+    training: TrainingOptions = TrainingOptions()
+    generation: GenerationOptions = GenerationOptions()
+    evaluation: EvaluationOptions = EvaluationOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or not isinstance(values.get("tasks"), Mapping):
+            return values
+        sources = {name: _source(name, section) for name, section in _section(values, "sources").items()}
+        tasks = {name: _task(name, section, sources) for name, section in values["tasks"].items()}
+        _check_decoders(tasks)
+        return {**values, **_reading(values), "sources": sources, "tasks": tasks}
+
+    @model_validator(mode="after")
+    def _check_stages(self) -> "Experiment":
+        for number, stage in enumerate(self.stages):
+            place = f"training.stages.{number}.tasks"
+            for name in stage.tasks:
+                if name not in self.tasks:
+                    raise ConfigurationError(f"{place}: unknown task '{name}'; {nearest(name, self.tasks)}")
+            twice = next((name for name in stage.tasks if stage.tasks.count(name) > 1), None)
+            if twice:
+                raise ConfigurationError(f"{place}: the task '{twice}' stands there twice")
+        missing = [name for name in answered(self.tasks) if name not in self.stages[-1].tasks]
+        if missing:
+            raise ConfigurationError(f"{place}: the last stage trains every task that is answered; add '{missing[0]}'")
+        return self
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The parts of the training, with nothing left out; one of all tasks where none is configured."""
+        return [stage.completed(self.training, self.tasks) for stage in self.training.stages or [Stage()]]
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The resolved experiment as plain values, such that `parse(experiment.as_mapping())` equals it."""
+        plain = self.model_dump(mode="json", by_alias=True, exclude={"sources", "tasks"})
+        plain["sources"] = {name: source.as_mapping() for name, source in self.sources.items()}
+        plain["tasks"] = {name: task.as_mapping() for name, task in self.tasks.items()}
+        return plain
+
+    def to_yaml(self) -> str:
+        """The resolved experiment as a file that `load_experiment` reads."""
+        return yaml.safe_dump(self.as_mapping(), sort_keys=False, allow_unicode=True)
+
+
+def _reading(values: Mapping) -> dict[str, Any]:
+    """Returns the network, and the tokenizer that it reads with where it has one of its own."""
+    model = validate(ModelOptions, _section(values, "model"), "model")
+    own = model.encoder.options.own_tokenizer
+    if own is None:
+        return {"model": model}
+    given = values.get("tokenizer", own)
+    if (given.as_mapping() if isinstance(given, Choice) else given) != own:
+        raise ConfigurationError("tokenizer: model.encoder brings its own, which no other fits; leave this section out")
+    return {"model": model, "tokenizer": own}
+
+
+def _section(values: Mapping, key: str) -> Mapping:
+    section = values.get(key) or {}
+    if not isinstance(section, Mapping):
+        raise ConfigurationError(f"{key}: expected names and their settings, found {section!r}")
+    return section
+
+
+def _source(name: str, section: Any) -> Choice:
+    if isinstance(section, Choice):
+        return section
+    place = f"sources.{name}"
+    if not isinstance(section, Mapping) or "format" not in section:
+        known = nearest("", (entry.name for entry in SOURCES))
+        raise ConfigurationError(f"{place}: the key 'format' is required; {known}")
+    rest = {key: value for key, value in section.items() if key != "format"}
+    entry = lookup(SOURCES, section["format"], f"{place}.format")
+    return Choice(key="format", name=entry.name, options=validate(entry.options, rest, place))
+
+
+def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
+    """Returns the task `name`, adding to `sources` the one that its preset brings."""
+    if isinstance(section, Task):
+        return section
+    place = f"tasks.{name}"
+    _check_task_name(name, place)
+    if not isinstance(section, Mapping):
+        raise ConfigurationError(f"{place}: expected keys and values, found {section!r}")
+    section = dict(section)
+    if "name" in section:
+        raise ConfigurationError(f"{place}: unknown key 'name'; a task's name is the key that it stands under")
+    if "preset" in section:
+        section = _expand_preset(section, sources, place)
+    if "kind" not in section:
+        known = nearest("", (entry.name for entry in KINDS))
+        raise ConfigurationError(f"{place}: one of the keys 'kind' and 'preset' is required; {known}")
+    kind = lookup(KINDS, section.pop("kind"), f"{place}.kind")
+    task = validate(kind.options, {**section, "name": name}, place)
+    if task.source not in sources:
+        raise ConfigurationError(f"{place}.source: unknown source '{task.source}'; {nearest(task.source, sources)}")
+    return task
+
+
+def _check_decoders(tasks: dict[str, Task]) -> None:
+    """Raises where gaps are to be filled by a decoder that there is not, or where there is nothing but gaps."""
+    writing = [name for name, task in tasks.items() if task.kind == "summarization"]
+    for name, task in tasks.items():
+        if task.writer not in (name, *writing):
+            raise ConfigurationError(
+                f"tasks.{name}.decoder: no summarization task '{task.writer}'; {nearest(task.writer, writing)}"
+            )
+    if tasks and not answered(tasks):
+        raise ConfigurationError("tasks: none of them is answered, so nothing would choose the best model; add one")
+
+
+def _check_task_name(name: str, place: str) -> None:
+    try:
+        TaskName(name=name)
+    except ValidationError as error:
+        kind = error.errors()[0]["type"]
+        rule = "it is taken by the model itself" if kind == "value_error" else "letters, digits and _, a letter first"
+        raise ConfigurationError(f"{place}: this cannot be the name of a task: {rule}") from None
+
+
+def _expand_preset(section: dict, sources: dict[str, Choice], place: str) -> dict:
+    preset_name = section.pop("preset")
+    preset = lookup(PRESETS, preset_name, f"{place}.preset").build()
+    source = section.pop("source", {})
+    if isinstance(source, str):
+        return {**preset["task"], **section, "source": source}
+    if not isinstance(source, Mapping):
+        raise ConfigurationError(f"{place}.source: expected a name, or keys and values, found {source!r}")
+    choice = _source(preset_name, source if "format" in source else {**preset["source"], **source})
+    if sources.setdefault(preset_name, choice) != choice:
+        raise ConfigurationError(f"{place}.source: another task reads the preset '{preset_name}' with other settings")
+    return {**preset["task"], **section, "source": preset_name}
+
+
+def parse(values: Any) -> Experiment:
+    """Returns the experiment that plain values describe; raises `ConfigurationError` in one line."""
+    return validate(Experiment, values, "")

@@ -1,0 +1,165 @@
+"""An experiment's file: YAML, and the settings of the command line that override it."""
+
+import difflib
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tfmtl.config.experiment import Experiment, parse
+from tfmtl.core.errors import ConfigurationError, missing_file
+
+CHOICES = ("type", "format", "kind", "method", "schedule", "preset")
+"""Keys by which a section chooses what its other keys are options of."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as it is meant: a key that stands twice in one mapping is an error, not the last one's victory."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge" or not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key.value}' stands there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experiment:
+    """Reads an experiment from a YAML file.
+
+    Args:
+        path: the file.
+        settings: `KEY=VALUE` strings that override it, such as `training.epochs=2`; values are YAML.
+
+    Raises:
+        ConfigurationError: where the file, or one that it extends, is not there or does not describe an experiment.
+    """
+    path = Path(path)
+    settings, files = list(settings), _files(path)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment"
+    values = {"name": name, **functools.reduce(_laid_over, files.values())}
+    for setting in settings:
+        values = _override(values, setting)
+    try:
+        return parse(values)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{_origin(str(error), files, settings)}{error}") from None
+
+
+def _check_extends(path: Path, values: Mapping) -> None:
+    """Raises for a misspelt `extends`, which is no section that the configuration knows of."""
+    unknown = [key for key in values if key not in Experiment.model_fields and key != "extends"]
+    close = difflib.get_close_matches("extends", map(str, unknown), n=1)
+    if close:
+        raise ConfigurationError(f"{path}: unknown key '{close[0]}'; did you mean 'extends'?")
+
+
+def _files(path: Path, extending: tuple[Path, ...] = ()) -> dict[Path, dict]:
+    """Returns what a file says, and before it what those say that it `extends`, the first of them first."""
+    values = dict(_read(path))
+    _check_extends(path, values)
+    if "extends" not in values:
+        return {path: values}
+    named = values.pop("extends")
+    if not isinstance(named, str) or not named:
+        raise ConfigurationError(f"{path}: extends: expected the path of a file, seen from this one")
+    base = path.parent / named
+    extending = (*extending, path.resolve())
+    if base.resolve() in extending:
+        raise ConfigurationError(f"{path}: extends: '{named}' extends this file in turn")
+    if base.is_dir():
+        raise ConfigurationError(f"{path}: extends: {base}: this is a folder")
+    if not base.is_file():
+        raise ConfigurationError(f"{path}: extends: {missing_file(base)}")
+    below = _files(base, extending)
+    below[base].pop("name", None)
+    return {**below, path: values}
+
+
+def _origin(message: str, files: Mapping[Path, Mapping], settings: Sequence[str]) -> str:
+    """Returns which setting or file an error is about, where it is not the file that was named.
+
+    That is the last setting whose value has the error's key in it, or is a choice between options there; else the last
+    file that has the key.
+    """
+    place, _, what = message.partition(": ")
+    unknown = re.match("unknown key '(.+?)'", what)
+    keys = [*place.split("."), *(unknown.groups() if unknown else ())]
+    for setting in reversed(settings):
+        *above, last = setting.partition("=")[0].split(".")
+        if keys[: len(above) + 1] == [*above, last] or (last in CHOICES and keys[: len(above)] == above):
+            return f"--set {setting}: "
+    said = [path for path, values in files.items() if _stands(keys, values)]
+    return f"{said[-1]}: " if said and said[-1] != [*files][-1] else ""
+
+
+def _stands(keys: Sequence[str], values: Any) -> bool:
+    return not keys or (isinstance(values, Mapping) and keys[0] in values and _stands(keys[1:], values[keys[0]]))
+
+
+def _laid_over(base: Mapping, values: Mapping) -> dict:
+    """Returns nested `base` with `values` in it.
+
+    A section that chooses another entry of a registry begins anew; one that is `null` is taken away.
+    """
+    laid = dict(base)
+    for key, value in values.items():
+        below = base.get(key)
+        if value is None and isinstance(below, Mapping):
+            del laid[key]
+            continue
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        anew = both and any(name in value and value[name] != below.get(name) for name in CHOICES)
+        laid[key] = _laid_over(below, value) if both and not anew else value
+    return laid
+
+
+def _read(path: Path) -> Mapping:
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise ConfigurationError(missing_file(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
+        raise ConfigurationError(f"{path}: not YAML: {place}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        raise ConfigurationError(f"{path}: nothing stands in it; a configuration has at least 'tasks'")
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(f"{path}: expected keys and values, found {type(values).__name__}")
+    return values
+
+
+def _override(values: Mapping, setting: str) -> dict:
+    key, separator, text = setting.partition("=")
+    if not separator or not key:
+        raise ConfigurationError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=2")
+    try:
+        value = yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"--set {setting}: the value is not YAML: {' '.join(str(error).split())}") from None
+    return _replaced(values, key.split("."), value, setting)
+
+
+def _replaced(values: Mapping, keys: list[str], value: Any, setting: str) -> dict:
+    """Returns a copy of nested `values` with `value` at the path `keys`; a section that is null is taken away."""
+    head, *rest = keys
+    if not rest and value is None and isinstance(values.get(head), Mapping):
+        return {key: kept for key, kept in values.items() if key != head}
+    if rest:
+        inner = values.get(head) or {}
+        if not isinstance(inner, Mapping):
+            raise ConfigurationError(f"--set {setting}: '{head}' holds a value, not keys")
+        value = _replaced(inner, rest, value, setting)
+    return {**values, head: value}

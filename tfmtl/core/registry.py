@@ -1,0 +1,111 @@
+"""Registries: a thing is added by one file that registers itself; nothing else is edited.
+
+Each registry knows the package whose modules register in it and imports them at the first lookup, so that declaring a
+registry costs no import of what it holds.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from tfmtl.core.errors import ConfigurationError, nearest
+
+
+class Options(BaseModel):
+    """Base of every typed group of options.
+
+    Unknown keys, numbers that are not finite or beyond 32 bits, and true or false where a number belongs are refused.
+
+    Values do not change after validation.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number_is_true(cls, value: Any, field: ValidationInfo) -> Any:
+        annotation = cls.model_fields[field.field_name].annotation
+        types = get_args(annotation) or (annotation,)
+        if isinstance(value, bool) and bool not in types and (int in types or float in types):
+            raise ValueError("expected a number")
+        if isinstance(value, int) and abs(value) >= 2**31:
+            raise ValueError("expected a number of at most 32 bits")
+        return value
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered thing: its name, what builds it, its options, and the first line of its docstring."""
+
+    name: str
+    build: Callable[..., Any]
+    options: type[Options]
+
+    @property
+    def summary(self) -> str:
+        return (self.build.__doc__ or "").strip().split("\n")[0]
+
+
+class Registry:
+    """Named things of one kind, found by importing every module of one package.
+
+    Args:
+        noun: what an entry is called in an error message, e.g. `"encoder"`.
+        package: the package whose modules register entries.
+    """
+
+    def __init__(self, noun: str, package: str):
+        self.noun = noun
+        self._package = package
+        self._entries: dict[str, Entry] = {}
+        self._loaded = False
+
+    def register(self, name: str, options: type[Options] = Options) -> Callable:
+        """Returns a decorator that registers a class or function under `name` with its typed `options`.
+
+        A class that is itself a group of options needs no other.
+        """
+
+        def decorate(build):
+            known = self._entries.get(name)
+            if known and known.build.__module__ != build.__module__:
+                raise ValueError(f"two {self.noun}s are named '{name}'")
+            typed = build if isinstance(build, type) and issubclass(build, Options) else options
+            self._entries[name] = Entry(name, build, typed)
+            return build
+
+        return decorate
+
+    def get(self, name: str) -> Entry:
+        """Returns the entry `name`, or raises `ConfigurationError` with the nearest known name."""
+        self._load()
+        if not isinstance(name, str) or name not in self._entries:
+            raise ConfigurationError(f"unknown {self.noun} '{name}'; {nearest(name, self._entries)}")
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[Entry]:
+        self._load()
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__, self._package + "."):
+            importlib.import_module(module.name)
+        self._loaded = True
+
+
+SOURCES = Registry("source format", "tfmtl.data.sources")
+TOKENIZERS = Registry("tokenizer", "tfmtl.data.tokenizers")
+SCHEDULES = Registry("mixing schedule", "tfmtl.data.schedules")
+PRESETS = Registry("task preset", "tfmtl.config.presets")
+KINDS = Registry("task kind", "tfmtl.kinds")
+METRICS = Registry("metric", "tfmtl.metrics")
+ENCODERS = Registry("encoder", "tfmtl.models.encoders")
+SHARING = Registry("sharing scheme", "tfmtl.models.sharing")
+BALANCING = Registry("balancing method", "tfmtl.balancing.methods")

@@ -1,0 +1,107 @@
+"""From plain mappings to typed options, with errors of one line that name the place and the nearest right key."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError
+
+from tfmtl.core.errors import ConfigurationError, nearest
+from tfmtl.core.registry import Entry, Options, Registry
+
+
+def validate(options: type[Options], values: Any, place: str) -> Any:
+    """Returns `options(**values)`.
+
+    Raises:
+        ConfigurationError: in one line, with the key's full path below `place`.
+    """
+    if isinstance(values, options):
+        return values
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(f"{place or 'configuration'}: expected keys and values, found {values!r}")
+    try:
+        return options.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigurationError(_one_line(options, error, place)) from None
+
+
+def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> str:
+    first = error.errors()[0]
+    # A union's branches stand in the location beside the keys; they are the types' names, which no key of ours has.
+    path = [str(part) for part in first["loc"] if str(part) not in _BRANCHES and "[" not in str(part)]
+    where = ".".join(filter(None, [place, *path]))
+    if first["type"] == "extra_forbidden":
+        parent = ".".join(filter(None, [place, *path[:-1]])) or "configuration"
+        return f"{parent}: unknown key '{path[-1]}'; {nearest(path[-1], _keys(options, path[:-1]))}"
+    if first["type"] == "missing":
+        return f"{where}: this key is required"
+    message = _MESSAGES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(first["input"], Mapping) else f", found {first['input']!r}"
+    return f"{where or 'configuration'}: {message[0].lower()}{message[1:]}{found}"
+
+
+_MESSAGES = {
+    "dict_type": "expected keys and values",
+    "model_type": "expected keys and values",
+    "too_short": "name at least one",
+    "string_type": "expected a text",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+}
+"""What errors say whose own words are of Python's types."""
+
+_BRANCHES = {"bool", "int", "float", "str", "list", "dict", "tuple", "none"}
+
+
+def _keys(options: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        annotation = options.model_fields[part].annotation if part in options.model_fields else None
+        # A section that may be absent is a union.
+        for section in get_args(annotation) or (annotation,):
+            if isinstance(section, type) and issubclass(section, BaseModel):
+                options = section
+    return [field.alias or name for name, field in options.model_fields.items()]
+
+
+class Choice(BaseModel):
+    """One entry of a registry with its validated options."""
+
+    key: str
+    name: str
+    options: Any
+
+    def as_mapping(self) -> dict:
+        """The choice as it stands in a configuration: the entry under its key, beside its options."""
+        return {self.key: self.name, **self.options.model_dump(mode="json")}
+
+
+def choice_of(registry: Registry, key: str, default: str, place: str) -> Any:
+    """The type of a configuration section such as `{type: transformer, layers: 4}`.
+
+    Args:
+        registry: where the name under `key` is looked up; the entry's options validate the other keys.
+        key: the key that holds the name, e.g. `"type"`.
+        default: the name where the section does not give one.
+        place: the section's path, for error messages.
+    """
+
+    def parse(section: Any) -> Choice:
+        if isinstance(section, Choice):
+            return section
+        if isinstance(section, str):
+            section = {key: section}
+        if not isinstance(section, Mapping):
+            raise ConfigurationError(f"{place}: expected keys and values, found {section!r}")
+        rest = dict(section)
+        entry = lookup(registry, rest.pop(key, default), f"{place}.{key}")
+        return Choice(key=key, name=entry.name, options=validate(entry.options, rest, place))
+
+    return Annotated[Choice, BeforeValidator(parse), PlainSerializer(Choice.as_mapping)]
+
+
+def lookup(registry: Registry, name: str, place: str) -> Entry:
+    """Returns the entry `name`; the error names the place of the configuration that asks for it."""
+    try:
+        return registry.get(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{place}: {error}") from None

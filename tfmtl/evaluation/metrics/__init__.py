@@ -1,1 +1,0 @@
-"""One file a metric; each registers itself in `tfmtl.registry.METRICS`."""

@@ -1,0 +1,80 @@
+"""A model's answers to a split: what metrics compare with the targets."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.data.plan import bucket_length
+from tfmtl.data.special_tokens import PAD_ID
+from tfmtl.data.streams import Examples, Stream
+from tfmtl.data.tables import Pieces, tokenize_texts
+from tfmtl.generation.reader import Reader
+
+
+class BatchReader:
+    """Answers tasks about many rows, in batches of like length.
+
+    The traced functions are kept, so that a model that is measured after each epoch is traced once.
+
+    Args:
+        reader: the model.
+        batch_size: rows in a batch.
+    """
+
+    def __init__(self, reader: Reader, batch_size: int):
+        self.reader = reader
+        self._batch_size = batch_size
+        self._functions: dict[tuple[str, ...], tf.types.experimental.PolymorphicFunction] = {}
+
+    def tokenize(self, examples: Examples) -> Pieces:
+        """Returns the packed rows of examples."""
+        return tokenize_texts(self.reader.tokenizer, examples.text, examples.text_pair, self.reader.max_length)
+
+    def answer(self, names: Iterable[str], rows: Pieces) -> dict[str, np.ndarray]:
+        """Returns the answers of the tasks `names` in the order of the rows.
+
+        Probabilities are float32 `[rows, classes]`, scores float32 `[rows]`, summaries an object array of strings.
+        """
+        names = tuple(names)
+        if names not in self._functions:
+            self._functions[names] = self._trace(names)
+        function = self._functions[names]
+        order = np.argsort(-rows.lengths, kind="stable")
+        parts = [function(_padded(rows, chosen)) for chosen in _batches(order, self._batch_size)]
+        back = np.argsort(order, kind="stable")
+        return {name: _as_array([part[name] for part in parts])[back] for name in names}
+
+    def _trace(self, names: Sequence[str]):
+        signature = [tf.TensorSpec([None, None], tf.int32)]
+        return tf.function(lambda tokens: self.reader.answer(names, tokens), signature, autograph=False)
+
+
+def answer_split(batch_reader: BatchReader, streams: Iterable[Stream], split: str) -> dict[str, np.ndarray]:
+    """Returns every task's answers to its stream's split."""
+    answers = {}
+    for stream in streams:
+        names = [task.name for task in stream.tasks]
+        answers |= batch_reader.answer(names, batch_reader.tokenize(stream.splits[split]))
+    return answers
+
+
+def _batches(order: np.ndarray, size: int) -> Iterable[np.ndarray]:
+    """Yields so many rows at a time; where there are none, none once, so that the answers have a shape."""
+    return (order[start : start + size] for start in range(0, max(len(order), 1), size))
+
+
+def _padded(rows: Pieces, chosen: np.ndarray) -> np.ndarray:
+    taken = rows.take(chosen)
+    longest = taken.lengths.max(keepdims=True, initial=2)
+    length = min(int(bucket_length(longest)[0]), int(rows.lengths.max(initial=2)))
+    padded = np.full((len(chosen), length), PAD_ID, np.int32)
+    padded[np.arange(length) < taken.lengths[:, None]] = taken.values
+    return padded
+
+
+def _as_array(parts: list[tf.Tensor]) -> np.ndarray:
+    joined = np.concatenate([part.numpy() for part in parts])
+    if joined.dtype != object:
+        return joined
+    return np.array([summary.decode("utf-8", "replace") for summary in joined], object)

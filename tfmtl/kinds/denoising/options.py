@@ -1,0 +1,59 @@
+"""A text with gaps, and what stood in them: a task that needs no labels."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tfmtl.core.registry import KINDS
+from tfmtl.kinds.task import Task
+
+
+@KINDS.register("denoising")
+class Denoising(Task):
+    """What stood in the gaps of a text: an auxiliary task for the trunk, which nobody asks afterwards.
+
+    Every row of the field `text` is one, whether other tasks have a target there or not. The gaps are others in every
+    epoch.
+
+    Attributes:
+        objective: `spans` are taken out and a decoder writes them (T5; `span_corruption`); `pieces` are
+            taken out one by one and guessed from the encoder's states (BERT; `token_masking`).
+        noise_density: the share of a text's pieces that is taken out.
+        mean_span: pieces of a span, on average.
+        decoder: the summarization task whose decoder writes the spans too; one of its own where absent.
+    """
+
+    kind: ClassVar[str] = "denoising"
+    kind_metrics: ClassVar[tuple[str, ...]] = ()
+    is_answered: ClassVar[bool] = False
+    learns_pieces: ClassVar[bool] = True
+
+    objective: Literal["spans", "pieces"] = "spans"
+    noise_density: float = Field(0.15, gt=0.0, lt=1.0)
+    mean_span: float = Field(3.0, ge=1.0)
+    decoder: str | None = None
+
+    @field_validator("text_pair", "metrics", "primary")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        if value:
+            raise ValueError("a denoising task reads one text, and has no metrics but its loss")
+        return value
+
+    @model_validator(mode="after")
+    def _only_spans_are_written(self) -> "Denoising":
+        if self.decoder and self.objective != "spans":
+            raise ValueError("a decoder writes spans; pieces need none")
+        return self
+
+    @property
+    def target(self) -> str:
+        return self.text
+
+    @property
+    def writer(self) -> str:
+        return self.decoder or self.name
+
+    @property
+    def all_metrics(self) -> tuple[str, ...]:
+        return ()

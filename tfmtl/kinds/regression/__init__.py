@@ -1,0 +1,5 @@
+"""One number."""
+
+from tfmtl.kinds.regression.options import Regression
+
+__all__ = ["Regression"]

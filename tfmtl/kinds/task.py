@@ -1,0 +1,95 @@
+"""What every task has, whatever its kind."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import Field, field_validator
+
+from tfmtl.core.registry import Options
+
+TaskKind = TypeVar("TaskKind", bound="Task")
+
+
+class Task(Options):
+    """One question about a text.
+
+    A kind is a subclass in `tasks/kinds/`, registered under its name; each has `target`, the field that holds the
+    answer.
+
+    Attributes:
+        name: the task's name; also its layer's and its output's.
+        source: the name of the source whose rows ask and answer it.
+        text: the field that is read.
+        text_pair: the second field of a pair task.
+        metrics: metrics reported beside those that every task of the kind has.
+        primary: the metric that chooses the best checkpoint.
+    """
+
+    kind: ClassVar[str]
+    kind_metrics: ClassVar[tuple[str, ...]]
+    learns_pieces: ClassVar[bool] = False
+    """Whether what the model learns to say of a text is a sequence of pieces."""
+    is_answered: ClassVar[bool] = True
+    """Whether a trained model is asked; if not, the task is there for what the trunk learns from it."""
+
+    name: str = ""
+    source: str
+    text: str = "text"
+    text_pair: str | None = None
+    metrics: tuple[str, ...] = ()
+    primary: str = ""
+
+    @property
+    def writer(self) -> str:
+        """The name of the task whose decoder writes for this one."""
+        return self.name
+
+    @property
+    def all_metrics(self) -> tuple[str, ...]:
+        """The kind's metrics, then the task's own, then the primary one, each once."""
+        return tuple(dict.fromkeys([*self.kind_metrics, *self.metrics, self.primary]))
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The task as it stands in a resolved configuration."""
+        return {"kind": self.kind, **self.model_dump(mode="json", exclude={"name"}, exclude_none=True)}
+
+
+def answered(tasks: Mapping[str, TaskKind]) -> dict[str, TaskKind]:
+    """Returns the tasks that a trained model is asked."""
+    return {name: task for name, task in tasks.items() if task.is_answered}
+
+
+RESERVED_NAMES = frozenset(
+    {
+        "embedding",
+        "encoder",
+        "linear_experts",
+        "logit_average",
+        "sharing",
+        "tokens",
+        "text",
+        "text_pair",
+        "loss",
+        "total",
+        "val",
+    }
+    | {"serving_default", "classify", "summarize"}
+    | {"signatures", "variables", "trainable_variables", "non_trainable_variables"}
+)
+"""Names that layers, inputs and logs of the model have themselves, or signatures and attributes of an export."""
+
+_RESERVED_STARTS = ("val_", "tokens_", "summary_", "shared_head_")
+_RESERVED_ENDS = ("_bytes", "_decoder", "_network", "_representation", "_rows")
+
+
+class TaskName(Options):
+    """A name that can be a layer, an output, a signature and a log key at once."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name in RESERVED_NAMES or name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS):
+            raise ValueError("this name is taken by the model itself; choose another")
+        return name

@@ -1,0 +1,30 @@
+"""F1 of the positive class."""
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from tfmtl.core.errors import ConfigurationError
+from tfmtl.core.registry import METRICS
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.metrics.metric import CountMetric, f1_per_class, predicted_classes
+
+
+@METRICS.register("f1")
+class F1(CountMetric):
+    """F1 of the second of two labels, as GLUE reports it for MRPC and QQP; 0 where it is neither true nor predicted."""
+
+    def objection(self, task: Classification) -> str | None:
+        return None if task.labels is None else _objection(len(task.labels))
+
+    def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:
+        objection = _objection(predictions.shape[1])
+        if objection:
+            raise ConfigurationError(f"'f1' {objection}")
+        return float(f1_score(targets, predicted_classes(predictions), pos_label=1, zero_division=0.0))
+
+    def of_counts(self, counts: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(f1_per_class(counts)[..., 1])
+
+
+def _objection(classes: int) -> str | None:
+    return None if classes == 2 else f"needs two labels, found {classes}; 'f1_macro' takes any number"

@@ -1,0 +1,137 @@
+"""Scores of tasks on a split: what a run's `evaluation_<split>.json` holds.
+
+Rows without a task's target are left out: label -1, number NaN, no reference.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmtl.config.options import EvaluationOptions
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.errors import DataError, RunError
+from tfmtl.data.targets import has_target
+from tfmtl.kinds.task import Task
+from tfmtl.metrics.bootstrap import percentile_interval
+from tfmtl.metrics.metric import Rows, metrics_of
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a model answered to one task on one split.
+
+    Attributes:
+        task: the task, its labels known.
+        texts: the texts as they were read, `[rows]`.
+        targets: the true answers, as in `tfmtl.metrics.metric`, or absent.
+        predictions: the model's answers, as in `tfmtl.metrics.metric`.
+        metrics: what `evaluate_task` returned.
+    """
+
+    task: Task
+    texts: Rows
+    targets: Rows
+    predictions: Rows
+    metrics: Mapping[str, Any]
+
+    def labelled(self) -> "TaskResult":
+        """Returns the result without the rows that have no target."""
+        keep = has_target(self.targets)
+        return replace(
+            self,
+            texts=_select(self.texts, keep),
+            targets=_select(self.targets, keep),
+            predictions=_select(self.predictions, keep),
+        )
+
+
+def evaluate_task(
+    task: Task, targets: Rows, predictions: Rows, options: EvaluationOptions, seed: int
+) -> dict[str, Any]:
+    """Scores one task with intervals.
+
+    Args:
+        task: the task, its labels known.
+        targets: `[rows]`, absent ones included.
+        predictions: of the same rows.
+        options: how many samples are behind each interval.
+        seed: of the samples.
+
+    Returns:
+        each metric's value by name; `intervals`, with the bounds `[low, high]` of each; `examples`, how many rows had
+        a target. Without such a row there is no metric, and `examples` is 0.
+
+    Raises:
+        RunError: where a prediction is not finite.
+    """
+    targets, predictions = _labelled(task, targets, predictions)
+    metrics = metrics_of(task) if len(targets) else {}
+    result: dict[str, Any] = {}
+    intervals: dict[str, list[float]] = {}
+    for name, metric in metrics.items():
+        result[name] = metric(targets, predictions)
+        generator = np.random.default_rng(seed)
+        replicates = metric.replicates(targets, predictions, options.bootstrap_samples, generator)
+        intervals[name] = list(percentile_interval(replicates))
+    return {**result, "intervals": intervals, "examples": len(targets)}
+
+
+def quick_scores(task: Task, targets: Rows, predictions: Rows) -> dict[str, float]:
+    """Returns each metric's value by name, without intervals; empty where no row has a target.
+
+    Raises:
+        RunError: where a prediction is not finite.
+    """
+    targets, predictions = _labelled(task, targets, predictions)
+    metrics = metrics_of(task) if len(targets) else {}
+    return {name: metric(targets, predictions) for name, metric in metrics.items()}
+
+
+def validation_score(tasks: Mapping[str, Task], scores: Mapping[str, Mapping[str, float]]) -> float:
+    """Returns the mean over tasks of the primary metric, by which the best checkpoint is chosen.
+
+    A correlation below 0 counts as 0, so that each task has the same range. A task without a labelled row of validation
+    has no score and takes no part.
+
+    Args:
+        tasks: the tasks by name.
+        scores: each task's metrics, as `quick_scores` or `evaluate_task` returned them.
+
+    Raises:
+        DataError: where no task has a score.
+    """
+    primary = [
+        max(0.0, scores[name][task.primary]) for name, task in tasks.items() if task.primary in scores.get(name, {})
+    ]
+    if not primary:
+        raise DataError("validation: no row has a target of any task, so no checkpoint can be called the best")
+    return float(np.mean(primary))
+
+
+def write_evaluation(path: str | Path, split: str, tasks_metrics: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes `{"split": ..., "tasks": {NAME: {METRIC: value, ...}}}` to `path`, whole or not at all."""
+    text = json.dumps({"split": split, "tasks": tasks_metrics}, indent=2, allow_nan=False, ensure_ascii=False)
+    with atomic_write(path) as aside:
+        aside.write_text(text + "\n", encoding="utf-8")
+
+
+def _labelled(task: Task, targets: Rows, predictions: Rows) -> tuple[Rows, Rows]:
+    if len(targets) != len(predictions):
+        raise ValueError(f"task '{task.name}': {len(targets)} targets, but {len(predictions)} predictions")
+    keep = has_target(targets)
+    targets, predictions = _select(targets, keep), _select(predictions, keep)
+    if isinstance(predictions, np.ndarray) and predictions.dtype.kind == "f":
+        broken = np.count_nonzero(~np.isfinite(predictions).all(axis=tuple(range(1, predictions.ndim))))
+        if broken:
+            raise RunError(f"task '{task.name}': {broken} of {len(predictions)} predictions are not finite numbers")
+    return targets, predictions
+
+
+def _select(values: Rows, keep: np.ndarray) -> Rows:
+    if isinstance(values, np.ndarray):
+        return values[keep]
+    return [value for value, kept in zip(values, keep, strict=True) if kept]

@@ -1,0 +1,1 @@
+"""What writes from the states of a trunk."""

@@ -1,0 +1,74 @@
+"""What makes a causal trunk the writer of one task's summaries."""
+
+import keras
+from keras import KerasTensor, ops
+
+from tfmtl.models.layers.positions import PositionEmbedding
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class ContinuationStart(keras.layers.Layer):
+    """Embeds what stands behind a text: its places, and a separator that tells which task writes.
+
+    Args:
+        positions: how places are told; see `PositionEmbedding`.
+        max_length: the most pieces that are written.
+    """
+
+    def __init__(self, positions: str, max_length: int, **kwargs):
+        super().__init__(**kwargs)
+        self.max_length = max_length
+        self.positions = PositionEmbedding(positions, max_length, name="positions", dtype=self.dtype_policy)
+
+    def build(self, embedded_shape):
+        self.positions.build(embedded_shape)
+        normal = keras.initializers.RandomNormal(stddev=0.1)
+        self.separator = self.add_weight((embedded_shape[-1],), normal, name="separator")
+
+    def call(self, embedded, start=0) -> KerasTensor:
+        """Returns `[batch, length, hidden]`.
+
+        Args:
+            embedded: embeddings of the pieces, the start mark first, `[batch, length, hidden]`.
+            start: the index of the first of them, int32 scalar.
+        """
+        scaled = embedded * ops.cast(ops.shape(embedded)[-1], embedded.dtype) ** 0.5
+        return self.positions(scaled, start=start) + ops.cast(self.separator, embedded.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "positions": self.positions.kind, "max_length": self.max_length}
+
+
+class Continuation:
+    """Writes a task's summaries with a causal trunk; it holds no weights of its own.
+
+    Args:
+        trunk: an encoder that also reads what stands behind a text, `call(embedded, tokens, text=states)`, with
+            `keys_and_values`, `initial_cache` and `step`.
+        start: the task's own layer, `call(embedded, start)`, with `max_length`.
+    """
+
+    def __init__(self, trunk: keras.layers.Layer, start: keras.layers.Layer):
+        self._trunk = trunk
+        self._start = start
+
+    @property
+    def max_length(self) -> int:
+        """The most pieces of a summary."""
+        return self._start.max_length
+
+    def __call__(self, embedded, states, tokens) -> KerasTensor:
+        """Returns the states `[batch, length, hidden]` of a whole summary; as a decoder layer does."""
+        return self._trunk(self._start(embedded), tokens, text=states)
+
+    def keys_and_values(self, states) -> list:
+        """Returns each layer's keys and values of the texts: computed once for a generation."""
+        return self._trunk.keys_and_values(states)
+
+    def initial_cache(self, states, tokens) -> list:
+        """Returns each layer's keys and values of a summary that has no piece yet."""
+        return self._trunk.initial_cache(ops.shape(tokens)[0], self.max_length)
+
+    def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
+        """Writes one position; as a decoder layer does."""
+        return self._trunk.step(self._start(embedded, start=position), position, cache, source, source_tokens)

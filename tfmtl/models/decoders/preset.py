@@ -1,0 +1,166 @@
+"""Pretrained writers: the decoders of BART and T5, as KerasHub has them."""
+
+import inspect
+from abc import ABC, abstractmethod
+
+import keras
+import keras_hub
+import numpy as np
+from keras import KerasTensor, ops
+
+from tfmtl.models.layers.tokens import token_mask
+
+
+class PresetDecoder(keras.layers.Layer, ABC):
+    """The decoder of a KerasHub backbone; trains on whole summaries, generates a piece at a time.
+
+    Layers and key-value caches are KerasHub's. A subclass tells how its family embeds what it reads, calls a layer and
+    ends.
+
+    Args:
+        backbone: without weights, as Keras serializes it.
+        max_length: the most pieces of a summary.
+    """
+
+    def __init__(self, backbone: dict, max_length: int, **kwargs):
+        super().__init__(**kwargs)
+        self.max_length = max_length
+        self._backbone = backbone
+        # So that decoders of several tasks have variables of different paths.
+        with keras.name_scope(self.name):
+            loaded = keras.saving.deserialize_keras_object(backbone)
+        self._width, self._heads = loaded.hidden_dim, loaded.num_heads
+        self._head_width = getattr(loaded, "key_value_dim", None) or loaded.hidden_dim // loaded.num_heads
+        self._tied = getattr(loaded, "tie_embedding_weights", True)
+        self.layers = loaded.decoder_transformer_layers
+        self.parts = self.parts_of(loaded)
+        self.built = True
+
+    @staticmethod
+    @abstractmethod
+    def parts_of(backbone: keras_hub.models.Backbone) -> dict[str, keras.layers.Layer]:
+        """Returns the layers beside those of `decoder_transformer_layers`."""
+
+    @classmethod
+    def weights_of(cls, backbone: keras_hub.models.Backbone) -> list[np.ndarray]:
+        """Returns what `set_weights` takes, of a backbone that has been trained."""
+        layers = [*backbone.decoder_transformer_layers, *cls.parts_of(backbone).values()]
+        return [value for layer in layers for value in layer.get_weights()]
+
+    @abstractmethod
+    def begin(self, embedded, position, training) -> KerasTensor:
+        """Returns what the first layer reads, of embeddings from a place on."""
+
+    @abstractmethod
+    def through(self, layer, hidden, states, mask, bias, **caches) -> tuple:
+        """Returns the states that a layer makes, what the next takes as `bias`, and the caches where there are any."""
+
+    def end(self, hidden, training) -> KerasTensor:
+        """Returns the states as the output projection reads them."""
+        return hidden
+
+    def call(self, embedded, states, tokens, training=None) -> KerasTensor:
+        """Returns the states `[batch, length, hidden]` of a whole summary; as `TransformerDecoder` does."""
+        hidden, bias, mask = self.begin(embedded, 0, training), None, token_mask(tokens)
+        for layer in self.layers:
+            hidden, bias, *_ = self.through(layer, hidden, states, mask, bias, training=training)
+        return self.end(hidden, training)
+
+    def keys_and_values(self, states) -> list[KerasTensor]:
+        """Returns each layer's keys and values of the source `[batch, 2, source_length, heads, size]`."""
+        batch_size, length = ops.shape(states)[0], ops.shape(states)[1]
+        nothing = ops.zeros((batch_size, 1, self._width), self.compute_dtype)
+        # Keras warns of a softmax over a single place.
+        of_nothing, of_source = self._empty_cache(batch_size, 2), self._empty_cache(batch_size, length)
+        return [self._cached(layer, nothing, 0, states, None, None, of_nothing, of_source)[-1] for layer in self.layers]
+
+    def initial_cache(self, states, tokens) -> list[KerasTensor]:
+        """Returns each layer's keys and values of a summary without a piece, `[batch, 2, length, heads, size]`."""
+        return [self._empty_cache(ops.shape(tokens)[0], self.max_length) for _ in self.layers]
+
+    def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
+        """Decodes one position; as `TransformerDecoder` does."""
+        hidden, bias, mask = self.begin(embedded, position, False), None, token_mask(source_tokens)
+        new_cache = []
+        for layer, written, read in zip(self.layers, cache, source, strict=True):
+            hidden, bias, written, _ = self._cached(layer, hidden, position, None, mask, bias, written, read)
+            new_cache.append(written)
+        return self.end(hidden, False), new_cache
+
+    def _cached(self, layer, hidden, position, states, mask, bias, written, read):
+        """Calls a layer with both caches; that of the source is filled where its states are given."""
+        caches = {"self_attention_cache": written, "self_attention_cache_update_index": position}
+        caches |= {"cross_attention_cache": read}
+        caches["cross_attention_cache_update_index"] = None if states is None else 0
+        # A layer with its source in the cache wants some states, of which it reads nothing.
+        return self.through(layer, hidden, hidden if states is None else states, mask, bias, **caches)
+
+    def _empty_cache(self, batch_size, length):
+        return ops.zeros((batch_size, 2, length, self._heads, self._head_width), self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "backbone": self._backbone, "max_length": self.max_length}
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class BartDecoder(PresetDecoder):
+    """The decoder of BART (Lewis et al. 2020).
+
+    Difference from the paper: summaries begin with the start mark; BART was trained to write it itself, after an end
+    mark.
+    """
+
+    @staticmethod
+    def parts_of(backbone):
+        names = ("position_embedding", "embeddings_layer_norm", "embeddings_dropout")
+        return {name: getattr(backbone, f"decoder_{name}") for name in names}
+
+    def begin(self, embedded, position, training):
+        positions = self.parts["position_embedding"](embedded, start_index=position)
+        hidden = self.parts["embeddings_layer_norm"](embedded + positions)
+        return self.parts["embeddings_dropout"](hidden, training=training)
+
+    def through(self, layer, hidden, states, mask, bias, **caches):
+        found = layer(hidden, states, encoder_padding_mask=mask, **caches)
+        hidden, *caches = found if isinstance(found, tuple) else (found,)
+        return hidden, None, *caches
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class T5Decoder(PresetDecoder):
+    """The decoder of T5 (Raffel et al. 2020); where the output projection is the embedding, its states are scaled."""
+
+    @staticmethod
+    def parts_of(backbone):
+        names = ("embedding_dropout", "layer_norm", "dropout")
+        return {name: getattr(backbone, f"decoder_{name}") for name in names}
+
+    def begin(self, embedded, position, training):
+        return self.parts["embedding_dropout"](embedded, training=training)
+
+    def through(self, layer, hidden, states, mask, bias, **caches):
+        return layer(
+            hidden,
+            position_bias=bias,
+            encoder_hidden_states=states,
+            encoder_attention_mask=None if mask is None else mask[:, None],
+            use_causal_mask=True,
+            **caches,
+        )
+
+    def end(self, hidden, training):
+        hidden = self.parts["dropout"](self.parts["layer_norm"](hidden), training=training)
+        return hidden * self._width**-0.5 if self._tied else hidden
+
+
+_DECODERS = {keras_hub.models.BartBackbone: BartDecoder, keras_hub.models.T5Backbone: T5Decoder}
+
+
+def decoder_of(backbone: keras_hub.models.Backbone) -> type[PresetDecoder] | None:
+    """Returns what writes with a backbone's decoder, where it has one that keeps keys and values of what it wrote."""
+    for family, decoder in _DECODERS.items():
+        if isinstance(backbone, family):
+            # Layers of T5 have no cache in older KerasHubs.
+            parameters = inspect.signature(backbone.decoder_transformer_layers[0].call).parameters
+            return decoder if "self_attention_cache" in parameters else None
+    return None

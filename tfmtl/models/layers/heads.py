@@ -1,0 +1,123 @@
+"""The heads of classification and regression tasks: pooling and an output layer."""
+
+import keras
+from keras import KerasTensor, ops
+
+from tfmtl.models.layers.pooling import AttentionPooling
+from tfmtl.models.layers.tokens import segment_ids, token_mask
+
+
+class PooledHead(keras.layers.Layer):
+    """An output layer on pooled states.
+
+    A pair is pooled text by text and compared as `[u; v; |u - v|; u * v]` (Mou et al. 2016; the GLUE baselines of Wang
+    et al. 2018): states that have seen both texts carry what attention found, the comparison what it did not.
+
+    Args:
+        pair: whether the task reads two texts.
+        dropout: the rate before the output layer.
+        pooling: a class of `tfmtl.models.layers.pooling`, or the name that it is registered by.
+        common: the name of the head that the task has in common with others; `None` where it has none.
+    """
+
+    def __init__(
+        self,
+        pair: bool,
+        dropout: float,
+        pooling: type[keras.layers.Layer] | str = AttentionPooling,
+        common: str | None = None,
+        **kwargs,
+    ):
+        # What the common head says must stay float32, in which its logits and this head's are added.
+        super().__init__(autocast=False, **kwargs)
+        self.pair = pair
+        self.rate = dropout
+        self.common = common
+        self._pooling_class = keras.saving.get_registered_object(pooling) if isinstance(pooling, str) else pooling
+
+    @property
+    def outputs(self) -> int:
+        raise AttributeError(f"{type(self).__name__} does not say how many outputs it has")
+
+    def build(self, states_shape, tokens_shape=None, common_shape=None):
+        policy, hidden = self.dtype_policy, states_shape[-1]
+        self.pooling = self._pooling_class(name="pooling", dtype=policy)
+        self.pooling.build(states_shape)
+        self.dropout = keras.layers.Dropout(self.rate, name="dropout", dtype=policy)
+        self.comparison = keras.layers.Dense(hidden, activation="tanh", name="comparison", dtype=policy)
+        if self.pair:
+            self.comparison.build((None, 4 * hidden))
+        self.output_layer = keras.layers.Dense(self.outputs, name="output", dtype=policy)
+        self.output_layer.build((None, hidden))
+
+    def call(self, states, tokens, common=None, training=None) -> KerasTensor:
+        """Returns float32 `[batch, outputs]`.
+
+        Args:
+            states: of the encoder, `[batch, length, hidden]`.
+            tokens: ids of the source, int32 `[batch, length]`.
+            common: what the common head has made of the same, `[batch, outputs]`, where the task has one.
+            training: whether dropout is on.
+        """
+        features = self._compared(states, tokens) if self.pair else self.pooling(states, token_mask(tokens))
+        own = ops.cast(self.output_layer(self.dropout(features, training=training)), "float32")
+        return own if common is None else own + common
+
+    def _compared(self, states, tokens):
+        mask, segments = token_mask(tokens), segment_ids(tokens)
+        first, second = (self.pooling(states, mask & (segments == segment)) for segment in (0, 1))
+        features = [first, second, ops.abs(first - second), first * second]
+        return self.comparison(ops.concatenate(features, axis=-1))
+
+    def get_config(self):
+        pooling = keras.saving.get_registered_name(self._pooling_class)
+        config = {"pair": self.pair, "dropout": self.rate, "pooling": pooling, "common": self.common}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class ClassificationHead(PooledHead):
+    """Logits `[batch, classes]` of one classification task.
+
+    Args:
+        classes: the number of labels.
+        **kwargs: of `PooledHead`.
+    """
+
+    def __init__(self, classes: int, **kwargs):
+        super().__init__(**kwargs)
+        self.classes = classes
+
+    @property
+    def outputs(self) -> int:
+        return self.classes
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes}
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class RegressionHead(PooledHead):
+    """Scores `[batch]` of one regression task, in the target's own unit.
+
+    Args:
+        mean: of the training targets.
+        deviation: their standard deviation; the output layer works in units of it, so that its initial weights fit
+            targets of any size.
+        **kwargs: of `PooledHead`.
+    """
+
+    def __init__(self, mean: float = 0.0, deviation: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.mean = mean
+        self.deviation = deviation
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    def call(self, states, tokens, common=None, training=None) -> KerasTensor:
+        return self.mean + self.deviation * super().call(states, tokens, common, training=training)[:, 0]
+
+    def get_config(self):
+        return {**super().get_config(), "mean": self.mean, "deviation": self.deviation}

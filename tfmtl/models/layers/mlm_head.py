@@ -1,0 +1,38 @@
+"""What the trunk makes of the places of a text whose pieces are hidden."""
+
+import keras
+from keras import KerasTensor, ops
+
+from tfmtl.data.special_tokens import GAP_ID
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class MLMHead(keras.layers.Layer):
+    """Takes the states of the gaps out of those of a text, one after the other, and transforms each.
+
+    A dense layer, GELU and a layer normalisation, as before BERT's vocabulary (Devlin et al. 2019, official code). It
+    is called as a decoder layer is; of what it would read there, only the number of pieces counts.
+    """
+
+    def build(self, embedded_shape, states_shape, tokens_shape):
+        self.dense = keras.layers.Dense(states_shape[-1], activation="gelu", name="dense", dtype=self.dtype_policy)
+        self.norm = keras.layers.LayerNormalization(name="norm", dtype=self.dtype_policy)
+        self.dense.build(states_shape)
+        self.norm.build(states_shape)
+
+    def call(self, embedded, states, tokens) -> KerasTensor:
+        """Returns `[batch, pieces, hidden]`; anything behind the last gap of a row.
+
+        Args:
+            embedded: `[batch, pieces, hidden]`, of which only the shape is read.
+            states: of the trunk, `[batch, length, hidden]`.
+            tokens: of the text with gaps, int32 `[batch, length]`.
+        """
+        length, pieces = ops.shape(tokens)[1], ops.shape(embedded)[1]
+        # Gaps come first, each group in its order.
+        keys = ops.where(ops.equal(tokens, GAP_ID), 0, length) + ops.arange(length)[None, :]
+        places = ops.argsort(keys, axis=1)[:, :pieces]
+        return self.norm(self.dense(ops.take_along_axis(states, places[:, :, None], axis=1)))
+
+    def compute_output_spec(self, embedded, states, tokens):
+        return KerasTensor((*embedded.shape[:2], states.shape[-1]), dtype=self.compute_dtype)

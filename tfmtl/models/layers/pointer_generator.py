@@ -1,0 +1,122 @@
+"""The output of a summarization task: a distribution over pieces, from the vocabulary and from the source."""
+
+import keras
+from keras import KerasTensor, ops
+
+from tfmtl.data.special_tokens import PAD_ID, SPECIAL_IDS
+from tfmtl.models.layers.tokens import MASKED_SCORE
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class SummaryHead(keras.layers.Layer):
+    """Log-likelihood of a summary's pieces; with copying, the pointer-generator of See et al. 2017, eq. 9.
+
+    `P(w) = p_gen softmax(logits)[w] + (1 - p_gen) sum_i a_i [source_i = w]`.
+
+    Differences from the paper: the copy attention `a` is one of its own, a scaled dot product of the decoder's last
+    state with a key of each place of the source, not the attention that makes the context vector; a key is made of the
+    encoder's state, the piece at the place and the piece before it, so that going on with what was copied last, which
+    the decoder's state holds, need not be learned by the trunk; marks are never copied; training mixes in log space;
+    there is no coverage loss, no-repeat n-grams take its place in generation.
+
+    In training, the log-likelihood of a target needs neither the mixture over the whole vocabulary nor a scatter: the
+    places of the source that hold the target are enough.
+
+    Args:
+        copy_source: whether pieces of the source can be copied.
+        label_smoothing: in training, the share of the target's log-likelihood replaced by the mean over the
+            vocabulary's log-probabilities.
+    """
+
+    def __init__(self, copy_source: bool, label_smoothing: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.copy_source = copy_source
+        self.label_smoothing = label_smoothing
+
+    def build(self, logits_shape, hidden_shape, states_shape, embedded_shape, source_shape, targets_shape):
+        if not self.copy_source:
+            return
+        width = hidden_shape[-1]
+        self.copy_query = keras.layers.Dense(width, name="copy_query", dtype=self.dtype_policy)
+        # Without a bias, of which the softmax over the source would see nothing.
+        self.copy_key = keras.layers.Dense(width, use_bias=False, name="copy_key", dtype=self.dtype_policy)
+        self.gate = keras.layers.Dense(1, name="gate", dtype=self.dtype_policy)
+        self.copy_query.build(hidden_shape)
+        self.copy_key.build((*states_shape[:-1], states_shape[-1] + 2 * embedded_shape[-1]))
+        self.gate.build(hidden_shape)
+
+    def call(self, logits, hidden, states, embedded, source, targets, training=None) -> KerasTensor:
+        """Returns float32 `[batch, length]`: the log-likelihood of each target, 0 at padding.
+
+        Args:
+            logits: over the vocabulary, `[batch, length, vocabulary]`.
+            hidden: of the decoder, `[batch, length, hidden]`.
+            states: of the encoder, `[batch, source_length, hidden]`.
+            embedded: embeddings of the source's pieces, `[batch, source_length, hidden]`.
+            source: ids of the source, int32 `[batch, source_length]`.
+            targets: ids that should follow, int32 `[batch, length]`.
+            training: whether labels are smoothed.
+        """
+        logits = ops.cast(logits, "float32")
+        likelihood = -ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+        generated = likelihood
+        if self.copy_source:
+            scores = self.copy_scores(hidden, self.copy_keys(states, embedded), source)
+            same = ops.equal(source[:, None, :], targets[:, :, None])
+            copied = ops.logsumexp(ops.where(same, scores, MASKED_SCORE), axis=-1) - ops.logsumexp(scores, axis=-1)
+            generate, copy = self._log_gate(hidden, source)
+            likelihood = ops.logaddexp(generate + likelihood, copy + copied)
+        if training and self.label_smoothing:
+            uniform = ops.mean(logits, axis=-1) - self._normaliser(logits, generated, targets)
+            likelihood = (1 - self.label_smoothing) * likelihood + self.label_smoothing * uniform
+        return ops.where(ops.equal(targets, PAD_ID), 0.0, likelihood)
+
+    def log_probabilities(self, logits, hidden, keys, source) -> KerasTensor:
+        """Returns float32 `[batch, vocabulary]`: the log-probability of every piece at one position.
+
+        Args:
+            logits: over the vocabulary, `[batch, 1, vocabulary]`.
+            hidden: of the decoder, `[batch, 1, hidden]`.
+            keys: of `copy_keys`, `[batch, source_length, hidden]`; None without copying.
+            source: ids of the source, int32 `[batch, source_length]`.
+        """
+        logits = ops.cast(logits, "float32")[:, 0]
+        if not self.copy_source:
+            return ops.log_softmax(logits, axis=-1)
+        # Mixed as probabilities: over a whole vocabulary at each step, exponentials and logarithms are what takes time.
+        generate, copy = (ops.exp(log_gate) for log_gate in self._log_gate(hidden, source))
+        weights = copy * ops.softmax(self.copy_scores(hidden, keys, source)[:, 0], axis=-1)
+        rows, vocabulary = ops.shape(logits)[0], ops.shape(logits)[1]
+        flat = ops.reshape(source + ops.arange(rows, dtype="int32")[:, None] * vocabulary, (-1,))
+        copied = ops.segment_sum(ops.reshape(weights, (-1,)), flat, num_segments=rows * vocabulary)
+        return ops.log(generate * ops.softmax(logits, axis=-1) + ops.reshape(copied, (rows, vocabulary)))
+
+    def copy_keys(self, states, embedded) -> KerasTensor:
+        """Returns `[batch, source_length, hidden]`: what a place of the source is known by; see the class."""
+        pieces = embedded * ops.cast(ops.shape(embedded)[-1], embedded.dtype) ** 0.5
+        # Not by padding: a batch without rows has no place either, and must not be given one.
+        before = ops.concatenate([ops.zeros_like(pieces[:, :1]), pieces[:, :-1]], axis=1)
+        return self.copy_key(ops.concatenate([states, pieces, before], axis=-1))
+
+    def copy_scores(self, hidden, keys, source) -> KerasTensor:
+        """Returns float32 `[batch, length, source_length]`: unnormalised, marks and padding masked."""
+        query = self.copy_query(hidden) * ops.cast(ops.shape(hidden)[-1], self.compute_dtype) ** -0.5
+        scores = ops.cast(ops.matmul(query, ops.transpose(keys, (0, 2, 1))), "float32")
+        return ops.where(ops.greater_equal(source, SPECIAL_IDS)[:, None, :], scores, MASKED_SCORE)
+
+    def _log_gate(self, hidden, source):
+        """The logs of `p_gen` and `1 - p_gen`, `[batch, length]`; a source without a piece leaves nothing to copy."""
+        gate = ops.cast(self.gate(hidden)[..., 0], "float32")
+        copyable = ops.any(ops.greater_equal(source, SPECIAL_IDS), axis=1, keepdims=True)
+        generate = ops.where(copyable, ops.log_sigmoid(gate), 0.0)
+        return generate, ops.where(copyable, ops.log_sigmoid(-gate), MASKED_SCORE)
+
+    @staticmethod
+    def _normaliser(logits, likelihood, targets):
+        """The log of the softmax's denominator, of what the fused cross-entropy has computed already."""
+        target_logits = ops.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+        return target_logits - likelihood
+
+    def get_config(self):
+        config = {"copy_source": self.copy_source, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **config}

@@ -1,0 +1,191 @@
+"""The Transformer layers that encoder and decoder are made of."""
+
+from typing import Literal
+
+import keras
+from keras import KerasTensor, ops
+from pydantic import Field, field_validator
+
+from tfmtl.core.registry import Options
+from tfmtl.models.layers.attention import Attention
+
+
+class LayerOptions(Options):
+    """What a Transformer layer is made of; the defaults are a pre-norm layer with learned positions.
+
+    The original layer (Vaswani et al. 2017) has `positions: sine`, `norm_first: false` and `activation: relu`; many of
+    today's have `positions: rotary`, `norm: rms`, `gated: true` and `activation: silu`.
+
+    Attributes:
+        heads: attention heads; the width must be a multiple of it.
+        feedforward: the inner width of the feed-forward networks.
+        activation: of the feed-forward networks.
+        gated: whether their inner states are multiplied by a second projection (Shazeer 2020), which is half as many
+            parameters more.
+        dropout: of the embeddings and after each sublayer.
+        norm: `layer`, or `rms`, without means and biases (Zhang & Sennrich 2019).
+        norm_first: whether what a sublayer reads is normalised (Xiong et al. 2020), and not its sum with what it makes;
+            training from scratch then needs no long warm-up.
+        positions: `learned` and `sine` are added to the embeddings, `rotary` turns queries and keys (Su et al. 2021).
+    """
+
+    heads: int = Field(4, ge=1)
+    feedforward: int = Field(1024, ge=1)
+    activation: str = "gelu"
+    gated: bool = False
+    dropout: float = Field(0.1, ge=0.0, lt=1.0)
+    norm: Literal["layer", "rms"] = "layer"
+    norm_first: bool = True
+    positions: Literal["learned", "sine", "rotary"] = "learned"
+
+    @field_validator("activation")
+    @classmethod
+    def _known(cls, activation: str) -> str:
+        try:
+            keras.activations.get(activation)
+        except ValueError:
+            raise ValueError("unknown Keras activation; known are gelu, relu, silu, tanh and the like") from None
+        return activation
+
+    def make_norm(self, name: str, dtype) -> keras.layers.Layer:
+        """Returns a normalisation that is not built yet."""
+        layer = keras.layers.RMSNormalization if self.norm == "rms" else keras.layers.LayerNormalization
+        return layer(epsilon=1e-5, name=name, dtype=dtype)
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class FeedForward(keras.layers.Layer):
+    """Two dense layers with an activation between (Vaswani et al. 2017, section 3.3).
+
+    Args:
+        inner: the width between the two.
+        activation: a Keras activation; `gelu` is its tanh form.
+        gated: whether the activation's output is multiplied by another projection of the input (Shazeer 2020, eq. 6).
+    """
+
+    def __init__(self, inner: int, activation: str, gated: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner
+        self.activation = activation
+        self.gated = gated
+
+    def build(self, shape):
+        self.expand = keras.layers.Dense(self.inner, name="expand", dtype=self.dtype_policy)
+        self.reduce = keras.layers.Dense(shape[-1], name="reduce", dtype=self.dtype_policy)
+        self.expand.build(shape)
+        self.reduce.build((*shape[:-1], self.inner))
+        if self.gated:
+            self.gate = keras.layers.Dense(self.inner, name="gate", dtype=self.dtype_policy)
+            self.gate.build(shape)
+
+    def call(self, states):
+        inner = keras.activations.get(self.activation)(self.expand(states))
+        return self.reduce(inner * self.gate(states) if self.gated else inner)
+
+    def get_config(self):
+        config = {"inner": self.inner, "activation": self.activation, "gated": self.gated}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class EncoderLayer(keras.layers.Layer):
+    """Self-attention and a feed-forward network, each added to what came in.
+
+    Args:
+        options: what it is made of, or a mapping of that.
+    """
+
+    def __init__(self, options: LayerOptions | dict, **kwargs):
+        super().__init__(**kwargs)
+        self.options = LayerOptions.model_validate(options)
+
+    def build(self, shape):
+        options, policy = self.options, self.dtype_policy
+        rotary = options.positions == "rotary"
+        self.attention_norm = options.make_norm("attention_norm", policy)
+        self.attention = Attention(options.heads, rotary, name="attention", dtype=policy)
+        self.feedforward_norm = options.make_norm("feedforward_norm", policy)
+        self.network = FeedForward(
+            options.feedforward, options.activation, options.gated, name="feedforward", dtype=policy
+        )
+        self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
+        for layer in (self.attention_norm, self.attention, self.feedforward_norm, self.network):
+            layer.build(shape)
+
+    def call(self, states, mask, training=None):
+        """Returns `[batch, length, hidden]`.
+
+        Args:
+            states: `[batch, length, hidden]`.
+            mask: bool, broadcast over `[batch, heads, length, length]`; see `Attention`.
+            training: whether dropout is on.
+        """
+        states = self._added(self.attention_norm, lambda x: self.attention(x, x, mask), states, training)
+        return self._added(self.feedforward_norm, self.network, states, training)
+
+    def _added(self, norm, sublayer, states, training=None):
+        """Returns the states with what a sublayer makes of them, normalised before it or after the sum."""
+        if self.options.norm_first:
+            return states + self.dropout(sublayer(norm(states)), training=training)
+        return norm(states + self.dropout(sublayer(states), training=training))
+
+    def get_config(self):
+        return {**super().get_config(), "options": self.options.model_dump()}
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class DecoderLayer(EncoderLayer):
+    """An encoder layer with attention over the source between its two sublayers."""
+
+    def build(self, shape, source_shape=None):
+        super().build(shape)
+        policy = self.dtype_policy
+        self.source_norm = self.options.make_norm("source_norm", policy)
+        self.source_attention = Attention(self.options.heads, name="source_attention", dtype=policy)
+        self.source_norm.build(shape)
+        self.source_attention.build(shape, source_shape)
+
+    def call(self, states, source, mask, source_mask, training=None):
+        """Returns `[batch, length, hidden]`.
+
+        Args:
+            states: `[batch, length, hidden]`, of the summary so far.
+            source: `[batch, source_length, hidden]`, of the encoder.
+            mask: bool, causal, broadcast over `[batch, heads, length, length]`.
+            source_mask: bool, broadcast over `[batch, heads, length, source_length]`.
+            training: whether dropout is on.
+        """
+        states = self._added(self.attention_norm, lambda x: self.attention(x, x, mask), states, training)
+        states = self._added(
+            self.source_norm, lambda x: self.source_attention(x, source, source_mask), states, training
+        )
+        return self._added(self.feedforward_norm, self.network, states, training)
+
+    def step(self, states, position, cache, source, source_mask) -> tuple[KerasTensor, tuple]:
+        """Decodes one position.
+
+        Args:
+            states: `[batch, 1, hidden]`.
+            position: int32 scalar.
+            cache: keys `[batch, heads, size, length]` and values `[batch, heads, length, size]` of the positions
+                before.
+            source: keys and values of the source, of `Attention.keys_and_values`.
+            source_mask: bool `[batch, 1, 1, source_length]`.
+
+        Returns:
+            The states `[batch, 1, hidden]` and the cache with this position's keys and values in it.
+        """
+        keys, values = cache
+        past = (ops.arange(ops.shape(values)[2]) <= position)[None, None, None, :]
+
+        def attend_past(here):
+            nonlocal keys, values
+            keys, values = self.attention.appended(here, position, keys, values)
+            return self.attention.attend(here, keys, values, past, position)
+
+        def attend_source(here):
+            return self.source_attention.attend(here, *source, source_mask)
+
+        states = self._added(self.attention_norm, attend_past, states)
+        states = self._added(self.source_norm, attend_source, states)
+        return self._added(self.feedforward_norm, self.network, states), (keys, values)

@@ -1,0 +1,118 @@
+"""What a run has cost, and what its model costs to ask."""
+
+import io
+import statistics
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from tfmtl.generation.reader import Reader
+from tfmtl.runs.run_folder import RunFolder
+
+_WARM_UP = 3
+_WEIGHTS = "model.weights.h5"
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """Of a training, from what it has written for TensorBoard.
+
+    Attributes:
+        updates: of all stages, each until the end of its last epoch.
+        seconds: for which its processes ran, validation included; without pauses between them, and without what an
+            interruption lost.
+        tokens_per_second: of the encoder, the median over the training; None where it was too short for a record.
+        losses: of each task over the time, as `(seconds, loss)`.
+    """
+
+    updates: int
+    seconds: float
+    tokens_per_second: float | None
+    losses: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+
+def training_cost(run: RunFolder) -> TrainingCost:
+    """Reads the event files of a run's stages; each process of a training that was interrupted has left one.
+
+    Updates that were lost by an interruption and made again count once, as they were made last.
+    """
+    updates, seconds = 0, 0.0
+    speeds: list[float] = []
+    losses: dict[str, list[tuple[float, float]]] = {}
+    for part in run.stages:
+        last = 0
+        for events in _kept(_by_beginning(part.tensorboard)):
+            for event in events:
+                elapsed = event.wall_time - events[0].wall_time
+                for tag, value in _scalars(event):
+                    if tag == "tokens_per_second":
+                        speeds.append(value)
+                    elif tag.startswith("loss/"):
+                        losses.setdefault(tag.removeprefix("loss/"), []).append((seconds + elapsed, value))
+                    elif tag == "epoch/loss":
+                        last = max(last, event.step)
+            seconds += elapsed
+        updates += last
+    return TrainingCost(updates, seconds, statistics.median(speeds) if speeds else None, losses)
+
+
+def _by_beginning(folder: Path) -> list[list]:
+    """Returns the events of each file; the names of files of one second are in no order of time."""
+    files = [list(EventFileLoader(str(path)).Load()) for path in folder.glob("events.out.tfevents.*")]
+    # TensorFlow dates the first event of a file to the second, the next one exactly.
+    return sorted(filter(None, files), key=lambda events: [event.wall_time for event in events[:2]])
+
+
+def _kept(files: Sequence[Sequence]) -> list[list]:
+    """Returns the events without those of updates that a later process made again."""
+    kept, limit = [], float("inf")
+    for events in reversed(files):
+        kept.append([event for event in events if event.step < limit])
+        limit = min([limit, *(event.step for event in events if any(_scalars(event)))])
+    return kept[::-1]
+
+
+def _scalars(event) -> Iterator[tuple[str, float]]:
+    for value in event.summary.value:
+        if value.metadata.plugin_data.plugin_name == "scalars":
+            yield value.tag, float(tf.make_ndarray(value.tensor))
+
+
+def parameters(model: Path) -> int:
+    """Returns how many numbers the weights of a saved Keras model are."""
+    total = 0
+
+    def count(name: str, item) -> None:
+        nonlocal total
+        # The states of random generators are whole numbers.
+        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f":
+            total += item.size
+
+    with zipfile.ZipFile(model) as archive, h5py.File(io.BytesIO(archive.read(_WEIGHTS))) as weights:
+        weights.visititems(count)
+    return total
+
+
+def milliseconds_per_text(reader: Reader, texts: Sequence[str]) -> float:
+    """Returns the median time in which every task is answered about one text, given as a string."""
+    names = tuple(reader.tasks)
+
+    def answer(text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return reader.read(names, text, text)
+
+    function = tf.function(answer, [tf.TensorSpec([None], tf.string)], autograph=False)
+    times = []
+    for text in texts:
+        row = tf.constant(np.array([text.encode("utf-8", "replace")], object), tf.string)
+        start = time.perf_counter()
+        for value in function(row).values():
+            value.numpy()
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times[_WARM_UP:] or times)

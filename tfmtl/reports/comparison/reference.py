@@ -1,0 +1,154 @@
+"""What stands beside compared runs: simple baselines, and the scores without rows that train has too."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfmtl.core.errors import RunError
+from tfmtl.data.streams import Examples, load_streams
+from tfmtl.data.targets import has_target
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.task import Task, answered
+from tfmtl.metrics.metric import Rows
+from tfmtl.metrics.scoring import quick_scores
+from tfmtl.reports.answers import Answers
+from tfmtl.reports.baselines import Scores, baseline_answers
+from tfmtl.reports.comparison.compared_run import ComparedRun
+from tfmtl.reports.comparison.systems import System
+from tfmtl.reports.linear_baselines import LabelledTexts, joined, labelled_texts, linear_answers, pooled_answers
+from tfmtl.reports.similarity_baselines import similarity_answers
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Of a comparison.
+
+    Attributes:
+        baselines: the metrics of each baseline by its name and the task's; a baseline has not all tasks.
+        seen_rows: of each task, how many rows of the split have a text that stands in train or validation too.
+        unseen: the primary metric without those rows, by the name of a system or baseline and by task; empty where
+            there are none.
+        answers: of each baseline to the rows of each task, `[rows, ...]`.
+    """
+
+    baselines: dict[str, dict[str, Scores]]
+    seen_rows: dict[str, int]
+    unseen: dict[str, dict[str, float]]
+    answers: dict[str, dict[str, Rows]] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A task's rows of train and of the split that is scored, all with a target.
+
+    Attributes:
+        task: with its labels.
+        train: the rows of train.
+        rows: those of the split.
+        seen: bool `[rows]`, whether a text of train or validation is the same but for white space.
+    """
+
+    task: Task
+    train: Examples
+    rows: Examples
+    seen: np.ndarray
+
+    @property
+    def targets(self) -> Rows:
+        return self.rows.targets[self.task.name]
+
+    def without_seen(self, predictions: Rows) -> Scores:
+        keep = np.flatnonzero(~self.seen)
+        kept = predictions[keep] if isinstance(predictions, np.ndarray) else [predictions[row] for row in keep]
+        return quick_scores(self.task, self.targets[keep], kept)
+
+
+def reference_of(systems: Sequence[System], split: str) -> Reference:
+    """Reads the data of the compared tasks, as the first run of each has split them, and scores the baselines.
+
+    Raises:
+        UserError: where the data is not there, or its rows are not those that were evaluated.
+    """
+    asked = _asked_of(systems, split)
+    answers: dict[str, dict[str, Rows]] = {}
+    for name, of_task in asked.items():
+        targets = of_task.train.targets[name]
+        for baseline, predictions in baseline_answers(of_task.task, targets, of_task.rows.text).items():
+            answers.setdefault(baseline, {})[name] = predictions
+    for baseline, of_tasks in _learned(asked).items():
+        answers[baseline] = of_tasks
+    baselines = {
+        baseline: {name: quick_scores(asked[name].task, asked[name].targets, found) for name, found in of_tasks.items()}
+        for baseline, of_tasks in answers.items()
+    }
+    seen_rows = {name: int(of_task.seen.sum()) for name, of_task in asked.items()}
+    unseen = _unseen(asked, systems, answers) if any(seen_rows.values()) else {}
+    return Reference(baselines, seen_rows, unseen, answers)
+
+
+def _asked_of(systems: Iterable[System], split: str) -> dict[str, _Asked]:
+    asked: dict[str, _Asked] = {}
+    for run in (run for system in systems for run in system.members):
+        missing = [name for name in run.tasks if name not in asked]
+        if missing:
+            asked |= _read(run, missing, split)
+    return asked
+
+
+def _read(run: ComparedRun, names: Sequence[str], split: str) -> dict[str, _Asked]:
+    tasks = {name: task for name, task in answered(run.experiment.tasks).items() if name in names}
+    experiment = run.experiment.model_copy(update={"tasks": tasks})
+    streams, _ = load_streams(experiment, dict.fromkeys(["train", "validation", split]))
+    found = {}
+    for stream in streams:
+        known = {text for name in {"train", "validation"} - {split} for text in joined(stream.splits[name])}
+        for task in stream.tasks:
+            train, rows = (_with_target(task, stream.splits[name]) for name in ("train", split))
+            _check_same(run, task.name, run.answers[task.name], rows)
+            found[task.name] = _Asked(task, train, rows, np.array([text in known for text in joined(rows)]))
+    return found
+
+
+def _with_target(task: Task, examples: Examples) -> Examples:
+    return examples.take(has_target(examples.targets[task.name]))
+
+
+def _check_same(run: ComparedRun, task: str, answers: Answers, rows: Examples) -> None:
+    if answers.texts != list(rows.text):
+        raise RunError(f"{run.path}: task '{task}' has other rows than when the run was evaluated; evaluate it again")
+
+
+def _learned(asked: Mapping[str, _Asked]) -> dict[str, dict[str, Rows]]:
+    """Returns the answers of models of words, by model and by task."""
+    answers: dict[str, dict[str, Rows]] = {}
+    by_labels: dict[tuple[str, ...], dict[str, LabelledTexts]] = {}
+    for name, of_task in asked.items():
+        texts = labelled_texts(of_task.task, of_task.train, of_task.rows)
+        found = linear_answers(of_task.task, texts) | similarity_answers(of_task.task, of_task.train, of_task.rows)
+        for model, predictions in found.items():
+            answers.setdefault(model, {})[name] = predictions
+        if "linear_svm" in found and isinstance(of_task.task, Classification):
+            by_labels.setdefault(of_task.task.labels, {})[name] = texts
+    for labels, domains in by_labels.items():
+        if len(domains) > 1:
+            for model, of_tasks in pooled_answers(domains, len(labels)).items():
+                answers.setdefault(model, {}).update(of_tasks)
+    return answers
+
+
+def _unseen(asked: Mapping[str, _Asked], systems: Iterable[System], answers: Mapping[str, Mapping[str, Rows]]):
+    """Returns the primary metric without seen rows, the mean over a system's trainings, by name and task."""
+    given = {
+        system.name: {name: [run.answers[name].predictions for run in runs] for name, runs in system.runs.items()}
+        for system in systems
+    }
+    given |= {name: {task: [found] for task, found in of_tasks.items()} for name, of_tasks in answers.items()}
+    return {
+        name: {
+            task: float(np.mean([asked[task].without_seen(found)[asked[task].task.primary] for found in trainings]))
+            for task, trainings in of_tasks.items()
+            if not asked[task].seen.all()
+        }
+        for name, of_tasks in given.items()
+    }

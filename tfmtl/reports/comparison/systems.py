@@ -1,0 +1,99 @@
+"""Systems: runs that differ in their seed alone, or are the single-task counterparts of one model."""
+
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfmtl.reports.comparison.compared_run import ComparedRun
+from tfmtl.runs.run_folder import FREE_KEYS
+
+# Of `training`: by which trainings of one system may differ. How summaries are generated is part of a system.
+_NOT_COMPARED = {"training.seed", *(key for key in FREE_KEYS if key.startswith("training."))}
+
+
+@dataclass(frozen=True)
+class System:
+    """What is compared: one way to answer tasks.
+
+    Attributes:
+        name: for people.
+        runs: of each task, one a seed, in the order of the seeds; by task.
+        is_single_task: whether each run learned one task alone.
+    """
+
+    name: str
+    runs: dict[str, list[ComparedRun]]
+    is_single_task: bool
+
+    @property
+    def members(self) -> list[ComparedRun]:
+        """All runs, once each."""
+        return list({run.path: run for of_task in self.runs.values() for run in of_task}.values())
+
+    def scores(self, task: str, metric: str) -> list[float]:
+        """Returns a metric of a task in each of its runs."""
+        return [run.metrics[task][metric] for run in self.runs[task]]
+
+    def score(self, task: str, metric: str) -> float:
+        """Returns the mean over the runs."""
+        return float(np.mean(self.scores(task, metric)))
+
+    def backbone(self) -> str:
+        """What the single-task counterpart of a model has in common with it: the network."""
+        return _text(self.members[0].experiment.as_mapping()["model"])
+
+
+def systems_of(runs: Iterable[ComparedRun]) -> list[System]:
+    """Groups runs into systems, in their order; a run that fits into none is one of its own.
+
+    Of two trainings of the same tasks with the same seed, which differ in what no configuration says, such as the
+    version of the code, each belongs to another system.
+    """
+    groups: dict[tuple[str, int], dict[tuple, ComparedRun]] = {}
+    for run in runs:
+        key, training = _key(run), (run.experiment.training.seed, *run.experiment.tasks)
+        number = next(number for number in itertools.count() if training not in groups.get((key, number), {}))
+        groups.setdefault((key, number), {})[training] = run
+    return [_system([*members.values()]) for members in groups.values()]
+
+
+def counterpart(system: System, systems: Sequence[System]) -> System | None:
+    """Returns the system of single-task runs of the same network and some of its tasks, where there is one."""
+    if system.is_single_task:
+        return None
+    alone = (other for other in systems if other.is_single_task and not system.runs.keys().isdisjoint(other.runs))
+    return next((other for other in alone if other.backbone() == system.backbone()), None)
+
+
+def _system(members: Sequence[ComparedRun]) -> System:
+    runs: dict[str, list[ComparedRun]] = {}
+    for run in sorted(members, key=lambda run: run.experiment.training.seed):
+        for task in run.tasks:
+            runs.setdefault(task, []).append(run)
+    is_single = all(len(run.experiment.tasks) == 1 for run in members)
+    # The trainings of `name` with several seeds are `name-seed<seed>`.
+    name = members[0].experiment.name.removesuffix(f"-seed{members[0].experiment.training.seed}")
+    if is_single and len(runs) > 1:
+        # The counterparts of `name` are `name-<task>`.
+        name = f"{name.removesuffix('-' + members[0].tasks[0])}, single tasks"
+    return System(name, runs, is_single)
+
+
+def _key(run: ComparedRun) -> str:
+    """Equal for runs of one system."""
+    values = run.experiment.as_mapping()
+    training = {key: value for key, value in values["training"].items() if f"training.{key}" not in _NOT_COMPARED}
+    common = {key: values[key] for key in ("model", "tokenizer", "generation")}
+    if len(run.experiment.tasks) == 1:
+        # Stages that do not train a task were left out of its run; they name it, where the others name themselves.
+        training["stages"] = [{**stage, "tasks": None} for stage in training["stages"][-1:]]
+        return _text({**common, "training": training, "single": True})
+    rest = {key: values[key] for key in values if key not in ("name", "training", "evaluation")}
+    return _text({**rest, "training": training})
+
+
+def _text(values) -> str:
+    return json.dumps(values, sort_keys=True, default=str)

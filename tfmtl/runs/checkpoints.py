@@ -1,0 +1,104 @@
+"""Checkpoints: every variable of a training and where it stands, in one file that is there whole or not at all."""
+
+import json
+import logging
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.errors import RunError
+
+_logger = logging.getLogger("tfmtl")
+_STATE = "state.json"
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, KeyError, EOFError, OSError)
+"""What reading a damaged archive raises; `RuntimeError` where damage reads as a version, method or encryption."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What one file holds.
+
+    Attributes:
+        variables: their values, in the order in which they were saved.
+        state: where the training stands, as JSON values.
+    """
+
+    variables: list[np.ndarray]
+    state: dict[str, Any]
+
+    def restore(self, variables: Sequence) -> None:
+        """Assigns the values to Keras variables.
+
+        Raises:
+            RunError: where their number or shapes are others.
+        """
+        shapes = [tuple(variable.shape) for variable in variables]
+        if shapes != [value.shape for value in self.variables]:
+            raise RunError("the checkpoint belongs to another model: its variables have other shapes")
+        for variable, value in zip(variables, self.variables, strict=True):
+            variable.assign(value)
+
+
+class Checkpoints:
+    """The checkpoints of a run, of which the last few are kept.
+
+    Args:
+        folder: where they are.
+        keep: how many; two or more, so that a damaged one has another before it.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2):
+        self._folder = folder
+        self._keep = keep
+
+    def save(self, update: int, variables: Sequence, state: Mapping[str, Any]) -> Path:
+        """Writes the checkpoint after `update` updates, then removes the oldest."""
+        path = self._folder / f"update-{update:08d}.npz"
+        arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
+        # A zip archive carries a checksum of each member, by which a damaged file is known.
+        with atomic_write(path) as aside, open(aside, "wb") as file:
+            np.savez(file, **arrays, **{_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
+            file.flush()
+            os.fsync(file.fileno())
+        # What a killed process has left aside is of no use to anyone.
+        for old in [*self._paths()[: -self._keep], *self._folder.glob(".update-*")]:
+            old.unlink()
+        return path
+
+    def latest(self) -> Checkpoint | None:
+        """Returns the newest checkpoint that can be read, and says which cannot; `None` where there is none.
+
+        Raises:
+            RunError: where there are checkpoints, and none of them can be read.
+        """
+        paths = self._paths()
+        for path in reversed(paths):
+            try:
+                return _read(path)
+            except DAMAGE as error:
+                _logger.warning("%s: damaged (%s); falling back to the checkpoint before it", path, error)
+        if paths:
+            raise RunError(f"{self._folder}: no checkpoint can be read; remove the folder to train from the beginning")
+        return None
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("update-*.npz"))
+
+
+def _read(path: Path) -> Checkpoint:
+    with np.load(path, allow_pickle=False) as archive:
+        # Before any array's header is believed: a damaged one can ask for any amount of memory.
+        damaged = archive.zip.testzip()
+        if damaged:
+            raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")
+        names = sorted(name for name in archive.files if name != _STATE)
+        variables = [archive[name] for name in names]
+        return Checkpoint(variables, json.loads(archive[_STATE].tobytes().decode()))

@@ -1,0 +1,116 @@
+"""What an export says about itself, in a file beside the graph: its tasks, and the versions that made it."""
+
+import logging
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import tfmtl
+from tfmtl.core.errors import RunError
+from tfmtl.serving.export.signatures import ServedTask
+
+_logger = logging.getLogger("tfmtl")
+
+METADATA_FILE = "metadata.json"
+
+_OF_OPS = ("tensorflow", "tensorflow-text")
+"""The packages whose ops an export is made of."""
+
+DESCRIPTION_FIELD = "tfmtl"
+"""Under which a server gives an export's description, its label lists among it, to clients that ask for metadata."""
+
+
+class Description(BaseModel):
+    """An export, as its `metadata.json` describes it.
+
+    Attributes:
+        name: of the experiment.
+        tasks: by name, in the experiment's order.
+        versions: of the packages that made it; a server's TensorFlow Text should be of the same minor version.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    tasks: dict[str, ServedTask]
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, name: str, tasks: dict[str, ServedTask]) -> "Description":
+        """Returns the description of an export that the installed packages make."""
+        versions = {package: version(package) for package in (*_OF_OPS, "keras")}
+        return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions})
+
+    @classmethod
+    def read(cls, export: Path) -> "Description":
+        """Reads the description of an export.
+
+        Args:
+            export: one version's directory.
+
+        Raises:
+            RunError: where there is none, or it is damaged.
+        """
+        path = export / METADATA_FILE
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise RunError(f"{export}: not an export of tfmtl: there is no {METADATA_FILE} in it") from None
+        except ValidationError as error:
+            raise RunError(f"{path}: damaged: {' '.join(error.errors()[0]['msg'].split())}") from None
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+
+    def warn_of_other_versions(self, export: Path) -> None:
+        """Warns where the ops that are installed are of another minor version than those that made an export."""
+        for package in _OF_OPS:
+            made, here = self.versions.get(package, ""), version(package)
+            if made and _minor(made) != _minor(here):
+                _logger.warning("%s was made with %s %s; here it is %s", export, package, made, here)
+
+    def warn_of_stock_servers(self) -> None:
+        """Warns where no stock server has both the TensorFlow and the TensorFlow Text that make an export."""
+        versions = [self.versions[package] for package in _OF_OPS]
+        if _minor(versions[0]) != _minor(versions[1]):
+            _logger.warning(
+                "TensorFlow is %s and TensorFlow Text %s: a stock server has both of one minor version", *versions
+            )
+
+    def write(self, export: Path) -> None:
+        """Writes the description into the directory of one version."""
+        (export / METADATA_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _minor(release: str) -> list[str]:
+    return release.split(".")[:2]
+
+
+def versions_in(folder: Path) -> list[int]:
+    """Returns the versions in an export's folder, ascending: its directories that are whole numbers."""
+    return sorted(int(path.name) for path in folder.iterdir() if is_version(path))
+
+
+def is_version(path: Path) -> bool:
+    """Whether a path is the directory of one version of an export."""
+    name = path.name
+    return is_version_number(name) and name == str(int(name)) and (path / "saved_model.pb").is_file()
+
+
+def is_version_number(text: str) -> bool:
+    """Whether a text is a whole number that the protocol can name a version by."""
+    return text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 1 << 63
+
+
+def newest_version(path: Path) -> Path:
+    """Returns the directory of an export's newest version; `path` itself where it is that of a version.
+
+    Raises:
+        RunError: where there is none.
+    """
+    if (path / "saved_model.pb").is_file():
+        return path
+    versions = versions_in(path) if path.is_dir() else []
+    if not versions:
+        raise RunError(f"{path}: there is no version of an export in it")
+    return path / str(versions[-1])

@@ -1,0 +1,186 @@
+"""From a run to a SavedModel that takes raw strings."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import repeat, zip_longest
+from pathlib import Path
+
+import keras
+
+from tfmtl.config.experiment import Experiment
+from tfmtl.core.errors import RunError, UserError
+from tfmtl.data.streams import Examples, Stream, load_streams
+from tfmtl.generation.reader import Reader
+from tfmtl.kinds.task import answered
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.serving.export.description import Description, is_version, versions_in
+from tfmtl.serving.export.model_card import EVALUATED, Quantization, write_model_card
+from tfmtl.serving.export.parity import check_parity, probe_texts
+from tfmtl.serving.export.quantization import Scores, loss_by_quantization, quantized
+from tfmtl.serving.export.signatures import ALL_TASKS, GraphFunction, ServedTask, signatures, trace
+from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, write_warmup
+
+_logger = logging.getLogger("tfmtl")
+_UNFINISHED = ".unfinished-"
+
+
+MakeScorer = Callable[[Reader, Sequence[Stream], Experiment], Callable[[], tuple[float, Scores]]]
+"""`make_scorer(reader, streams, experiment)` returns what measures validation, such as
+`tfmtl.training.validation_scorer.ValidationScorer`."""
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """How the weights of an export are made smaller.
+
+    Attributes:
+        name: one of `tfmtl.serving.export.quantization.QUANTIZATIONS`.
+        make_scorer: measures what it costs.
+    """
+
+    name: str
+    make_scorer: MakeScorer
+
+
+def export_run(
+    run: RunFolder, to: Path | None = None, quantize: Quantize | None = None, *, encoder_only: bool = False
+) -> Path:
+    """Exports a run's best model as the next version of a SavedModel.
+
+    It is written aside, compared with the model, and only then given its number: a server that watches the folder
+    never sees a part of it.
+
+    Args:
+        run: with a finished epoch.
+        to: the export's folder; `saved_models/<name>` where it is `None`.
+        quantize: how the weights are made smaller; None leaves them as they are.
+        encoder_only: whether tasks with a decoder are left out.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        RunError: where the folder holds anything but versions of this export, or cannot be written.
+        RuntimeError: where the export does not answer as the model does; nothing is left behind then.
+    """
+    experiment = run.experiment()
+    tasks = _exported_tasks(experiment, encoder_only)
+    folder = Path(to) if to is not None else Path("saved_models") / experiment.name
+    description = Description.of(experiment.name, tasks)
+    _check_folder(folder, description)
+    description.warn_of_stock_servers()
+    # What the model card quotes: that it is damaged is told before the minutes of an export.
+    for split in filter(lambda split: run.evaluation(split).is_file(), EVALUATED):
+        run.measured(split)
+    reader = run.reader()
+    streams = _validation_streams(experiment)
+    quantization = None
+    if quantize:
+        trained, reader = reader, quantized(reader, quantize.name)
+        measured = [replace(s, tasks=tuple(task for task in s.tasks if task.name in tasks)) for s in streams]
+        losses = _losses(quantize.make_scorer, (trained, reader), measured, experiment)
+        quantization = Quantization(quantize.name, losses)
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Inside the folder, so that the renaming stays within one file system, even where the folder is a mount.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as aside:
+            unfinished = Path(aside) / "export"
+            functions = _functions(reader, tasks)
+            _write_saved_model(functions, reader.tokenizer, unfinished)
+            description.write(unfinished)
+            write_model_card(unfinished, run, description, quantization)
+            write_warmup(unfinished, experiment.name, tasks, _rows(streams, reader))
+            check_parity(unfinished, functions[ALL_TASKS], probe_texts(reader.tokenizer))
+            return unfinished.rename(folder / str(max(versions_in(folder), default=0) + 1))
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
+    finally:
+        if is_new and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _exported_tasks(experiment: Experiment, encoder_only: bool) -> dict[str, ServedTask]:
+    tasks = {name: ServedTask.of(task) for name, task in answered(experiment.tasks).items()}
+    if encoder_only:
+        tasks = {name: task for name, task in tasks.items() if task.kind != "summarization"}
+    if not tasks:
+        raise RunError(f"{experiment.name}: every task writes summaries: nothing is left without a decoder")
+    return tasks
+
+
+def _losses(make_scorer: MakeScorer, readers: Sequence[Reader], streams: Sequence[Stream], experiment: Experiment):
+    """Returns what the metrics of validation were before and are after quantization."""
+    if not streams:
+        raise RunError("what quantization costs cannot be measured without the validation split; bring its files back")
+    before, after = (make_scorer(reader, streams, experiment)()[1] for reader in readers)
+    return loss_by_quantization(before, after)
+
+
+def _functions(reader: Reader, tasks: Mapping[str, ServedTask]) -> dict[str, GraphFunction]:
+    """Returns the graph of each signature; signatures that answer the same tasks share one."""
+    named = signatures(tasks)
+    graphs = {names: trace(reader, tasks, names) for names in dict.fromkeys(named.values())}
+    return {signature: graphs[names] for signature, names in named.items()}
+
+
+def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: Path) -> None:
+    archive = keras.export.ExportArchive()
+    # Variables are found in the graphs; the tokenizer's resource is not.
+    archive.track(tokenizer.layer)
+    for name, function in functions.items():
+        archive.add_endpoint(name, function)
+    archive.write_out(str(path), verbose=False)
+
+
+def _validation_streams(experiment: Experiment) -> Sequence[Stream]:
+    """Returns the streams with their validation, or none where its files are gone."""
+    try:
+        streams, _ = load_streams(experiment, ("validation",))
+    except UserError as error:
+        _logger.warning("the requests that warm a server up are made-up texts, for want of validation: %s", error)
+        return []
+    return streams
+
+
+def _rows(streams: Sequence[Stream], reader: Reader) -> list[tuple[str, str]]:
+    """Returns texts and pairs such as the export will be asked about."""
+    if not streams:
+        return [(text.decode("utf-8", "replace"), "") for text in probe_texts(reader.tokenizer)]
+    # From each stream in turn, so that few rows are of all of them.
+    pairs = [zip(*_columns(stream.splits["validation"]), strict=False) for stream in streams]
+    return [row for rows in zip_longest(*pairs) for row in rows if row is not None][: max(ALLOWED_BATCH_SIZES)]
+
+
+def _columns(examples: Examples) -> tuple[Iterable[str], Iterable[str]]:
+    return examples.text, repeat("") if examples.text_pair is None else examples.text_pair
+
+
+def _check_folder(folder: Path, description: Description) -> None:
+    """Raises `RunError` where something stands in the folder that is no version of this export."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise RunError(f"{folder}: this is a file, not the folder of an export; choose another with --to")
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(_UNFINISHED):
+            _logger.info("%s: left by an export that was interrupted; it can be removed", path)
+        elif not is_version(path):
+            raise RunError(f"{folder}: '{path.name}' is no version of an export; choose another folder with --to")
+        else:
+            _check_version(folder, Description.read(path), description)
+
+
+def _check_version(folder: Path, found: Description, wanted: Description) -> None:
+    if found.name != wanted.name:
+        raise RunError(
+            f"{folder}: holds the export of '{found.name}', not of '{wanted.name}'; choose another with --to"
+        )
+    kinds = [{name: (task.kind, task.pair) for name, task in side.tasks.items()} for side in (found, wanted)]
+    if kinds[0] != kinds[1]:
+        raise RunError(
+            f"{folder}: holds an export of other tasks ({', '.join(found.tasks)}), which its clients rely on; "
+            "choose another with --to"
+        )

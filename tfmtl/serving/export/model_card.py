@@ -1,0 +1,104 @@
+"""What people should know of an export: a page beside the graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfmtl.core.markdown import plain, table
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.serving.export.description import Description
+from tfmtl.serving.export.signatures import signatures
+
+CARD_FILE = "model_card.md"
+EVALUATED = ("test", "validation")
+"""Splits whose evaluations are quoted."""
+_LABELS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What was done to the weights, and what it cost.
+
+    Attributes:
+        name: of `tfmtl.serving.export.quantization.QUANTIZATIONS`.
+        losses: task, metric, its value before and after, on validation.
+    """
+
+    name: str
+    losses: Sequence[tuple[str, str, float, float]]
+
+
+def write_model_card(
+    export: Path, run: RunFolder, description: Description, quantization: Quantization | None = None
+) -> None:
+    """Writes `model_card.md`: tasks, how they were measured, what made the model, how it is asked.
+
+    Args:
+        export: the directory of one version.
+        run: that it was made from; its evaluations of validation and test are quoted where it has them.
+        description: of the export.
+        quantization: of its weights, if they are not as they were trained.
+    """
+    lines = [f"# {plain(description.name)}", "", "One model that answers every task below about a text.", ""]
+    lines += _tasks(description)
+    for split in EVALUATED:
+        if run.evaluation(split).is_file():
+            measured = run.measured(split)
+            lines += _metrics(split, {name: measured[name] for name in description.tasks if name in measured})
+    if quantization:
+        lines += _quantized(quantization)
+    lines += _signatures(description)
+    made = ", ".join(f"{package} {version}" for package, version in description.versions.items())
+    lines += ["## Made with", "", f"{made}.", "", *_training(run)]
+    (export / CARD_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _tasks(description: Description) -> list[str]:
+    rows = []
+    for name, task in description.tasks.items():
+        labels = [*map(plain, task.labels[:_LABELS_SHOWN])]
+        if len(task.labels) > _LABELS_SHOWN:
+            labels.append(f"and {len(task.labels) - _LABELS_SHOWN} more")
+        rows.append([plain(name), task.kind, "two texts" if task.pair else "a text", ", ".join(labels)])
+    return ["## Tasks", "", *table(["task", "kind", "reads", "labels"], rows), ""]
+
+
+def _metrics(split: str, tasks: dict) -> list[str]:
+    rows = [
+        [plain(name), metric, f"{metrics[metric]:.4f}", f"{low:.4f} to {high:.4f}", str(metrics["examples"])]
+        for name, metrics in tasks.items()
+        for metric, (low, high) in metrics["intervals"].items()
+    ]
+    return [f"## On {split}", "", *table(["task", "metric", "value", "95 % interval", "examples"], rows), ""]
+
+
+def _quantized(quantization: Quantization) -> list[str]:
+    rows = [
+        [plain(task), metric, f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}"]
+        for task, metric, before, after in quantization.losses
+    ]
+    return [
+        f"## Weights in {quantization.name}",
+        "",
+        "The metrics above are those of the model as it was trained. Those of validation, with summaries searched for",
+        "as in this export, of as many rows as each epoch of training wrote:",
+        "",
+        *table(["task", "metric", "as trained", f"in {quantization.name}", "difference"], rows),
+        "",
+    ]
+
+
+def _signatures(description: Description) -> list[str]:
+    rows = [[f"`{name}`", ", ".join(map(plain, answered))] for name, answered in signatures(description.tasks).items()]
+    return ["## Signatures", "", *table(["signature", "answers"], rows), ""]
+
+
+def _training(run: RunFolder) -> list[str]:
+    """What the model has seen: its answers to other texts than such are not measured here."""
+    rows = []
+    for name, source in run.experiment().sources.items():
+        values = source.as_mapping()
+        train = values.get("train") or values.get("dataset") or values.get("name") or ""
+        files = ", ".join(map(str, train)) if isinstance(train, list | tuple) else str(train)
+        rows.append([plain(name), values["format"], plain(files)])
+    return ["## Trained on", "", *table(["source", "format", "files or name"], rows)]

@@ -1,0 +1,56 @@
+"""Whether an export answers as the model does that it was made from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.data.special_tokens import PAD_ID, SPECIAL_IDS
+from tfmtl.serving.export.signatures import GraphFunction
+
+_TOLERANCE = 1e-5
+_LENGTHS = (3, 12, 40, 2000)
+
+
+def check_parity(export: Path, model: GraphFunction, texts: Sequence[bytes]) -> None:
+    """Compares every signature of an export with the model itself, on the same texts.
+
+    Args:
+        export: the directory of one version.
+        model: of `tfmtl.serving.export.signatures.trace`, answering every task.
+        texts: to compare on; where pairs are read, each has the one after it.
+
+    Raises:
+        RuntimeError: where a label or a summary differs, or a number by more than 1e-5, relatively where it is above 1.
+    """
+    columns = {"text": texts, "text_pair": [*texts[1:], *texts[:1]]}
+    inputs = {spec.name: tf.constant(np.array(columns[spec.name], object)) for spec in model.input_signature}
+    expected = model(**inputs)
+    for name, signature in tf.saved_model.load(str(export)).signatures.items():
+        for output, values in signature(**inputs).items():
+            _compare(f"{name}/{output}", values.numpy(), expected[output].numpy(), texts)
+
+
+def probe_texts(tokenizer) -> list[bytes]:
+    """Returns texts made of a run's own pieces, short and beyond the longest row, and those that break tokenizers."""
+    generator = np.random.default_rng(0)
+    pieces = generator.integers(SPECIAL_IDS, tokenizer.vocabulary_size, [len(_LENGTHS), max(_LENGTHS)])
+    kept = np.arange(max(_LENGTHS)) < np.array(_LENGTHS)[:, None]
+    detokenize = tf.function(tokenizer.detokenize, autograph=False)
+    written = detokenize(tf.constant(np.where(kept, pieces, PAD_ID), tf.int32))
+    return [b"", "\U0001f600 \u200d\u0301".encode(), b"\x00\x07\r\n", b"\xff\xfe broken", *written.numpy()]
+
+
+def _compare(place: str, found: np.ndarray, expected: np.ndarray, texts: Sequence[bytes]) -> None:
+    if found.dtype == object:
+        same = found == expected
+    else:
+        close = np.abs(found - expected) <= _TOLERANCE * np.maximum(1.0, np.abs(expected))
+        same = close.reshape(len(texts), -1).all(axis=1)
+    if not same.all():
+        row = int(np.argmin(same))
+        raise RuntimeError(
+            f"the export does not answer as the model does: {place} of {texts[row][:60]!r} is {found[row]!r}, "
+            f"the model says {expected[row]!r}"
+        )

@@ -1,0 +1,1 @@
+"""Answers to rows, from a run, an export or a server."""

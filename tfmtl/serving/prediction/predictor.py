@@ -1,0 +1,108 @@
+"""What answers rows, a run or an export, behind one face."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenizer
+
+from tfmtl.core.errors import DataError, RunError
+from tfmtl.core.round_trip_float import round_trip_float
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.serving.export.description import Description, versions_in
+from tfmtl.serving.export.signatures import ALL_TASKS, ServedTask, input_specs, trace
+from tfmtl.serving.prediction.rows import Row
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Answers every task about rows.
+
+    Attributes:
+        tasks: by name.
+        function: takes the tensors of `tfmtl.serving.export.signatures.input_specs` by name, returns those of `trace`.
+    """
+
+    tasks: Mapping[str, ServedTask]
+    function: Callable[..., Mapping[str, tf.Tensor]]
+
+    def check(self, row: Row) -> None:
+        """Raises `DataError` where no task can answer a row because all of them read pairs and it has none."""
+        if row.text_pair is None and all(task.pair for task in self.tasks.values()):
+            raise DataError(
+                f"{row.place}: there is no 'text_pair', and every task ({', '.join(self.tasks)}) reads pairs"
+            )
+
+    def answer(self, rows: Sequence[Row]) -> list[dict[str, dict[str, Any]]]:
+        """Returns each row's answers by task; those of pair tasks are left out of a row that has no pair."""
+        texts = {"text": [row.text for row in rows], "text_pair": [row.text_pair or "" for row in rows]}
+        outputs = self.function(**{spec.name: _strings(texts[spec.name]) for spec in input_specs(self.tasks)})
+        arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
+        return [
+            {
+                name: _ANSWERS[task.kind](name, task, arrays, index)
+                for name, task in self.tasks.items()
+                if row.text_pair is not None or not task.pair
+            }
+            for index, row in enumerate(rows)
+        ]
+
+
+def open_predictor(path: str | Path) -> Predictor:
+    """Returns what answers with a run, an export's newest version, or one version of it, whichever `path` is.
+
+    Raises:
+        RunError: where it is none of them, or damaged.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise RunError(f"{path}: there is no such run or export folder")
+    if (path / "config.yaml").is_file():
+        return _of_run(RunFolder.open(path))
+    if (path / "saved_model.pb").is_file():
+        return _of_export(path)
+    versions = versions_in(path)
+    if versions:
+        return _of_export(path / str(versions[-1]))
+    raise RunError(f"{path}: neither a run (no config.yaml) nor an export (no saved_model.pb, no version that has one)")
+
+
+def _of_run(run: RunFolder) -> Predictor:
+    reader = run.reader()
+    tasks = {name: ServedTask.of(task) for name, task in reader.tasks.items()}
+    return Predictor(tasks, trace(reader, tasks, tasks))
+
+
+def _of_export(version: Path) -> Predictor:
+    description = Description.read(version)
+    description.warn_of_other_versions(version)
+    try:
+        loaded = tf.saved_model.load(str(version))
+    except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
+        raise RunError(f"{version}: damaged: {' '.join(str(error).split())[:200]}") from None
+    return Predictor(description.tasks, loaded.signatures[ALL_TASKS])
+
+
+def _strings(texts: Sequence[str]) -> tf.Tensor:
+    """String `[batch]`; a lone surrogate, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    return tf.constant(np.array([text.encode("utf-8", "replace") for text in texts], object), tf.string)
+
+
+def _classification(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
+    probabilities = map(round_trip_float, arrays[f"{name}_probabilities"][index])
+    label = arrays[f"{name}_label"][index].decode("utf-8")
+    return {"label": label, "probabilities": dict(zip(task.labels, probabilities, strict=True))}
+
+
+def _regression(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
+    return {"score": round_trip_float(arrays[f"{name}_score"][index])}
+
+
+def _summarization(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
+    return {"summary": arrays[f"{name}_summary"][index].decode("utf-8", "replace")}
+
+
+_ANSWERS = {"classification": _classification, "regression": _regression, "summarization": _summarization}

@@ -1,0 +1,89 @@
+"""What answers rows from a server, TensorFlow Serving's or `tfmtl serve`'s, over gRPC."""
+
+from collections.abc import Iterator, Mapping
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from google.protobuf import wrappers_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+
+from tfmtl.core.errors import RunError, UserError
+from tfmtl.serving.export.description import DESCRIPTION_FIELD, Description
+from tfmtl.serving.export.signatures import ALL_TASKS
+from tfmtl.serving.prediction.predictor import Predictor
+
+_SECONDS = 120
+_MOST_BYTES = 1 << 20
+"""Of texts in a request of several rows: gRPC takes four times as much where nothing else was said to the server."""
+
+
+def remote_predictor(address: str, description: Description | None = None) -> Predictor:
+    """Returns what answers by asking a server.
+
+    Args:
+        address: its host and gRPC port, such as `"localhost:8500"`.
+        description: of the export that it serves; `tfmtl serve` is asked for it where it is `None`.
+
+    Raises:
+        RunError: where there is no such server, or it is not told what it serves and does not say so.
+        UserError: where the address is none.
+    """
+    host, _, port = address.rpartition(":")
+    # Else gRPC would take a port for one of its own choice.
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise UserError(f"{address}: expected HOST:PORT of a server's gRPC, such as localhost:8500")
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address))
+    description = description or _description(stub, address)
+
+    def asked(inputs: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = description.name
+        request.model_spec.signature_name = ALL_TASKS
+        for name, values in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
+        try:
+            response = stub.Predict(request, timeout=_SECONDS)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and request.ByteSize() > _MOST_BYTES:
+                raise RunError(f"{address}: refuses a row of {request.ByteSize()} bytes: {error.details()}") from None
+            raise _refused(address, error) from None
+        return {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in response.outputs.items()}
+
+    def function(**inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        answers = [asked({name: values[rows] for name, values in inputs.items()}) for rows in _requests(inputs)]
+        return {name: tf.concat([answer[name] for answer in answers], axis=0) for name in answers[0]}
+
+    return Predictor(description.tasks, function)
+
+
+def _requests(inputs: Mapping[str, tf.Tensor]) -> Iterator[slice]:
+    """Yields the rows of one request after the other, each of few enough bytes or of a single row."""
+    sizes = np.sum([tf.strings.length(values).numpy() for values in inputs.values()], axis=0)
+    start, size = 0, 0
+    for row, more in enumerate(sizes):
+        if row > start and size + more > _MOST_BYTES:
+            yield slice(start, row)
+            start, size = row, 0
+        size += more
+    yield slice(start, len(sizes))
+
+
+def _description(stub: prediction_service_pb2_grpc.PredictionServiceStub, address: str) -> Description:
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[DESCRIPTION_FIELD])
+    try:
+        response = stub.GetModelMetadata(request, timeout=_SECONDS)
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+            raise RunError(
+                f"{address}: this server does not say what it serves; name its export too: "
+                f"tfmtl predict EXPORT --server {address}"
+            ) from None
+        raise _refused(address, error) from None
+    text = wrappers_pb2.StringValue()
+    response.metadata[DESCRIPTION_FIELD].Unpack(text)
+    return Description.model_validate_json(text.value)
+
+
+def _refused(address: str, error: grpc.RpcError) -> RunError:
+    return RunError(f"{address}: {error.code().name}: {error.details()}")

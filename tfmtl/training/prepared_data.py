@@ -1,0 +1,159 @@
+"""The data of a training: streams, tokenizer, tables and the plan of all batches."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from tfmtl.config.experiment import Experiment
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.errors import ConfigurationError, RunError
+from tfmtl.core.registry import TOKENIZERS
+from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training
+from tfmtl.data.streams import Stream, load_streams
+from tfmtl.data.tables import Slice, Table, build_tables
+from tfmtl.kinds.task import Task
+from tfmtl.runs.fingerprints import Fingerprints, fingerprints
+from tfmtl.runs.run_folder import RunFolder
+
+_SEEDS = 1 << 20
+"""Between those of two stages."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training reads.
+
+    Attributes:
+        streams: with train and validation.
+        tasks: with their label sets.
+        tokenizer: learned from train, or that of the run.
+        tables: of train.
+        plan: every batch of the training, or of one of its stages.
+        validation_tables: in the slices of train.
+        validation_plan: one pass over them.
+        rows: the fingerprints of all splits, those of test among them.
+    """
+
+    streams: list[Stream]
+    tasks: dict[str, Task]
+    tokenizer: object
+    tables: list[Table]
+    plan: Plan
+    validation_tables: list[Table]
+    validation_plan: Plan
+    rows: Fingerprints = field(default_factory=dict)
+
+    def of(self, experiment: Experiment, number: int, replicas: int) -> "TrainingData":
+        """Returns what a stage of the training reads; the first has number 0."""
+        return replace(self, plan=_plan(experiment, number, self.tables, replicas))
+
+    @property
+    def size(self) -> str:
+        """A sentence for people: what is read, and how much of it is padding."""
+        rows = sum(len(np.unique(part.rows[part.rows >= 0])) for part in self.plan.slices)
+        padding = 100 * padding_share(self.tables, self.plan)
+        return (
+            f"{rows} rows of train, {self.plan.updates_per_epoch} updates an epoch, "
+            f"{padding:.1f} % of encoder positions are padding"
+        )
+
+    @property
+    def slices(self) -> list[Slice]:
+        """The slices of the tables, in their order."""
+        return [table.slice for table in self.tables]
+
+    def class_counts(self, task: Task) -> np.ndarray | None:
+        """Returns the rows of train with each label, `[classes]`; `None` for a task without labels."""
+        if task.kind != "classification":
+            return None
+        labels = np.concatenate([table.targets[task.name] for table in self.tables if task.name in table.targets])
+        return np.bincount(labels[labels >= 0], minlength=len(task.labels))
+
+
+CheckTasks = Callable[[Mapping[str, Task]], None]
+"""Raises `UserError` for tasks, with their label sets, that the experiment cannot learn or measure."""
+
+
+def prepare(
+    experiment: Experiment, run: RunFolder | None, replicas: int, check_tasks: CheckTasks = lambda tasks: None
+) -> TrainingData:
+    """Reads, tokenizes and plans the last stage; writes nothing.
+
+    Args:
+        experiment: as configured.
+        run: its folder, which must be its own; the tokenizer is read from it where it has one. None where there is no
+            folder yet.
+        replicas: of the strategy.
+        check_tasks: what else must hold of the tasks, with their label sets.
+    """
+    if run is not None:
+        run.check_place()
+    # Test is read as well, so that what is wrong with it is said now and not once the model is trained.
+    streams, tasks = load_streams(experiment)
+    rows = fingerprints(streams)
+    streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]
+    check_tasks(tasks)
+    if run is not None:
+        run.check(experiment, tasks)
+        run.check_rows(rows, ("train", "validation"))
+    tokenizer = _tokenizer(experiment, streams, run)
+    max_length = experiment.model.encoder.options.max_length
+    tables = build_tables(streams, "train", tokenizer, max_length)
+    plan = _plan(experiment, len(experiment.stages) - 1, tables, replicas)
+    slices = [table.slice for table in tables]
+    validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
+    validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
+    return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan, rows)
+
+
+def _plan(experiment: Experiment, number: int, tables: Sequence[Table], replicas: int) -> Plan:
+    """Plans a stage on the rows of its tasks, in an order that no other stage has."""
+    options, stages = experiment.training, experiment.stages
+    stage, seed = stages[number], options.seed + _SEEDS * (len(stages) - 1 - number)
+    multiple = replicas * options.accumulation
+    if multiple > options.batch_size:
+        raise ConfigurationError(
+            f"training.accumulation: a batch of {options.batch_size} rows for {replicas} replicas cannot be read in "
+            f"{options.accumulation} parts; give at most {max(options.batch_size // replicas, 1)}"
+        )
+    return plan_training(tables, experiment.mixing, stage.epochs, options.batch_size, multiple, seed, stage.tasks)
+
+
+def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None):
+    tokenizers = TOKENIZERS.get(experiment.tokenizer.name).build
+    if run is not None and run.tokenizer.is_dir():
+        return tokenizers.load(run.tokenizer)
+    if run is not None and run.has_begun:
+        raise RunError(f"{run.tokenizer}: missing, though the training has begun; remove the run's folder")
+    return tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
+
+
+def claim(experiment: Experiment, run: RunFolder, data: TrainingData) -> None:
+    """Makes the folder the experiment's own: its configuration, what it reads, and its tokenizer, which comes last."""
+    run.claim(experiment, data.tasks)
+    if not run.tokenizer.is_dir():
+        try:
+            with atomic_write(run.rows) as aside:
+                aside.write_text(json.dumps(data.rows, indent=1) + "\n", encoding="utf-8")
+            with atomic_write(run.tokenizer) as aside:
+                data.tokenizer.save(aside)
+        except OSError as error:
+            raise RunError(f"{run.path}: cannot be written: {error.strerror}") from None
+
+
+def _training_text(streams: Sequence[Stream], seed: int) -> Iterator[str]:
+    """Yields texts, pairs and summaries of train in a random order of rows, so that a part of them stands for all."""
+    sizes = [len(stream.splits["train"]) for stream in streams]
+    ends = np.cumsum(sizes)
+    for place in np.random.default_rng(seed).permutation(ends[-1]):
+        which = int(np.searchsorted(ends, place, side="right"))
+        stream, row = streams[which], place - ends[which] + sizes[which]
+        examples = stream.splits["train"]
+        yield examples.text[row]
+        if examples.text_pair is not None:
+            yield examples.text_pair[row]
+        for task in stream.tasks:
+            if task.kind == "summarization":
+                yield from examples.targets[task.name][row][:1]

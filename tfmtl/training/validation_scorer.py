@@ -1,0 +1,68 @@
+"""The validation score that chooses a run's best model, measured while it trains."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfmtl.config.experiment import Experiment
+from tfmtl.data.streams import Examples, Stream
+from tfmtl.data.tables import Pieces
+from tfmtl.data.targets import has_target
+from tfmtl.generation.batch_reader import BatchReader
+from tfmtl.generation.reader import Reader
+from tfmtl.kinds.task import Task
+from tfmtl.metrics.scoring import quick_scores, validation_score
+
+_SHOWN = 4
+
+
+class ValidationScorer:
+    """Measures every task on validation: heads on all rows, summaries on the first few by generation.
+
+    Args:
+        batch_reader: the model that is trained; with greedy search, for speed.
+        streams: with their validation split.
+        generate_examples: rows for which each summary is generated.
+    """
+
+    def __init__(self, batch_reader: BatchReader, streams: Sequence[Stream], generate_examples: int):
+        self._batch_reader = batch_reader
+        asked = [stream for stream in streams if all(task.is_answered for task in stream.tasks)]
+        self._streams = [(stream, batch_reader.tokenize(stream.splits["validation"])) for stream in asked]
+        self._generate = generate_examples
+        self._samples: dict[str, list[tuple[str, str, str]]] = {}
+
+    def __call__(self) -> tuple[float, dict[str, dict[str, float]]]:
+        """Returns the mean of the tasks' primary metrics, and all metrics of each task."""
+        scores = {}
+        for stream, rows in self._streams:
+            examples = stream.splits["validation"]
+            heads = [task for task in stream.tasks if not task.learns_pieces]
+            if heads:
+                answers = self._batch_reader.answer([task.name for task in heads], rows)
+                scores |= {t.name: quick_scores(t, examples.targets[t.name], answers[t.name]) for t in heads}
+            for task in stream.tasks:
+                if task.learns_pieces:
+                    scores[task.name] = self._generated(task, examples, rows)
+        tasks = {task.name: task for stream, _ in self._streams for task in stream.tasks}
+        return validation_score(tasks, scores), scores
+
+    def _generated(self, task: Task, examples: Examples, rows: Pieces) -> dict[str, float]:
+        references = examples.targets[task.name]
+        chosen = np.flatnonzero(has_target(references))[: self._generate]
+        if not len(chosen):
+            return {}
+        summaries = self._batch_reader.answer([task.name], rows.take(chosen))[task.name]
+        shown = zip(examples.text[chosen[:_SHOWN]], references[chosen[:_SHOWN]], summaries, strict=False)
+        self._samples[task.name] = [(text, first, summary) for text, (first, *_), summary in shown]
+        return quick_scores(task, references[chosen], summaries)
+
+    def samples(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Returns, for each summarization task, a few (text, reference, summary) of the last measurement."""
+        return self._samples
+
+
+def make_scorer(reader: Reader, streams: Sequence[Stream], experiment: Experiment) -> ValidationScorer:
+    """Returns what measures a reader's model on the validation of an experiment."""
+    batch_reader = BatchReader(reader, experiment.evaluation.batch_size)
+    return ValidationScorer(batch_reader, streams, experiment.training.generate_examples)
