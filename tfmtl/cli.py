@@ -63,7 +63,7 @@ def train(
     ] = None,
 ) -> None:
     """Train an experiment; run it again to go on where it was interrupted."""
-    from tfmtl.api.experiment import train
+    from tfmtl.api.train import train
     from tfmtl.config.variants import single_tasks, with_seeds
     from tfmtl.config.yaml_file import load_experiment
 
@@ -96,7 +96,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option(help="Where to write the evaluation as JSON.")] = None,
 ) -> None:
     """Evaluate a run's best model on a split."""
-    from tfmtl.api.experiment import evaluate
+    from tfmtl.api.evaluate import evaluate
 
     evaluation = evaluate(run, split, output)
     for task, metrics in evaluation["tasks"].items():
@@ -165,7 +165,7 @@ def export(
     encoder_only: Annotated[bool, typer.Option("--encoder-only", help="Leave the tasks with a decoder out.")] = False,
 ) -> None:
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
-    from tfmtl.api.experiment import export
+    from tfmtl.api.export import export
     from tfmtl.core.atomic_write import check_folder
     from tfmtl.serving.export.server_config import write_server_config
 
@@ -257,7 +257,7 @@ def affinity(
     models: Annotated[int, typer.Option(min=1, help="How many models the proposed groups may take.")] = 2,
 ) -> None:
     """Train an experiment and measure how its tasks help or hurt each other; propose which to train together."""
-    from tfmtl.api.experiment import affinity
+    from tfmtl.api.affinity import affinity
     from tfmtl.config.yaml_file import load_experiment
     from tfmtl.reports.affinity.report import as_markdown
 

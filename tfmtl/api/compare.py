@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tfmtl.api.experiment import evaluate, run_folder, train
+from tfmtl.api.evaluate import evaluate
+from tfmtl.api.train import run_folder, train
 from tfmtl.config import variants
 from tfmtl.config.experiment import Experiment
 from tfmtl.config.yaml_file import load_experiment
@@ -16,6 +17,7 @@ from tfmtl.reports.comparison.compare import Comparison, compare_runs
 from tfmtl.reports.comparison.compared_run import check_same_data, load_runs
 from tfmtl.reports.comparison.reference import reference_of
 from tfmtl.reports.comparison.report import write_comparison
+from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.run_folder import RunFolder
 
 
@@ -54,7 +56,7 @@ def train_systems(
         systems = [variant for system in systems for variant in _with_seeds(system, seeds)]
     folders = [run_folder(system) if isinstance(system, Experiment) else system for system in systems]
     _check_several(folders)
-    experiments = [system if isinstance(system, Experiment) else system.experiment() for system in systems]
+    experiments = [system if isinstance(system, Experiment) else experiment_of(system) for system in systems]
     check_same_data({str(folder.path): experiment for folder, experiment in zip(folders, experiments, strict=True)})
     for experiment in experiments:
         compared = tasks_with_split(experiment, split)

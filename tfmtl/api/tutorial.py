@@ -14,14 +14,12 @@ from tfmtl.data.plan import plan_training
 from tfmtl.data.streams import load_streams
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
-from tfmtl.metrics.metric import check_metrics
 from tfmtl.metrics.scoring import evaluate_task
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.prepared_data import TrainingData, prepare
 from tfmtl.training.train import make_model
 from tfmtl.training.train import train_model as _train_model
-from tfmtl.training.validation_scorer import make_scorer
 
 _FORMATS = ("csv", "tsv", "jsonl", "json")
 
@@ -81,7 +79,7 @@ def preprocess_data(
             "training": {"strategy": "none"},
         }
     )
-    return PreprocessedData(experiment, prepare(experiment, None, 1, check_metrics))
+    return PreprocessedData(experiment, prepare(experiment, None, 1))
 
 
 def build_model(
@@ -143,7 +141,7 @@ def train_model(
     options = experiment.training
     plan = plan_training(data.data.tables, experiment.mixing, options.epochs, options.batch_size, 1, options.seed)
     folder = RunFolder(run or Path("runs") / experiment.name)
-    progress = _train_model(experiment, folder, replace(data.data, plan=plan), model, make_scorer)
+    progress = _train_model(experiment, folder, replace(data.data, plan=plan), model)
     model.set_weights(keras.models.load_model(folder.best_model).get_weights())
     return {name: [row[name] for row in progress.history] for name in progress.history[0]}
 

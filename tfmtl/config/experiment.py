@@ -127,12 +127,11 @@ def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
 
 def _check_decoders(tasks: dict[str, Task]) -> None:
     """Raises where gaps are to be filled by a decoder that there is not, or where there is nothing but gaps."""
-    writing = [name for name, task in tasks.items() if task.kind == "summarization"]
+    writing = [name for name, task in tasks.items() if task.generates and task.is_answered]
     for name, task in tasks.items():
-        if task.writer not in (name, *writing):
-            raise ConfigurationError(
-                f"tasks.{name}.decoder: no summarization task '{task.writer}'; {nearest(task.writer, writing)}"
-            )
+        if task.decoder_of not in (name, *writing):
+            known = nearest(task.decoder_of, writing)
+            raise ConfigurationError(f"tasks.{name}.decoder: no task '{task.decoder_of}' with a decoder; {known}")
     if tasks and not answered(tasks):
         raise ConfigurationError("tasks: none of them is answered, so nothing would choose the best model; add one")
 

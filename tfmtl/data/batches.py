@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
+from tfmtl.data.columns import padded
 from tfmtl.data.plan import Plan
-from tfmtl.data.tables import Table
-from tfmtl.kinds.denoising.span_corruption import corrupt
-from tfmtl.kinds.denoising.token_masking import mask
+from tfmtl.data.tables import Table, target_name
 
 
 def batches(tables: Sequence[Table], plan: Plan, start: int = 0, stop: int | None = None) -> tf.data.Dataset:
     """Returns the batches of updates `start` to `stop`, for one device.
 
-    Elements are `(inputs, targets)`: inputs hold the ids of each slice, int32 `[rows, length]`, under the slice's name
-    and those of each summary under `summary_<task>`; targets hold each task's, `[rows]` of all slices with such rows
-    one after the other, or the summary's ids.
+    Elements are `(inputs, targets)`: inputs hold the tokens of each slice, int32 `[rows, length]`, under the slice's
+    name, and what each decoder reads under `target_<task>`; targets hold each task's, `[rows, ...]`, those of all
+    slices with such rows one after the other.
     """
     return _Gather(tables, plan).dataset(start, plan.updates if stop is None else stop, 1, range(1))
 
@@ -45,30 +43,20 @@ def distributed_batches(
     return strategy.distribute_datasets_from_function(parts)
 
 
-_NOISE = {
-    "spans": lambda task, tokens, seed: corrupt(tokens, seed, task.noise_density, task.mean_span),
-    "pieces": lambda task, tokens, seed: mask(tokens, seed, task.noise_density),
-}
-"""Texts with gaps and what stood there, by the objective of a denoising task."""
-
-
 class _Gather:
     """The tables and the plan as tensors, and the graph that makes a batch of them."""
 
     def __init__(self, tables: Sequence[Table], plan: Plan):
         self._slices = [table.slice for table in tables]
-        self._denoising = [table.denoising for table in tables]
+        self._corruptions = [table.corruption for table in tables]
         self._seed = plan.seed
-        self._tokens = [table.tokens.ragged() for table in tables]
-        self._summaries = [{name: p.ragged() for name, p in table.summaries.items()} for table in tables]
-        self._targets = [
-            {name: tf.constant(_with_absent(column)) for name, column in table.targets.items()} for table in tables
-        ]
+        self._tokens = [table.tokens.graph() for table in tables]
+        self._targets = [{name: column.graph() for name, column in table.targets.items()} for table in tables]
         self._plans = [
             (
                 tf.constant(part.rows),
                 tf.constant(part.length),
-                {name: tf.constant(lengths) for name, lengths in part.summary_lengths.items()},
+                {name: tf.constant(lengths) for name, lengths in part.target_lengths.items()},
             )
             for part in plan.slices
         ]
@@ -86,40 +74,30 @@ class _Gather:
         inputs, targets = {}, {}
         for k in range(len(self._slices)):
             rows = self._plans[k][0][update]
-            # The row of padding is the last one of each ragged tensor and column.
+            # The row of padding is the last one of each column.
             rows = tf.where(rows < 0, self._tokens[k].nrows(tf.int32) - 1, rows)
             mine = tf.range(rows.shape[0] // replicas) * replicas + tf.cast(replica, tf.int32)
-            read = self._with_gaps if self._denoising[k] else self._as_they_are
-            of_slice, answers = read(k, rows, mine, update)
-            inputs |= of_slice
-            for name, answer in answers.items():
-                targets.setdefault(name, []).append(answer)
+            read = self._corrupted if self._corruptions[k] else self._as_they_are
+            tokens, of_slice = read(k, rows, mine, update)
+            inputs[self._slices[k].tokens] = tokens
+            inputs |= {target_name(name): of_slice[name] for name in self._slices[k].generated}
+            for name, values in of_slice.items():
+                targets.setdefault(name, []).append(values)
         return inputs, {name: tf.concat(parts, axis=0) for name, parts in targets.items()}
 
-    def _as_they_are(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[dict, dict]:
-        part, (_, length, summary_lengths) = self._slices[k], self._plans[k]
+    def _as_they_are(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[tf.Tensor, dict]:
+        _, length, target_lengths = self._plans[k]
         rows = tf.gather(rows, mine)
-        inputs = {part.tokens: _pad(self._tokens[k], rows, length[update])}
-        targets = {name: tf.gather(self._targets[k][name], rows) for name in part.heads}
-        for name in part.summaries:
-            summary = _pad(self._summaries[k][name], rows, summary_lengths[name][update])
-            inputs[f"summary_{name}"] = targets[name] = summary
-        return inputs, targets
+        targets = {
+            name: padded(column, rows, target_lengths[name][update] if name in target_lengths else None)
+            for name, column in self._targets[k].items()
+        }
+        return padded(self._tokens[k], rows, length[update]), targets
 
-    def _with_gaps(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[dict, dict]:
-        task, length = self._denoising[k], self._plans[k][1]
+    def _corrupted(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[tf.Tensor, dict]:
+        corruption, length = self._corruptions[k], self._plans[k][1]
         seed = tf.stack([tf.cast(self._seed, update.dtype), update])
         # Drawn for all replicas together, so that a row has the same gaps whatever their number.
-        whole = _NOISE[task.objective](task, _pad(self._tokens[k], rows, length[update]), seed)
-        texts, answers = (tf.gather(tf.ensure_shape(ids, [rows.shape[0], None]), mine) for ids in whole)
-        return {self._slices[k].tokens: texts, f"summary_{task.name}": answers}, {task.name: answers}
-
-
-def _pad(pieces: tf.RaggedTensor, rows: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    padded = tf.gather(pieces, rows).to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length]))
-    return tf.ensure_shape(padded, [rows.shape[0], None])
-
-
-def _with_absent(column: np.ndarray) -> np.ndarray:
-    mark = np.nan if np.issubdtype(column.dtype, np.floating) else -1
-    return np.append(column, np.asarray([mark], column.dtype))
+        whole = corruption.corrupt(padded(self._tokens[k], rows, length[update]), seed)
+        texts, written = (tf.gather(tf.ensure_shape(ids, [rows.shape[0], None]), mine) for ids in whole)
+        return texts, {corruption.task: written}

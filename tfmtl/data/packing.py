@@ -22,8 +22,8 @@ def pack_pair(first: tf.RaggedTensor, second: tf.RaggedTensor, max_length: int) 
     return _joined(START_ID, _cut(first, room - kept_second), END_ID, _cut(second, kept_second), END_ID)
 
 
-def pack_summary(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-    """Returns `start summary end`, int32 `[batch, None]`; the decoder reads, and writes, at most `max_length`."""
+def pack_target(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
+    """Returns `start target end`, int32 `[batch, None]`; the decoder reads, and writes, at most `max_length`."""
     return _joined(START_ID, _cut(pieces, max_length - 1), END_ID)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from tfmtl.core.registry import SCHEDULES
 from tfmtl.core.validation import Choice
 from tfmtl.data.tables import Table
-from tfmtl.data.targets import has_target
 
 _POOL_BATCHES = 64
 """Batches that are sorted by length together: enough for little padding, few enough to mix all streams in each."""
@@ -24,12 +23,12 @@ class SlicePlan:
     Attributes:
         rows: of the slice's table, int32 `[updates, rows]`; -1 is a row of padding.
         length: to which each update's texts are padded, int32 `[updates]`.
-        summary_lengths: to which each task's summaries are padded, int32 `[updates]`.
+        target_lengths: to which each task's ragged targets are padded, int32 `[updates]`.
     """
 
     rows: np.ndarray
     length: np.ndarray
-    summary_lengths: dict[str, np.ndarray]
+    target_lengths: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -125,11 +124,11 @@ def plan_training(
 
 def plan_pass(tables: Sequence[Table], batch_size: int, multiple: int = 1) -> Plan:
     """Plans one pass over a split: each row once, sorted by length."""
-    total = sum(len(table.tokens.lengths) for table in tables)
+    total = sum(len(table.tokens) for table in tables)
     updates = max(1, -(-total // batch_size))
     slices = []
     for table in tables:
-        count = len(table.tokens.lengths)
+        count = len(table.tokens)
         in_batch = max(1, -(-count // updates))
         slices.append(_padded(table, _batch(table, np.arange(count), updates, in_batch, None), multiple))
     return Plan(tuple(slices), updates)
@@ -139,7 +138,7 @@ def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
     """Returns, for each task, the share of each update's rows that have a target of it, float32 `[updates]`."""
     rows: dict[str, np.ndarray] = {}
     for table, part in zip(tables, plan.slices, strict=True):
-        for name, flags in _present(table).items():
+        for name, flags in table.present.items():
             rows[name] = rows.get(name, 0) + np.append(flags, False)[part.rows].sum(axis=1)
     total = np.maximum(sum((part.rows >= 0).sum(axis=1) for part in plan.slices), 1)
     return {name: (count / total).astype(np.float32) for name, count in rows.items()}
@@ -152,22 +151,13 @@ def padding_share(tables: Sequence[Table], plan: Plan) -> float:
     return float(1.0 - read / room)
 
 
-def _present(table: Table) -> dict[str, np.ndarray]:
-    """Returns which rows have a target of each task, bool `[rows]`."""
-    present = {name: has_target(column) for name, column in table.targets.items()}
-    present |= {name: pieces.lengths > 0 for name, pieces in table.summaries.items()}
-    if table.denoising:
-        present[table.denoising.name] = np.ones(len(table.tokens.lengths), bool)
-    return present
-
-
 def _locate(tables: Sequence[Table], stream: str, tasks: Collection[str] | None) -> np.ndarray:
     """Returns (table, row) of each row of a stream that has a target of one of the tasks, int64 `[rows, 2]`."""
     located = [np.zeros([0, 2], np.int64)]
     for k, table in enumerate(tables):
         rows = table.streams.get(stream, np.zeros(0, np.int64))
         if tasks is not None:
-            of_tasks = [flags[rows] for name, flags in _present(table).items() if name in tasks]
+            of_tasks = [flags[rows] for name, flags in table.present.items() if name in tasks]
             rows = rows[np.any(of_tasks, axis=0)] if of_tasks else rows[:0]
         located.append(np.stack([np.full(len(rows), k), rows], axis=1))
     return np.concatenate(located)
@@ -198,7 +188,7 @@ def _batch(
         rows = generator.permutation(rows)
     # A small table is sorted in parts as well: sorted as one, its batches would hold the same rows in every epoch.
     pool = min(_POOL_BATCHES, -(-updates // _FEWEST_POOLS)) * in_batch if generator is not None else len(rows)
-    keys = [_lengths(pieces.lengths)[rows] for pieces in table.summaries.values()]
+    keys = [_lengths(lengths)[rows] for lengths in _ragged_lengths(table).values()]
     keys.append(bucket_length(_lengths(table.tokens.lengths)[rows]))
     keys.append(np.arange(len(rows)) // pool)
     batches = rows[np.lexsort(keys)].reshape(updates, in_batch).astype(np.int32)
@@ -209,13 +199,19 @@ def _padded(table: Table, rows: np.ndarray, multiple: int) -> SlicePlan:
     """Adds rows of padding up to a multiple: the real rows of a batch do not depend on their number."""
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % multiple)), constant_values=-1)
 
-    def longest(pieces):
+    def longest(lengths: np.ndarray) -> np.ndarray:
         # No batch is longer than the longest row: positions beyond it may not exist in the model.
-        most = max(pieces.lengths.max(initial=0), 2)
-        return np.minimum(bucket_length(_lengths(pieces.lengths)[rows].max(axis=1)), most).astype(np.int32)
+        most = max(lengths.max(initial=0), 2)
+        return np.minimum(bucket_length(_lengths(lengths)[rows].max(axis=1)), most).astype(np.int32)
 
-    summaries = {name: longest(pieces) for name, pieces in table.summaries.items()}
-    return SlicePlan(rows, longest(table.tokens), summaries)
+    targets = {name: longest(lengths) for name, lengths in _ragged_lengths(table).items()}
+    return SlicePlan(rows, longest(table.tokens.lengths), targets)
+
+
+def _ragged_lengths(table: Table) -> dict[str, np.ndarray]:
+    """Returns the lengths of the targets of each task whose rows have different ones, int64 `[rows]`."""
+    columns = {name: column.lengths for name, column in table.targets.items()}
+    return {name: lengths for name, lengths in columns.items() if lengths is not None}
 
 
 def _lengths(lengths: np.ndarray) -> np.ndarray:

@@ -41,3 +41,8 @@ def joined(parts: Sequence[Rows]) -> Rows:
         return parts[part].place(row - starts[part])
 
     return Rows(columns, place)
+
+
+def is_absent(value: Any) -> bool:
+    """Returns whether a value is missing: `None`, or a string of nothing but white space."""
+    return value is None or (isinstance(value, str) and not value.strip())

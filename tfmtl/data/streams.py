@@ -10,9 +10,10 @@ import numpy as np
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.registry import SOURCES
-from tfmtl.data.rows import Rows, joined
+from tfmtl.data.columns import is_present
+from tfmtl.data.rows import Rows, is_absent, joined
 from tfmtl.data.splits import missing_splits, read_splits
-from tfmtl.data.targets import encode_targets, has_target, is_absent, needs_train, with_labels
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
 
 _logger = logging.getLogger("tfmtl")
@@ -25,8 +26,7 @@ class Examples:
     Attributes:
         text: object array of strings `[rows]`.
         text_pair: object array of strings `[rows]`; `None` where the stream reads single texts.
-        targets: the array of each task, `[rows]`: int32 with -1 for an absent label; float32 with NaN for an absent
-            number; object array of tuples of reference summaries, empty where there is none.
+        targets: the array of each task, `[rows, ...]`; see `tfmtl.data.columns`.
     """
 
     text: np.ndarray
@@ -76,14 +76,15 @@ def load_streams(
     streams: list[Stream] = []
     for name, tasks in _grouped(experiment.tasks.values(), lambda task: task.source).items():
         choice = experiment.sources[name]
-        fields = dict.fromkeys(field for task in tasks for field in (task.text, task.text_pair, task.target) if field)
+        fields = dict.fromkeys(field for task in tasks for field in task.fields)
         source = SOURCES.get(choice.name).build(choice.options)
         # Labels are those of the source's own train, whichever rows of it are cut off for other splits.
-        whole = ["train", *missing_splits(source)] if any(map(needs_train, tasks)) else []
+        whole = ["train", *missing_splits(source)] if any(kind_of(task).needs_train(task) for task in tasks) else []
         rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), list(fields), experiment.training.seed)
-        tasks = [with_labels(task, joined([rows[split] for split in whole]) if whole else None) for task in tasks]
-        # A text with gaps is another text, which is read for that task alone.
-        groups = _grouped(tasks, lambda task: (task.text, task.text_pair, task.name * (not task.is_answered)))
+        train = joined([rows[split] for split in whole]) if whole else None
+        tasks = [kind_of(task).resolved(task, train) for task in tasks]
+        # A text that is changed when it is read is another text, which is read for that task alone.
+        groups = _grouped(tasks, lambda task: (task.text, task.text_pair, task.name * kind_of(task).corrupts))
         for reading, members in groups.items():
             stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(filter(None, reading))}"
             examples = {
@@ -129,17 +130,17 @@ def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_te
         if empty_text == "error":
             raise DataError(f"{rows.place(row)}: '{field}' is empty; 'empty_text: skip' leaves such rows out")
         _logger.info("%s: '%s' is empty; rows left out for this: %d", rows.place(row), field, (~filled).sum())
-    targets = {task.name: encode_targets(task, rows.columns[task.target], rows.place) for task in tasks}
+    targets = {task.name: kind_of(task).encode(task, rows) for task in tasks}
     examples = Examples(texts[tasks[0].text], texts.get(tasks[0].text_pair), targets).take(np.flatnonzero(filled))
     for task in tasks:
-        if not has_target(examples.targets[task.name]).any():
+        if not is_present(examples.targets[task.name]).any():
             _report_unlabelled(task, name, split)
-    labelled = np.logical_or.reduce([has_target(values) for values in examples.targets.values()])
+    labelled = np.logical_or.reduce([is_present(values) for values in examples.targets.values()])
     return examples.take(np.flatnonzero(labelled))
 
 
 def _report_unlabelled(task: Task, source: str, split: str) -> None:
-    sentence = f"task '{task.name}': no row of {split} of source '{source}' has a value in '{task.target}'"
+    sentence = f"task '{task.name}': no row of {split} of source '{source}' has a value in '{task.target_fields[0]}'"
     if split == "train":
         raise DataError(f"{sentence}, so there is nothing to learn from")
     _logger.warning("%s, so it is not measured there", sentence)

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfmtl.data.columns import RaggedColumn
 from tfmtl.data.plan import bucket_length
 from tfmtl.data.special_tokens import PAD_ID
 from tfmtl.data.streams import Examples, Stream
-from tfmtl.data.tables import Pieces, tokenize_texts
+from tfmtl.data.tokenized import tokenize_texts
 from tfmtl.generation.reader import Reader
+from tfmtl.kinds.kind import Answer
 
 
 class BatchReader:
@@ -27,15 +29,12 @@ class BatchReader:
         self._batch_size = batch_size
         self._functions: dict[tuple[str, ...], tf.types.experimental.PolymorphicFunction] = {}
 
-    def tokenize(self, examples: Examples) -> Pieces:
+    def tokenize(self, examples: Examples) -> RaggedColumn:
         """Returns the packed rows of examples."""
         return tokenize_texts(self.reader.tokenizer, examples.text, examples.text_pair, self.reader.max_length)
 
-    def answer(self, names: Iterable[str], rows: Pieces) -> dict[str, np.ndarray]:
-        """Returns the answers of the tasks `names` in the order of the rows.
-
-        Probabilities are float32 `[rows, classes]`, scores float32 `[rows]`, summaries an object array of strings.
-        """
+    def answer(self, names: Iterable[str], rows: RaggedColumn) -> dict[str, Answer]:
+        """Returns the answers of the tasks `names` in the order of the rows: arrays `[rows, ...]`, strings decoded."""
         names = tuple(names)
         if names not in self._functions:
             self._functions[names] = self._trace(names)
@@ -43,14 +42,17 @@ class BatchReader:
         order = np.argsort(-rows.lengths, kind="stable")
         parts = [function(_padded(rows, chosen)) for chosen in _batches(order, self._batch_size)]
         back = np.argsort(order, kind="stable")
-        return {name: _as_array([part[name] for part in parts])[back] for name in names}
+        return {
+            name: {suffix: _as_array([part[name][suffix] for part in parts])[back] for suffix in parts[0][name]}
+            for name in names
+        }
 
     def _trace(self, names: Sequence[str]):
         signature = [tf.TensorSpec([None, None], tf.int32)]
         return tf.function(lambda tokens: self.reader.answer(names, tokens), signature, autograph=False)
 
 
-def answer_split(batch_reader: BatchReader, streams: Iterable[Stream], split: str) -> dict[str, np.ndarray]:
+def answer_split(batch_reader: BatchReader, streams: Iterable[Stream], split: str) -> dict[str, Answer]:
     """Returns every task's answers to its stream's split."""
     answers = {}
     for stream in streams:
@@ -64,7 +66,7 @@ def _batches(order: np.ndarray, size: int) -> Iterable[np.ndarray]:
     return (order[start : start + size] for start in range(0, max(len(order), 1), size))
 
 
-def _padded(rows: Pieces, chosen: np.ndarray) -> np.ndarray:
+def _padded(rows: RaggedColumn, chosen: np.ndarray) -> np.ndarray:
     taken = rows.take(chosen)
     longest = taken.lengths.max(keepdims=True, initial=2)
     length = min(int(bucket_length(longest)[0]), int(rows.lengths.max(initial=2)))
@@ -73,8 +75,15 @@ def _padded(rows: Pieces, chosen: np.ndarray) -> np.ndarray:
     return padded
 
 
+def decoded(texts: np.ndarray) -> np.ndarray:
+    """Returns bytes as an object array of strings; what is no UTF-8 is replaced."""
+    strings = np.empty(texts.shape, object)
+    strings.flat = [text.decode("utf-8", "replace") for text in texts.flat]
+    return strings
+
+
 def _as_array(parts: list[tf.Tensor]) -> np.ndarray:
     joined = np.concatenate([part.numpy() for part in parts])
     if joined.dtype != object:
         return joined
-    return np.array([summary.decode("utf-8", "replace") for summary in joined], object)
+    return decoded(joined)

@@ -4,6 +4,7 @@ from pydantic import Field, model_validator
 
 from tfmtl.config.options import GenerationOptions
 from tfmtl.core.validation import validate
+from tfmtl.data.special_tokens import END_ID, PAD_ID, START_ID
 
 
 class SearchOptions(GenerationOptions):
@@ -23,7 +24,13 @@ class SearchOptions(GenerationOptions):
 
     @classmethod
     def of(
-        cls, generation: GenerationOptions, *, max_length: int, start_id: int, end_id: int, pad_id: int
+        cls,
+        generation: GenerationOptions,
+        max_length: int,
+        *,
+        start_id: int = START_ID,
+        end_id: int = END_ID,
+        pad_id: int = PAD_ID,
     ) -> "SearchOptions":
         """Returns the options of one task's search.
 

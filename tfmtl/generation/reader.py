@@ -3,36 +3,36 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-import keras
 import tensorflow as tf
 
 from tfmtl.config.options import GenerationOptions
 from tfmtl.core.errors import DataError
 from tfmtl.data.packing import pack_pair, pack_text
 from tfmtl.data.special_tokens import PAD_ID
-from tfmtl.generation.decoding import write_summaries
+from tfmtl.generation.write import write
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task, answered
-from tfmtl.models.builder import LOGIT_AVERAGE, linear_scores
-from tfmtl.models.task_heads import logits
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.models.network import Encoded
 
 
 class Reader:
     """A trained model with its tokenizer; every method is graph code.
 
-    The encoder and each task's answer are traced once, whatever number of functions call them: the graphs of all
+    The reading and each task's answer are traced once, whatever number of functions call them: the graphs of all
     signatures of an export share these, which takes less time and room.
 
     Attributes:
-        model: of `tfmtl.models.builder`, or loaded.
+        model: of `tfmtl.models.build`, or loaded.
         tasks: that are answered, with their label sets.
         tokenizer: of `tfmtl.data.tokenizers`.
-        max_length: the most ids of a text.
-        generation: how summaries are written.
+        max_length: the most tokens of a text.
+        generation: how texts are written.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        model: MultiTaskModel,
         tasks: Mapping[str, Task],
         tokenizer,
         max_length: int,
@@ -45,10 +45,13 @@ class Reader:
         self.generation = generation
         self._encode = _traced_once(self._encoded)
         self._answers = {
-            name: _traced_once(partial(_ANSWERS[task.kind], self, name)) for name, task in self.tasks.items()
+            name: _traced_once(partial(self._written if task.generates else self._said, name))
+            for name, task in self.tasks.items()
         }
 
-    def read(self, names: Iterable[str], text: tf.Tensor, text_pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+    def read(
+        self, names: Iterable[str], text: tf.Tensor, text_pair: tf.Tensor | None = None
+    ) -> dict[str, dict[str, tf.Tensor]]:
         """Answers the tasks `names` about texts; tasks that read pairs get the pairs, the others the first texts.
 
         Args:
@@ -75,47 +78,46 @@ class Reader:
         return {name: answers[name] for name in names}
 
     def pack(self, text: tf.Tensor, text_pair: tf.Tensor | None = None) -> tf.Tensor:
-        """Returns ids int32 `[batch, length]`, padded to the longest row, of texts string `[batch]` or of pairs."""
-        pieces = self.tokenizer.tokenize(text)
+        """Returns tokens int32 `[batch, length]`, padded to the longest row, of texts string `[batch]` or of pairs."""
+        tokens = self.tokenizer.tokenize(text)
         if text_pair is None:
-            packed = pack_text(pieces, self.max_length)
+            packed = pack_text(tokens, self.max_length)
         else:
-            packed = pack_pair(pieces, self.tokenizer.tokenize(text_pair), self.max_length)
+            packed = pack_pair(tokens, self.tokenizer.tokenize(text_pair), self.max_length)
         return packed.to_tensor(PAD_ID)
 
-    def answer(self, names: Iterable[str], tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers the tasks `names` about packed rows int32 `[batch, length]`; the encoder runs once.
+    def answer(self, names: Iterable[str], tokens: tf.Tensor) -> dict[str, dict[str, tf.Tensor]]:
+        """Answers the tasks `names` about packed rows int32 `[batch, length]`; the trunk runs once.
 
         Returns:
-            By task: probabilities float32 `[batch, classes]`, scores float32 `[batch]` or summaries string `[batch]`.
+            By task, the outputs of its kind `[batch, ...]` by their suffixes.
         """
-        views, linear = self._encode(tokens)
-        return {name: self._answers[name](views[name], tokens, linear.get(name, [])) for name in names}
+        encoded, linear = self._encode(tokens)
+        return {name: self._answers[name](*_of_task(name, encoded, linear)) for name in names}
 
-    def _encoded(self, tokens: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, list[tf.Tensor]]]:
-        """Returns each task's view of the states, and what linear experts say where tasks have them."""
-        states = self.model.get_layer("encoder")(self.model.get_layer("embedding")(tokens), tokens)
-        linear = {name: [scores] for name, scores in linear_scores(self.model, tokens).items()}
-        return self.model.get_layer("sharing")(states, tokens), linear
+    def _encoded(self, tokens: tf.Tensor) -> tuple[Encoded, dict[str, tf.Tensor]]:
+        """Returns what was read, and what linear experts say where tasks have them."""
+        network = self.model.network
+        return network.encode(tokens), network.linear_scores(tokens)
 
-    def _probabilities(self, name: str, states: tf.Tensor, tokens: tf.Tensor, linear: list[tf.Tensor]) -> tf.Tensor:
-        return tf.nn.softmax(self._score(name, states, tokens, linear))
+    def _said(self, name: str, encoded: Encoded, linear: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return self._as_answer(name, self.model.network.answer(name, encoded, linear))
 
-    def _score(self, name: str, states: tf.Tensor, tokens: tf.Tensor, linear: list[tf.Tensor]) -> tf.Tensor:
-        said = logits(self.model, name, self.model.get_layer("encoder").last_states(states), tokens)
-        return self.model.get_layer(LOGIT_AVERAGE)(said, *linear) if linear else said
+    def _written(self, name: str, encoded: Encoded, linear: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        max_length = self.tasks[name].max_length
+        sequences = write(self.model.network, name, encoded, max_length, self.generation)
+        return self._as_answer(name, self.tokenizer.detokenize(sequences.tokens))
 
-    def _summary(self, name: str, states: tf.Tensor, tokens: tf.Tensor, linear: list[tf.Tensor]) -> tf.Tensor:
-        sequences = write_summaries(self.model, self.tasks[name], states, tokens, self.generation)
-        return self.tokenizer.detokenize(sequences.tokens)
+    def _as_answer(self, name: str, said: tf.Tensor) -> dict[str, tf.Tensor]:
+        task = self.tasks[name]
+        return kind_of(task).answer(task, said, self.model.network.layers.heads[name])
+
+
+def _of_task(name: str, encoded: Encoded, linear: dict[str, tf.Tensor]) -> tuple[Encoded, dict[str, tf.Tensor]]:
+    """Returns the part of what was read that concerns one task."""
+    of_task = {name: linear[name]} if name in linear else {}
+    return encoded._replace(states={name: encoded.states[name]}), of_task
 
 
 def _traced_once(function: Callable) -> tf.types.experimental.PolymorphicFunction:
     return tf.function(function, autograph=False, reduce_retracing=True)
-
-
-_ANSWERS = {
-    "classification": Reader._probabilities,
-    "regression": Reader._score,
-    "summarization": Reader._summary,
-}

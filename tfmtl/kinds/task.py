@@ -1,4 +1,4 @@
-"""What every task has, whatever its kind."""
+"""What every task is configured by, whatever its kind."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
@@ -7,14 +7,14 @@ from pydantic import Field, field_validator
 
 from tfmtl.core.registry import Options
 
-TaskKind = TypeVar("TaskKind", bound="Task")
+AnyTask = TypeVar("AnyTask", bound="Task")
 
 
 class Task(Options):
     """One question about a text.
 
-    A kind is a subclass in `tasks/kinds/`, registered under its name; each has `target`, the field that holds the
-    answer.
+    A kind's options are a subclass in `kinds/<kind>/options.py`; what the kind does with them is a subclass of
+    `tfmtl.kinds.kind.Kind`.
 
     Attributes:
         name: the task's name; also its layer's and its output's.
@@ -26,9 +26,11 @@ class Task(Options):
     """
 
     kind: ClassVar[str]
+    """The name under which the kind is registered."""
     kind_metrics: ClassVar[tuple[str, ...]]
-    learns_pieces: ClassVar[bool] = False
-    """Whether what the model learns to say of a text is a sequence of pieces."""
+    """Metrics that every task of the kind has."""
+    generates: ClassVar[bool] = False
+    """Whether the target is a sequence of tokens that is written from the states of a text."""
     is_answered: ClassVar[bool] = True
     """Whether a trained model is asked; if not, the task is there for what the trunk learns from it."""
 
@@ -40,7 +42,17 @@ class Task(Options):
     primary: str = ""
 
     @property
-    def writer(self) -> str:
+    def target_fields(self) -> tuple[str, ...]:
+        """The fields that hold the target; the first is the one that messages name."""
+        raise AttributeError(f"{type(self).__name__} names no field of its target")
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All fields that the task reads, its texts first."""
+        return tuple(dict.fromkeys(filter(None, (self.text, self.text_pair, *self.target_fields))))
+
+    @property
+    def decoder_of(self) -> str:
         """The name of the task whose decoder writes for this one."""
         return self.name
 
@@ -50,11 +62,11 @@ class Task(Options):
         return tuple(dict.fromkeys([*self.kind_metrics, *self.metrics, self.primary]))
 
     def as_mapping(self) -> dict[str, Any]:
-        """The task as it stands in a resolved configuration."""
+        """Returns the task as a resolved configuration holds it."""
         return {"kind": self.kind, **self.model_dump(mode="json", exclude={"name"}, exclude_none=True)}
 
 
-def answered(tasks: Mapping[str, TaskKind]) -> dict[str, TaskKind]:
+def answered(tasks: Mapping[str, AnyTask]) -> dict[str, AnyTask]:
     """Returns the tasks that a trained model is asked."""
     return {name: task for name, task in tasks.items() if task.is_answered}
 
@@ -62,11 +74,11 @@ def answered(tasks: Mapping[str, TaskKind]) -> dict[str, TaskKind]:
 RESERVED_NAMES = frozenset(
     {
         "embedding",
-        "encoder",
         "linear_experts",
         "logit_average",
         "sharing",
         "tokens",
+        "trunk",
         "text",
         "text_pair",
         "loss",
@@ -78,8 +90,8 @@ RESERVED_NAMES = frozenset(
 )
 """Names that layers, inputs and logs of the model have themselves, or signatures and attributes of an export."""
 
-_RESERVED_STARTS = ("val_", "tokens_", "summary_", "shared_head_")
-_RESERVED_ENDS = ("_bytes", "_decoder", "_network", "_representation", "_rows")
+_RESERVED_STARTS = ("val_", "tokens_", "target_", "shared_head_")
+_RESERVED_ENDS = ("_bytes", "_decoder", "_network", "_rows")
 
 
 class TaskName(Options):

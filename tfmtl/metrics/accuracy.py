@@ -10,7 +10,7 @@ from tfmtl.metrics.metric import MeanMetric, predicted_classes
 class Accuracy(MeanMetric):
     """The share of rows whose most probable class is the true one."""
 
-    kind = "classification"
+    measures = "class probabilities"
 
     def per_example(self, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
         return (predicted_classes(predictions) == targets).astype(np.float64)

@@ -5,7 +5,7 @@ from sklearn.metrics import f1_score
 
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import METRICS
-from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.task import Task
 from tfmtl.metrics.metric import CountMetric, f1_per_class, predicted_classes
 
 
@@ -13,7 +13,7 @@ from tfmtl.metrics.metric import CountMetric, f1_per_class, predicted_classes
 class F1(CountMetric):
     """F1 of the second of two labels, as GLUE reports it for MRPC and QQP; 0 where it is neither true nor predicted."""
 
-    def objection(self, task: Classification) -> str | None:
+    def objection(self, task: Task) -> str | None:
         return None if task.labels is None else _objection(len(task.labels))
 
     def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:

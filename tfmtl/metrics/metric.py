@@ -2,11 +2,13 @@
 
 A metric is a class in `evaluation/metrics/`, registered under its name. It takes rows that all have a target:
 
-| kind | targets | predictions |
+| measures | targets | predictions |
 |---|---|---|
-| classification | int `[rows]` | probabilities, float `[rows, classes]` |
-| regression | float `[rows]` | float `[rows]` |
-| summarization | a sequence of tuples of references | a sequence of texts |
+| class probabilities | int `[rows]` | probabilities, float `[rows, classes]` |
+| numbers | float `[rows]` | float `[rows]` |
+| texts | a sequence of tuples of references | a sequence of texts |
+
+What a kind of task predicts is its `predicts`; a metric measures the kinds that predict what it `measures`.
 """
 
 from abc import ABC, abstractmethod
@@ -17,6 +19,7 @@ import numpy as np
 
 from tfmtl.core.errors import ConfigurationError, nearest
 from tfmtl.core.registry import METRICS
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.metrics.bootstrap import blocks, samples_of_rows
 
@@ -28,13 +31,13 @@ class Metric(ABC):
     """A score of predictions against targets, 1 being perfect.
 
     Attributes:
-        kind: the task kind that it measures.
+        measures: the form of the predictions; see the table above.
     """
 
-    kind: ClassVar[str]
+    measures: ClassVar[str]
 
     def objection(self, task: Task) -> str | None:
-        """Returns why the metric cannot measure `task`, a task of its kind; None where it can."""
+        """Returns why the metric cannot measure `task`, which predicts what it measures; None where it can."""
         return None
 
     @abstractmethod
@@ -73,13 +76,13 @@ class MeanMetric(Metric):
 
 
 class CountMetric(Metric):
-    """A classification metric that depends on the confusion matrix alone.
+    """A metric of classes that depends on the confusion matrix alone.
 
     The value comes from scikit-learn; `of_counts` is the same formula over many matrices at once, since a thousand
     calls of scikit-learn would take seconds. The tests hold the two equal.
     """
 
-    kind = "classification"
+    measures = "class probabilities"
 
     @abstractmethod
     def of_counts(self, counts: np.ndarray) -> np.ndarray:
@@ -146,14 +149,16 @@ def check_metrics(tasks: Mapping[str, Task]) -> None:
 def _metric(name: str, task: Task) -> Metric:
     key = "primary" if name == task.primary and name not in task.metrics else "metrics"
     place = f"tasks.{task.name}.{key}"
-    fitting = [entry.name for entry in METRICS if entry.build.kind == task.kind]
+    predicts = kind_of(task).predicts
+    fitting = [entry.name for entry in METRICS if entry.build.measures == predicts]
     known = {entry.name: entry for entry in METRICS}
     if name not in known:
         raise ConfigurationError(f"{place}: unknown metric '{name}'; {nearest(name, fitting)}")
     metric = known[name].build()
-    if metric.kind != task.kind:
+    if metric.measures != predicts:
         raise ConfigurationError(
-            f"{place}: '{name}' measures a {metric.kind} task, this is a {task.kind} task; {nearest(name, fitting)}"
+            f"{place}: '{name}' measures {metric.measures}, a {task.kind} task predicts {predicts}; "
+            f"{nearest(name, fitting)}"
         )
     objection = metric.objection(task)
     if objection:

@@ -14,7 +14,7 @@ class Pearson(Metric):
     It lies between -1 and 1.
     """
 
-    kind = "regression"
+    measures = "numbers"
 
     def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:
         if is_constant(targets) or is_constant(predictions):

@@ -25,7 +25,7 @@ class Rouge(MeanMetric):
         measure: its name in `rouge_score`.
     """
 
-    kind = "summarization"
+    measures = "texts"
     measure: ClassVar[str]
 
     def per_example(self, targets: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:

@@ -1,11 +1,10 @@
 """Scores of tasks on a split: what a run's `evaluation_<split>.json` holds.
 
-Rows without a task's target are left out: label -1, number NaN, no reference.
+Rows without a task's target are left out; see `tfmtl.data.columns`.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +13,10 @@ import numpy as np
 from tfmtl.config.options import EvaluationOptions
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import DataError, RunError
-from tfmtl.data.targets import has_target
+from tfmtl.data.columns import is_present
 from tfmtl.kinds.task import Task
 from tfmtl.metrics.bootstrap import percentile_interval
 from tfmtl.metrics.metric import Rows, metrics_of
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """What a model answered to one task on one split.
-
-    Attributes:
-        task: the task, its labels known.
-        texts: the texts as they were read, `[rows]`.
-        targets: the true answers, as in `tfmtl.metrics.metric`, or absent.
-        predictions: the model's answers, as in `tfmtl.metrics.metric`.
-        metrics: what `evaluate_task` returned.
-    """
-
-    task: Task
-    texts: Rows
-    targets: Rows
-    predictions: Rows
-    metrics: Mapping[str, Any]
-
-    def labelled(self) -> "TaskResult":
-        """Returns the result without the rows that have no target."""
-        keep = has_target(self.targets)
-        return replace(
-            self,
-            texts=_select(self.texts, keep),
-            targets=_select(self.targets, keep),
-            predictions=_select(self.predictions, keep),
-        )
 
 
 def evaluate_task(
@@ -122,7 +92,7 @@ def write_evaluation(path: str | Path, split: str, tasks_metrics: Mapping[str, M
 def _labelled(task: Task, targets: Rows, predictions: Rows) -> tuple[Rows, Rows]:
     if len(targets) != len(predictions):
         raise ValueError(f"task '{task.name}': {len(targets)} targets, but {len(predictions)} predictions")
-    keep = has_target(targets)
+    keep = is_present(targets)
     targets, predictions = _select(targets, keep), _select(predictions, keep)
     if isinstance(predictions, np.ndarray) and predictions.dtype.kind == "f":
         broken = np.count_nonzero(~np.isfinite(predictions).all(axis=tuple(range(1, predictions.ndim))))

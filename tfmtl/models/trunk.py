@@ -1,33 +1,68 @@
-"""What every trunk offers to the heads and decoders behind it."""
+"""What reads a text for all tasks: an encoder, or a causal model that also writes on behind the text."""
+
+from typing import ClassVar, NamedTuple
 
 import keras
 from keras import KerasTensor
 
 from tfmtl.core.registry import Options
+from tfmtl.models.layers.options_layer import OptionsLayer
 from tfmtl.models.layers.pooling import AttentionPooling
 
 
-class EncoderOptions(Options):
-    """Base of every trunk's options."""
+class States(NamedTuple):
+    """What a trunk makes of texts.
+
+    Attributes:
+        last: what heads and copying read, `[batch, length, hidden]`.
+        context: what the trunk's own layers need to write on behind the text, such as what each of them has read,
+            `[batch, length, hidden]` each; empty where it does not write.
+    """
+
+    last: KerasTensor
+    context: tuple[KerasTensor, ...] = ()
+
+
+class TrunkOptions(Options):
+    """Base of every trunk's options, among which there must be a `max_length`."""
 
     @property
     def own_tokenizer(self) -> dict[str, str] | None:
-        """The section of the only tokenizer that the trunk can read with; `None` where it learns any pieces."""
+        """The section of the only tokenizer that the trunk can read with; `None` where it learns any tokens."""
         return None
 
 
-class Encoder(keras.layers.Layer):
-    """Base of the trunks that tasks share: `call(embedded, tokens)` returns states `[batch, length, width]`.
+class Trunk(OptionsLayer):
+    """Base of the trunks that tasks share: `call(embedded, tokens) -> States`.
 
-    A subclass registers itself in `tfmtl.core.registry.ENCODERS` with typed options, among them `max_length`,
-    and has a method `decoder(layers, dropout, max_length, **kwargs)`, which returns the layer that belongs to one
-    summarization task. Here are the defaults of the rest.
+    A subclass registers itself in `tfmtl.core.registry.ENCODERS` with typed options, whose defaults and bounds are
+    those of its keyword arguments. Beside `call`, it must have `decoder`.
 
     Attributes:
         pooling: the class of the layer by which a head makes one vector of the states of a text.
     """
 
+    options_class: ClassVar[type[TrunkOptions]] = TrunkOptions
     pooling: type[keras.layers.Layer] = AttentionPooling
+
+    def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> keras.layers.Layer:
+        """Returns the layer that belongs to one task which writes: a decoder, or what it adds to a trunk that writes.
+
+        Args:
+            layers: of a decoder of its own.
+            dropout: in it; the trunk's own where it is `None`.
+            max_length: the most tokens that are written.
+            **kwargs: of the layer, such as its name.
+        """
+        raise TypeError(f"{type(self).__name__} has no decoder")
+
+    def writer(self, decoder: keras.layers.Layer):
+        """Returns what writes behind texts, given the layer that `decoder` made; here that layer does so itself.
+
+        It is called as `writer(embedded, states, tokens)`, and has `keys_and_values(states)`,
+        `initial_cache(states, tokens)`, `step(...)` and `max_length`; see `tfmtl.models.decoders.transformer`.
+        """
+        return decoder
 
     @property
     def width(self) -> int:
@@ -35,8 +70,13 @@ class Encoder(keras.layers.Layer):
         return self.options.hidden
 
     @property
+    def states_width(self) -> int:
+        """Of the states that it makes of them; the same, where it does not say otherwise."""
+        return self.width
+
+    @property
     def tied(self) -> bool:
-        """Whether pieces are written by the embedding that they are read by."""
+        """Whether tokens are written by the embedding that they are read by."""
         return True
 
     def load_pretrained_rows(self, embedding: keras.layers.Layer) -> None:
@@ -45,14 +85,3 @@ class Encoder(keras.layers.Layer):
     def rates(self) -> dict[str, float]:
         """Returns what the learning rate is multiplied by, by the path of a variable; 1 where it has none."""
         return {}
-
-    def last_states(self, states: KerasTensor) -> KerasTensor:
-        """Returns what heads and copying read of the trunk's states: `[batch, length, hidden]`."""
-        return states
-
-    def writer(self, decoder: keras.layers.Layer):
-        """Returns what writes summaries from the states, given the layer that `decoder` made; here it writes itself.
-
-        It can be called as a decoder layer, and has `keys_and_values`, `initial_cache`, `step` and `max_length`.
-        """
-        return decoder

@@ -4,21 +4,19 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tfmtl.core.errors import RunError
-from tfmtl.metrics.metric import confusion_counts
 
 History = Mapping[str, Sequence[float]]
 """The columns of `history.csv`, an epoch each row; NaN where an epoch has no value."""
 
-_DPI = 120
+DPI = 120
+"""Dots an inch of every plot."""
+
 _COLUMNS = 3
-_LARGEST_NUMBERED_MATRIX = 25
-_LONGEST_LABEL = 18
 
 
 def read_history(path: str | Path) -> dict[str, list[float]]:
@@ -63,7 +61,7 @@ def plot_losses(history: History, path: str | Path) -> None:
         _plot_loss(axes, history, title, column)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    figure.savefig(path, dpi=_DPI)
+    figure.savefig(path, dpi=DPI)
 
 
 def _plot_loss(axes: Axes, history: History, title: str, column: str) -> None:
@@ -76,55 +74,3 @@ def _plot_loss(axes: Axes, history: History, title: str, column: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-
-
-def plot_confusion(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[str], path: str | Path) -> None:
-    """Draws how many rows of each true label (down) got each predicted one (across); the colour is the row's share.
-
-    Args:
-        targets: true classes, int `[rows]`.
-        predicted: predicted classes, int `[rows]`.
-        labels: the label set, in the order of the classes.
-        path: the PNG file.
-    """
-    counts = confusion_counts(targets, predicted, len(labels))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = min(max(2.4, 0.42 * len(labels)), 14.0)
-    figure = Figure(figsize=(side + 2.6, side + 1.8), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-    names = [_short(label) for label in labels]
-    size = min(9.0, 9.0 * side / (0.26 * len(labels)))
-    text = {"fontsize": size, "parse_math": False}
-    axes.set_xticks(range(len(labels)), names, rotation=45, ha="right", rotation_mode="anchor", **text)
-    axes.set_yticks(range(len(labels)), names, **text)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    if len(labels) <= _LARGEST_NUMBERED_MATRIX:
-        _write_counts(axes, counts, shares)
-    figure.colorbar(image, ax=axes, label="share of the true label's rows", shrink=0.8)
-    figure.savefig(path, dpi=_DPI)
-
-
-def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
-    for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=7)
-
-
-def plot_scatter(targets: np.ndarray, predicted: np.ndarray, path: str | Path) -> None:
-    """Draws predicted over true numbers, both float `[rows]`, with the line on which they are equal."""
-    figure = Figure(figsize=(4.6, 4.4), layout="constrained")
-    axes = figure.subplots()
-    axes.scatter(targets, predicted, s=12, alpha=0.4, edgecolors="none")
-    ends = [min(np.min(targets), np.min(predicted)), max(np.max(targets), np.max(predicted))]
-    axes.plot(ends, ends, "k--", linewidth=1, label="predicted = true")
-    axes.set_xlabel("true")
-    axes.set_ylabel("predicted")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    figure.savefig(path, dpi=_DPI)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}\u2026"

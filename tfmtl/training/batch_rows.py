@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
-from tfmtl.data.tables import Slice
+from tfmtl.data.tables import Slice, target_name
 from tfmtl.training.losses import TaskLoss
 
 Take = Callable[[tf.Tensor], tf.Tensor]
@@ -56,7 +56,7 @@ class BatchRows:
         inputs, targets = dict(batch[0]), {}
         for part, own in zip(self._slices, self._targets_by_slice(*batch), strict=True):
             take = take_of(part, own)
-            for name in (part.tokens, *(f"summary_{task}" for task in part.summaries)):
+            for name in (part.tokens, *map(target_name, part.generated)):
                 inputs[name] = take(inputs[name])
             for task, values in own.items():
                 targets.setdefault(task, []).append(take(values))
@@ -67,7 +67,7 @@ class BatchRows:
         sizes = [inputs[part.tokens].shape[0] for part in self._slices]
         parts: list[dict[str, tf.Tensor]] = [{} for _ in self._slices]
         for task, values in targets.items():
-            places = [k for k, part in enumerate(self._slices) if task in (*part.heads, *part.summaries)]
+            places = [k for k, part in enumerate(self._slices) if task in part.tasks]
             split = tf.split(values, [sizes[k] for k in places]) if len(places) > 1 else [values]
             for k, piece in zip(places, split, strict=True):
                 parts[k][task] = piece

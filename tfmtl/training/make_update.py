@@ -10,11 +10,11 @@ import tensorflow as tf
 from tfmtl.balancing.method import GradientCombination, LossWeighting
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.registry import BALANCING
-from tfmtl.models.builder import representation_name
+from tfmtl.kinds.kind import kind_of
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.gradient_update import GradientUpdate
-from tfmtl.training.losses import LOSSES, TaskLoss
+from tfmtl.training.losses import TaskLoss
 from tfmtl.training.prepared_data import TrainingData
 from tfmtl.training.representation_update import RepresentationUpdate
 from tfmtl.training.update import Update
@@ -26,7 +26,10 @@ _logger = logging.getLogger("tfmtl")
 def make_update(experiment: Experiment, data: TrainingData, model: keras.Model) -> Update:
     """Returns what makes the steps of an experiment, and says which parameters its tasks share."""
     options = experiment.training
-    losses: Mapping[str, TaskLoss] = {n: LOSSES[t.kind](t, data.class_counts(t)) for n, t in data.tasks.items()}
+    columns = data.columns
+    losses: Mapping[str, TaskLoss] = {
+        name: kind_of(task).loss(task, columns.get(name)) for name, task in data.tasks.items()
+    }
     rows = BatchRows(data.slices, losses)
     accumulation = Accumulation(rows, options.accumulation)
     balancing = BALANCING.get(experiment.balancing.name).build(experiment.balancing.options)
@@ -38,8 +41,7 @@ def make_update(experiment: Experiment, data: TrainingData, model: keras.Model) 
     size = _log_shared(usage, model, balancing, experiment.balancing.name)
     balancing.build(len(losses), size, data.plan.updates_per_epoch)
     if getattr(balancing.options, "gradients_of", "parameters") == "representation":
-        names = [representation_name(part.tokens) for part in data.slices]
-        return RepresentationUpdate(losses, balancing, options.clip_norm, accumulation, usage, names)
+        return RepresentationUpdate(losses, balancing, options.clip_norm, accumulation, usage)
     update = GradientUpdate(losses, balancing, options.clip_norm, accumulation, usage)
     groups = [[task.name for task in stream.tasks] for stream in data.streams]
     if len(groups) > 1 and not _needs_static_shapes():

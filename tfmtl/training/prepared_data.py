@@ -1,7 +1,7 @@
 """The data of a training: streams, tokenizer, tables and the plan of all batches."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,12 +9,16 @@ import numpy as np
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import ConfigurationError, RunError
-from tfmtl.core.registry import TOKENIZERS
+from tfmtl.core.registry import BALANCING, TOKENIZERS
+from tfmtl.data.columns import Column
 from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training
 from tfmtl.data.streams import Stream, load_streams
 from tfmtl.data.tables import Slice, Table, build_tables
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
+from tfmtl.metrics.metric import check_metrics
 from tfmtl.runs.fingerprints import Fingerprints, fingerprints
+from tfmtl.runs.identity import check_configuration, check_place, check_rows, claim
 from tfmtl.runs.run_folder import RunFolder
 
 _SEEDS = 1 << 20
@@ -64,21 +68,17 @@ class TrainingData:
         """The slices of the tables, in their order."""
         return [table.slice for table in self.tables]
 
-    def class_counts(self, task: Task) -> np.ndarray | None:
-        """Returns the rows of train with each label, `[classes]`; `None` for a task without labels."""
-        if task.kind != "classification":
-            return None
-        labels = np.concatenate([table.targets[task.name] for table in self.tables if task.name in table.targets])
-        return np.bincount(labels[labels >= 0], minlength=len(task.labels))
+    @property
+    def columns(self) -> dict[str, Column]:
+        """The targets of the training split, by task, of all tables; none of a task that makes its own."""
+        parts: dict[str, list[Column]] = {}
+        for table in self.tables:
+            for name, column in table.targets.items():
+                parts.setdefault(name, []).append(column)
+        return {name: type(found[0]).join(found) for name, found in parts.items()}
 
 
-CheckTasks = Callable[[Mapping[str, Task]], None]
-"""Raises `UserError` for tasks, with their label sets, that the experiment cannot learn or measure."""
-
-
-def prepare(
-    experiment: Experiment, run: RunFolder | None, replicas: int, check_tasks: CheckTasks = lambda tasks: None
-) -> TrainingData:
+def prepare(experiment: Experiment, run: RunFolder | None, replicas: int) -> TrainingData:
     """Reads, tokenizes and plans the last stage; writes nothing.
 
     Args:
@@ -86,18 +86,20 @@ def prepare(
         run: its folder, which must be its own; the tokenizer is read from it where it has one. None where there is no
             folder yet.
         replicas: of the strategy.
-        check_tasks: what else must hold of the tasks, with their label sets.
+
+    Raises:
+        UserError: where configuration, data or folder cannot be used.
     """
     if run is not None:
-        run.check_place()
+        check_place(run)
     # Test is read as well, so that what is wrong with it is said now and not once the model is trained.
     streams, tasks = load_streams(experiment)
     rows = fingerprints(streams)
     streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]
-    check_tasks(tasks)
+    _check_tasks(experiment, tasks)
     if run is not None:
-        run.check(experiment, tasks)
-        run.check_rows(rows, ("train", "validation"))
+        check_configuration(run, experiment, tasks)
+        check_rows(run, rows, ("train", "validation"))
     tokenizer = _tokenizer(experiment, streams, run)
     max_length = experiment.model.encoder.options.max_length
     tables = build_tables(streams, "train", tokenizer, max_length)
@@ -106,6 +108,18 @@ def prepare(
     validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
     validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
     return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan, rows)
+
+
+def _check_tasks(experiment: Experiment, tasks: Mapping[str, Task]) -> None:
+    """Checks what the configuration says by the names of tasks, labels and metrics, before anything is written.
+
+    Raises:
+        ConfigurationError: for what the experiment cannot learn, generate or measure.
+    """
+    BALANCING.get(experiment.balancing.name).build(experiment.balancing.options).check(list(tasks))
+    for task in tasks.values():
+        kind_of(task).check(task, experiment.generation)
+    check_metrics(tasks)
 
 
 def _plan(experiment: Experiment, number: int, tables: Sequence[Table], replicas: int) -> Plan:
@@ -130,9 +144,9 @@ def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder
     return tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
 
 
-def claim(experiment: Experiment, run: RunFolder, data: TrainingData) -> None:
+def claim_folder(run: RunFolder, experiment: Experiment, data: TrainingData) -> None:
     """Makes the folder the experiment's own: its configuration, what it reads, and its tokenizer, which comes last."""
-    run.claim(experiment, data.tasks)
+    claim(run, experiment, data.tasks)
     if not run.tokenizer.is_dir():
         try:
             with atomic_write(run.rows) as aside:
@@ -155,5 +169,4 @@ def _training_text(streams: Sequence[Stream], seed: int) -> Iterator[str]:
         if examples.text_pair is not None:
             yield examples.text_pair[row]
         for task in stream.tasks:
-            if task.kind == "summarization":
-                yield from examples.targets[task.name][row][:1]
+            yield from kind_of(task).training_texts(examples.targets[task.name][row])

@@ -1,17 +1,13 @@
 """One update whose weights follow from the tasks' gradients by what the trunk gives to all of them."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
-from tfmtl.balancing.method import GramCombination
-from tfmtl.training.accumulation import Accumulation
-from tfmtl.training.losses import TaskLoss
+from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.training.split_update import SplitUpdate
 from tfmtl.training.update import all_sum, dense, specs
-from tfmtl.training.variable_usage import VariableUsage
 
 
 class RepresentationUpdate(SplitUpdate):
@@ -22,34 +18,17 @@ class RepresentationUpdate(SplitUpdate):
     minimum of an upper bound. Inner products are summed over all replicas, each of which has other rows.
 
     Gradients of tasks without a common row are orthogonal here, whatever their gradients by the parameters are.
-
-    Args:
-        task_losses, balancing, clip_norm, accumulation, usage: as `SplitUpdate`.
-        representations: the names of the model's layers whose outputs all tasks read.
     """
-
-    def __init__(
-        self,
-        task_losses: Mapping[str, TaskLoss],
-        balancing: GramCombination,
-        clip_norm: float,
-        accumulation: Accumulation | None,
-        usage: VariableUsage,
-        representations: Sequence[str],
-    ):
-        super().__init__(task_losses, balancing, clip_norm, accumulation, usage)
-        self._representations = list(representations)
 
     def _gradients(self, model, batch, counts):
         variables, scale = model.trainable_variables, model.optimizer.scale_loss(1.0)
         shared = [variables[position] for position in self._shared]
         own = [variables[position] for _, position in self._own]
-        opened = self._opened(model)
-        weigh = self._weigh_by_gram(opened, batch, counts, scale)
+        weigh = self._weigh_by_gram(model, batch, counts, scale)
 
         def compute(part) -> list[tf.Tensor]:
             with tf.GradientTape(persistent=True) as tape:
-                shares, states = self._forward(opened, part, counts)
+                shares, states = self._forward(model, part, counts)
                 parts = [scale * share for share in shares]
                 losses = tf.stop_gradient(tf.stack(shares))
                 with tape.stop_recording():
@@ -71,17 +50,20 @@ class RepresentationUpdate(SplitUpdate):
         gradients = dict(zip(self._shared, of_shared, strict=True)) | self._weighed(of_own, self.weights.value)
         return [dense(gradients.get(position), variable) for position, variable in enumerate(variables)]
 
-    def _opened(self, model: keras.Model) -> keras.Model:
-        """Returns the model with its representations among the outputs."""
-        states = {name: model.get_layer(name).output for name in self._representations}
-        return keras.Model(model.input, [model.output, states])
-
-    def _forward(self, opened: keras.Model, batch, counts: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    def _forward(self, model: MultiTaskModel, batch, counts: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Returns this replica's share of each loss, and what the trunk has made of each slice."""
         inputs, targets = batch
-        outputs, states = opened(inputs, training=True)
-        return self._shares_of(self.tasks, targets, outputs, counts), list(states.values())
+        outputs: dict[str, list[tf.Tensor]] = {}
+        states = []
+        for part in model.slices:
+            encoded, shared = model.network.encode_shared(inputs[part.tokens], training=True)
+            states += shared
+            for name, output in model.network.slice_outputs(part, inputs, encoded, training=True).items():
+                outputs.setdefault(name, []).append(output)
+        joined = {name: tf.concat(parts, axis=0) for name, parts in outputs.items()}
+        return self._shares_of(self.tasks, targets, joined, counts), states
 
-    def _weigh_by_gram(self, opened, batch, counts, scale):
+    def _weigh_by_gram(self, model, batch, counts, scale):
         """Returns what gives the losses their weights; see `Update._weigh`."""
 
         def weights_of(losses, gram):
@@ -100,7 +82,7 @@ class RepresentationUpdate(SplitUpdate):
 
         def compute(part) -> list[tf.Tensor]:
             with tf.GradientTape(persistent=True) as tape:
-                shares, states = self._forward(opened, part, counts)
+                shares, states = self._forward(model, part, counts)
                 parts = [scale * share for share in shares]
             return [tf.stack(shares), self._inner_products(tape, parts, states) / scale**2]
 

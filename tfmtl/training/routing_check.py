@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfmtl.data.special_tokens import END_ID, SPECIAL_IDS, START_ID
-from tfmtl.data.tables import Slice
+from tfmtl.data.tables import Slice, target_name
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
-from tfmtl.models.builder import decoder_name
+from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.training.strategy import on_first_replica
 from tfmtl.training.update import Update
 
 _ROWS = 2
-_SUMMARIES = ([START_ID, SPECIAL_IDS, END_ID], [START_ID, SPECIAL_IDS + 1, END_ID])
-_TARGETS = {"classification": (np.int32(0), np.int32(1)), "regression": (np.float32(np.nan), np.float32(0.0))}
-"""Two targets of a head, by its task's kind: an absent score has a loss of zero, a present one has not, in any unit."""
 
 
-def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task], slices: Sequence[Slice]) -> None:
+def check_routing(model: MultiTaskModel, update: Update, tasks: Mapping[str, Task], slices: Sequence[Slice]) -> None:
     """Checks that each task's loss reads its own target and its own head, and those of no other task.
 
     Releases of Keras have sent targets to the wrong head where names and order disagree (keras#20346, #20596, #22625).
@@ -39,31 +36,23 @@ def check_routing(model: keras.Model, update: Update, tasks: Mapping[str, Task],
     for index, name in enumerate(names):
         after = losses(_batch(tasks, slices, [name]))
         _require_only(index, ~np.isclose(after, before, rtol=1e-5, atol=0.0), names, "target")
-    usage = on_first_replica(lambda batch: _reached(model, update, tasks, batch))
-    reached = usage(_batch(tasks, slices, names)).numpy()
+    reached_by = on_first_replica(lambda batch: _reached(model, update, batch))
+    reached = reached_by(_batch(tasks, slices, names)).numpy()
     for index, name in enumerate(names):
-        if _own_variables(model, name, tasks):
+        if model.network.own_variables(name):
             _require_only(index, reached[:, index], names, "head")
 
 
-def _reached(model: keras.Model, update: Update, tasks: Mapping[str, Task], batch) -> tf.Tensor:
+def _reached(model: MultiTaskModel, update: Update, batch) -> tf.Tensor:
     """Returns which task's loss reaches which task, bool `[tasks, tasks]`.
 
     A task's loss reaches another task where it has a gradient in the layers that are the other one's own.
     """
-    heads = [_own_variables(model, name, tasks) for name in update.tasks]
+    heads = [[variable.value for variable in model.network.own_variables(name)] for name in update.tasks]
     with tf.GradientTape(persistent=True) as tape:
         of_tasks = tf.unstack(update.measure(model, batch), num=len(heads))
     gradients = [tape.gradient(loss, heads, unconnected_gradients="zero") for loss in of_tasks]
     return tf.stack([tf.stack([_any_non_zero(of_head) for of_head in of_loss]) for of_loss in gradients])
-
-
-def _own_variables(model: keras.Model, name: str, tasks: Mapping[str, Task]) -> list[tf.Variable]:
-    """Returns those of the task's head, and of its decoder where no other task writes with it."""
-    layers, writers = [name], [task.writer for task in tasks.values() if task.learns_pieces]
-    if writers.count(name) == 1 and tasks[name].writer == name:
-        layers.append(decoder_name(name))
-    return [variable.value for layer in layers for variable in model.get_layer(layer).trainable_variables]
 
 
 def _any_non_zero(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -81,12 +70,10 @@ def _batch(tasks: Mapping[str, Task], slices: Sequence[Slice], changed: Sequence
     inputs, targets = {}, {name: [] for name in tasks}
     for part in slices:
         inputs[part.tokens] = tf.constant([[START_ID, SPECIAL_IDS, SPECIAL_IDS + 1, END_ID]] * _ROWS)
-        for name in part.heads:
-            plain, other = _TARGETS[tasks[name].kind]
-            targets[name].append(np.array([plain, other if name in changed else plain]))
-        for name in part.summaries:
-            plain, other = _SUMMARIES
-            summary = np.array([plain, other if name in changed else plain], np.int32)
-            inputs[f"summary_{name}"] = tf.constant(summary)
-            targets[name].append(summary)
+        for name in part.tasks:
+            plain, other = kind_of(tasks[name]).probe_targets(tasks[name])
+            values = np.array([plain, other if name in changed else plain])
+            targets[name].append(values)
+            if name in part.generated:
+                inputs[target_name(name)] = tf.constant(values)
     return inputs, {name: tf.constant(np.concatenate(parts)) for name, parts in targets.items()}

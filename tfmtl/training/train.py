@@ -3,7 +3,7 @@
 import functools
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -13,9 +13,9 @@ from tfmtl.config.options import GenerationOptions, Stage
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import task_shares, tokens_read
 from tfmtl.generation.reader import Reader
-from tfmtl.kinds.task import Task
-from tfmtl.models.builder import build_model
+from tfmtl.models.build import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.runs.loading import check_best_model
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.adamw import AdamW
 from tfmtl.training.averaging import WeightAverage
@@ -24,16 +24,16 @@ from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History
 from tfmtl.training.callbacks.gradient_norms import GradientNorms
 from tfmtl.training.callbacks.summary_samples import SummarySamples
 from tfmtl.training.callbacks.tensorboard import TensorBoard
-from tfmtl.training.checks import check_learnable
 from tfmtl.training.fit import Training, fit
-from tfmtl.training.fit_linear_experts import adapt_linear_experts
+from tfmtl.training.fit_linear_experts import fit_linear_experts
 from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.make_update import make_update
-from tfmtl.training.prepared_data import CheckTasks, TrainingData, claim, prepare
+from tfmtl.training.prepared_data import TrainingData, claim_folder, prepare
 from tfmtl.training.progress import Progress
 from tfmtl.training.routing_check import check_routing
 from tfmtl.training.strategy import is_chief, make_strategy, scope
 from tfmtl.training.update import Update
+from tfmtl.training.validation_scorer import make_scorer
 
 _logger = logging.getLogger("tfmtl")
 
@@ -41,11 +41,9 @@ MoreCallbacks = Callable[[Training], list[keras.callbacks.Callback]]
 """Returns what else is to be called in a training, once it stands where it goes on from."""
 
 
-def train(
+def train_run(
     experiment: Experiment,
     run: RunFolder,
-    check_tasks: CheckTasks,
-    make_scorer: Callable,
     more_callbacks: MoreCallbacks = lambda training: [],
 ) -> RunFolder:
     """Trains an experiment, or goes on with it where it was interrupted.
@@ -53,9 +51,6 @@ def train(
     Args:
         experiment: what to train.
         run: the folder; its own, new or of this experiment.
-        check_tasks: `check_tasks(tasks)` raises for tasks that cannot be measured, before anything is written.
-        make_scorer: `make_scorer(reader, streams, experiment)` returns what measures validation after each epoch; see
-            `tfmtl.training.validation_scorer.ValidationScorer`.
         more_callbacks: of this training; they see an update before it is counted.
 
     Raises:
@@ -65,14 +60,9 @@ def train(
     # What Keras draws its seeds from. Its `set_random_seed` sets TensorFlow's seed too, which drops all cached kernels,
     # and with them the pieces of every SentencePiece tokenizer in the process.
     random.seed(experiment.training.seed)
-
-    def check(tasks: Mapping[str, Task]) -> None:
-        check_learnable(experiment, tasks)
-        check_tasks(tasks)
-
-    data = prepare(experiment, run, strategy.num_replicas_in_sync, check)
+    data = prepare(experiment, run, strategy.num_replicas_in_sync)
     with scope(strategy):
-        train_model(experiment, run, data, make_model(experiment, data), make_scorer, more_callbacks)
+        train_model(experiment, run, data, make_model(experiment, data), more_callbacks)
     return run
 
 
@@ -81,17 +71,16 @@ def train_model(
     run: RunFolder,
     data: TrainingData,
     model: MultiTaskModel,
-    make_scorer: Callable,
     more_callbacks: MoreCallbacks = lambda training: [],
 ) -> Progress:
-    """Trains the model of an experiment, on the strategy in whose scope this is called; the rest is as in `train`."""
+    """Trains the model of an experiment, on the strategy in whose scope it is called; as `train_run`."""
     *first, last = experiment.stages
     strategy = tf.distribute.get_strategy()
     writes = is_chief(strategy)
     update = compile_update(model, experiment, data)
     check_routing(model, update, data.tasks, data.slices)
     if writes:
-        claim(experiment, run, data)
+        claim_folder(run, experiment, data)
     for number, stage in enumerate(first, start=1):
         _logger.info("stage %d of %d: %s", number, len(experiment.stages), ", ".join(stage.tasks))
         part = data.of(experiment, number - 1, strategy.num_replicas_in_sync)
@@ -102,17 +91,18 @@ def train_model(
         _logger.info("stage %d of %d: %s", len(experiment.stages), len(experiment.stages), ", ".join(last.tasks))
         update = compile_update(model, experiment, data, last)
     training = Training(experiment, last, run, data, strategy, writes, model, update)
-    fit(training, lambda writer: [*_callbacks(training, writer, make_scorer), *more_callbacks(training)])
+    fit(training, lambda writer: [*_callbacks(training, writer), *more_callbacks(training)])
     if writes:
-        run.check_best_model()
+        check_best_model(run)
     return training.progress
 
 
 def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
     """Builds the model of an experiment, and fits its linear experts where it has them."""
     precision = experiment.training.precision
-    model = build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, precision)
-    adapt_linear_experts(model, experiment, data)
+    vocabulary_size = data.tokenizer.vocabulary_size
+    model = build_model(experiment.model, data.tasks, data.slices, data.columns, vocabulary_size, precision)
+    fit_linear_experts(model, experiment, data)
     return model
 
 
@@ -136,7 +126,7 @@ def compile_update(
     options, stage = experiment.training, stage or experiment.stages[-1]
     update = make_update(experiment, data, model)
     rate = WarmupThenDecay(stage.learning_rate, data.plan.updates, stage.warmup, stage.decay)
-    optimizer = AdamW(rate, options.weight_decay, model.get_layer("encoder").rates())
+    optimizer = AdamW(rate, options.weight_decay, model.network.layers.sharing.trunk.rates())
     if options.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
@@ -144,13 +134,11 @@ def compile_update(
         update.average = WeightAverage(model.trainable_variables, options.ema_momentum)
     # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster, where it can compile the step.
     jit_compile = update.has_static_shapes and bool(tf.config.list_physical_devices("GPU"))
-    model.compile(optimizer, update, jit_compile=jit_compile)
+    model.compile(optimizer, update=update, jit_compile=jit_compile)
     return update
 
 
-def _callbacks(
-    training: Training, writer: tf.summary.SummaryWriter, make_scorer: Callable
-) -> list[keras.callbacks.Callback]:
+def _callbacks(training: Training, writer: tf.summary.SummaryWriter) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of the last stage, in the order in which they read what those before them have written."""
     experiment, data, run, progress = training.experiment, training.data, training.run, training.progress
     options = experiment.training

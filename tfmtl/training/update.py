@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.balancing.method import Method
-from tfmtl.models.builder import network_name
+from tfmtl.models.network import network_output
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.averaging import WeightAverage
 from tfmtl.training.loss_means import LossMeans
@@ -161,7 +161,7 @@ class Update:
         return self._shares_of(self.tasks, targets, model(inputs, training=training), counts)
 
     def _shares_of(self, tasks: Sequence[str], targets, outputs, counts: tf.Tensor) -> list[tf.Tensor]:
-        learned = [outputs.get(network_name(task), outputs[task]) for task in tasks]
+        learned = [outputs.get(network_output(task), outputs[task]) for task in tasks]
         totals = [self._task_losses[task].total(targets[task], of) for task, of in zip(tasks, learned, strict=True)]
         places = [self.tasks.index(task) for task in tasks]
         return [total / tf.maximum(counts[k], 1.0) for k, total in zip(places, totals, strict=True)]

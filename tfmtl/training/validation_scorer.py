@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfmtl.config.experiment import Experiment
+from tfmtl.data.columns import RaggedColumn, is_present
 from tfmtl.data.streams import Examples, Stream
-from tfmtl.data.tables import Pieces
-from tfmtl.data.targets import has_target
 from tfmtl.generation.batch_reader import BatchReader
 from tfmtl.generation.reader import Reader
+from tfmtl.kinds.kind import Answer, kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.metrics.scoring import quick_scores, validation_score
 
@@ -37,25 +37,31 @@ class ValidationScorer:
         scores = {}
         for stream, rows in self._streams:
             examples = stream.splits["validation"]
-            heads = [task for task in stream.tasks if not task.learns_pieces]
+            heads = [task for task in stream.tasks if not task.generates]
             if heads:
                 answers = self._batch_reader.answer([task.name for task in heads], rows)
-                scores |= {t.name: quick_scores(t, examples.targets[t.name], answers[t.name]) for t in heads}
+                scores |= {task.name: self._of_head(task, examples, answers[task.name]) for task in heads}
             for task in stream.tasks:
-                if task.learns_pieces:
+                if task.generates:
                     scores[task.name] = self._generated(task, examples, rows)
         tasks = {task.name: task for stream, _ in self._streams for task in stream.tasks}
         return validation_score(tasks, scores), scores
 
-    def _generated(self, task: Task, examples: Examples, rows: Pieces) -> dict[str, float]:
-        references = examples.targets[task.name]
-        chosen = np.flatnonzero(has_target(references))[: self._generate]
+    def _of_head(self, task: Task, examples: Examples, answer: Answer) -> dict[str, float]:
+        kind, targets = kind_of(task), examples.targets[task.name]
+        head = self._batch_reader.reader.model.network.layers.heads[task.name]
+        return quick_scores(task, targets, kind.predictions(kind.calibrate(task, head, targets, answer)))
+
+    def _generated(self, task: Task, examples: Examples, rows: RaggedColumn) -> dict[str, float]:
+        targets = examples.targets[task.name]
+        chosen = np.flatnonzero(is_present(targets))[: self._generate]
         if not len(chosen):
             return {}
-        summaries = self._batch_reader.answer([task.name], rows.take(chosen))[task.name]
-        shown = zip(examples.text[chosen[:_SHOWN]], references[chosen[:_SHOWN]], summaries, strict=False)
-        self._samples[task.name] = [(text, first, summary) for text, (first, *_), summary in shown]
-        return quick_scores(task, references[chosen], summaries)
+        kind = kind_of(task)
+        texts = kind.predictions(self._batch_reader.answer([task.name], rows.take(chosen))[task.name])
+        shown = zip(examples.text[chosen[:_SHOWN]], targets[chosen[:_SHOWN]], texts, strict=False)
+        self._samples[task.name] = [(text, first, written) for text, (first, *_), written in shown]
+        return quick_scores(task, targets[chosen], texts)
 
     def samples(self) -> dict[str, list[tuple[str, str, str]]]:
         """Returns, for each summarization task, a few (text, reference, summary) of the last measurement."""

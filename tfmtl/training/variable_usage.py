@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from tfmtl.models.builder import network_name
+from tfmtl.models.network import network_output
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def variable_usage(model: keras.Model) -> VariableUsage:
         for handle in _handles(variable.value)
     }
     reads = {inner.name: positions[id(outer)] for outer, inner in graph.captures if id(outer) in positions}
-    networks = {network_name(name) for name in model.output}
+    networks = {network_output(name) for name in model.output}
     answers = {name: output for name, output in graph.structured_outputs.items() if name not in networks}
     return VariableUsage({name: frozenset(_reads(output, reads)) for name, output in answers.items()})
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.models.layers.pointer_generator import SummaryHead
+from tfmtl.models.layers.pointer_generator import PointerGeneratorHead
 
 VOCABULARY, WIDTH = 12, 8
 generator = np.random.default_rng(0)
@@ -19,7 +19,7 @@ TARGETS = np.int32([[7, 4, 3, 0], [5, 11, 10, 3], [5, 3, 0, 0]])
 
 def head(copy_source=True, label_smoothing=0.0):
     random.seed(2)
-    layer = SummaryHead(copy_source, label_smoothing, name="title")
+    layer = PointerGeneratorHead(copy_source, label_smoothing, name="title")
     layer.build(LOGITS.shape, HIDDEN.shape, STATES.shape, EMBEDDED.shape, SOURCE.shape, TARGETS.shape)
     for variable in layer.variables:
         variable.assign(variable + 0.2 * generator.normal(size=variable.shape))
@@ -122,5 +122,5 @@ def test_gradients_are_finite_where_nothing_can_be_copied():
 
 
 def test_its_configuration_makes_it_again():
-    layer = SummaryHead(True, 0.1, name="title")
-    assert SummaryHead.from_config(layer.get_config()).get_config() == layer.get_config()
+    layer = PointerGeneratorHead(True, 0.1, name="title")
+    assert PointerGeneratorHead.from_config(layer.get_config()).get_config() == layer.get_config()

@@ -1,5 +1,5 @@
-"""One label out of a fixed set."""
+"""One label out of a fixed set, of a text or of a pair of texts."""
 
-from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.classification.kind import ClassificationKind
 
-__all__ = ["Classification"]
+__all__ = ["ClassificationKind"]

@@ -1,5 +1,5 @@
-"""A text with gaps, and what stood in them: a task that needs no labels."""
+"""A text with gaps, and what was in them: a task that needs no labels."""
 
-from tfmtl.kinds.denoising.options import Denoising
+from tfmtl.kinds.denoising.kind import DenoisingKind
 
-__all__ = ["Denoising"]
+__all__ = ["DenoisingKind"]

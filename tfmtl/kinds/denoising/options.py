@@ -1,32 +1,29 @@
-"""A text with gaps, and what stood in them: a task that needs no labels."""
+"""The options of a denoising task."""
 
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tfmtl.core.registry import KINDS
 from tfmtl.kinds.task import Task
 
 
-@KINDS.register("denoising")
 class Denoising(Task):
-    """What stood in the gaps of a text: an auxiliary task for the trunk, which nobody asks afterwards.
+    """What was in the gaps of a text: an auxiliary task for the trunk, which nobody asks afterwards.
 
-    Every row of the field `text` is one, whether other tasks have a target there or not. The gaps are others in every
-    epoch.
+    Every row of the field `text` is one, whether other tasks have a target there or not. The gaps differ each epoch.
 
     Attributes:
-        objective: `spans` are taken out and a decoder writes them (T5; `span_corruption`); `pieces` are
-            taken out one by one and guessed from the encoder's states (BERT; `token_masking`).
-        noise_density: the share of a text's pieces that is taken out.
-        mean_span: pieces of a span, on average.
-        decoder: the summarization task whose decoder writes the spans too; one of its own where absent.
+        objective: `spans` are taken out and a decoder writes them (T5; see `span_corruption`); `pieces` are taken out
+            one by one and predicted from the trunk's states (BERT; see `token_masking`).
+        noise_density: the share of a text's tokens that is taken out.
+        mean_span: tokens of a span, on average.
+        decoder: the task whose decoder writes the spans too; one of its own where absent.
     """
 
     kind: ClassVar[str] = "denoising"
     kind_metrics: ClassVar[tuple[str, ...]] = ()
     is_answered: ClassVar[bool] = False
-    learns_pieces: ClassVar[bool] = True
+    generates: ClassVar[bool] = True
 
     objective: Literal["spans", "pieces"] = "spans"
     noise_density: float = Field(0.15, gt=0.0, lt=1.0)
@@ -47,11 +44,11 @@ class Denoising(Task):
         return self
 
     @property
-    def target(self) -> str:
-        return self.text
+    def target_fields(self) -> tuple[str, ...]:
+        return (self.text,)
 
     @property
-    def writer(self) -> str:
+    def decoder_of(self) -> str:
         return self.decoder or self.name
 
     @property

@@ -1,5 +1,5 @@
-"""One number."""
+"""One number, of a text or of a pair of texts."""
 
-from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.regression.kind import RegressionKind
 
-__all__ = ["Regression"]
+__all__ = ["RegressionKind"]

@@ -1,12 +1,10 @@
-"""One number."""
+"""The options of a regression task."""
 
 from typing import ClassVar
 
-from tfmtl.core.registry import KINDS
 from tfmtl.kinds.task import Task
 
 
-@KINDS.register("regression")
 class Regression(Task):
     """One number, of a text or of a pair of texts.
 
@@ -19,3 +17,7 @@ class Regression(Task):
 
     target: str = "score"
     primary: str = "spearman"
+
+    @property
+    def target_fields(self) -> tuple[str, ...]:
+        return (self.target,)

@@ -1,5 +1,5 @@
 """A short text that says what a long one says."""
 
-from tfmtl.kinds.summarization.options import Summarization
+from tfmtl.kinds.summarization.kind import SummarizationKind
 
-__all__ = ["Summarization"]
+__all__ = ["SummarizationKind"]

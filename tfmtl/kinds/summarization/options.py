@@ -1,26 +1,24 @@
-"""A short text that says what a long one says."""
+"""The options of a summarization task."""
 
 from typing import ClassVar
 
 from pydantic import Field
 
-from tfmtl.core.registry import KINDS
 from tfmtl.kinds.task import Task
 
 
-@KINDS.register("summarization")
 class Summarization(Task):
     """A summary, written by a decoder of its own.
 
     Attributes:
         summary: the field that holds the reference; several references are a list, of which training reads the first.
-        max_length: the most pieces of a summary, its end mark included.
+        max_length: the most tokens of a summary, its end mark included.
         label_smoothing: the share of the target probability spread over the whole vocabulary.
     """
 
     kind: ClassVar[str] = "summarization"
     kind_metrics: ClassVar[tuple[str, ...]] = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-    learns_pieces: ClassVar[bool] = True
+    generates: ClassVar[bool] = True
 
     summary: str = "summary"
     max_length: int = Field(64, ge=2)
@@ -28,5 +26,5 @@ class Summarization(Task):
     primary: str = "rougeL"
 
     @property
-    def target(self) -> str:
-        return self.summary
+    def target_fields(self) -> tuple[str, ...]:
+        return (self.summary,)

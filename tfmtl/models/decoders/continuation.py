@@ -43,7 +43,7 @@ class Continuation:
     """Writes a task's summaries with a causal trunk; it holds no weights of its own.
 
     Args:
-        trunk: an encoder that also reads what stands behind a text, `call(embedded, tokens, text=states)`, with
+        trunk: one that also reads what stands behind a text, `call(embedded, tokens, context=...)`, with
             `keys_and_values`, `initial_cache` and `step`.
         start: the task's own layer, `call(embedded, start)`, with `max_length`.
     """
@@ -57,13 +57,13 @@ class Continuation:
         """The most pieces of a summary."""
         return self._start.max_length
 
-    def __call__(self, embedded, states, tokens) -> KerasTensor:
+    def __call__(self, embedded, states, tokens, training=None) -> KerasTensor:
         """Returns the states `[batch, length, hidden]` of a whole summary; as a decoder layer does."""
-        return self._trunk(self._start(embedded), tokens, text=states)
+        return self._trunk(self._start(embedded), tokens, context=states.context, training=training).last
 
     def keys_and_values(self, states) -> list:
         """Returns each layer's keys and values of the texts: computed once for a generation."""
-        return self._trunk.keys_and_values(states)
+        return self._trunk.keys_and_values(states.context)
 
     def initial_cache(self, states, tokens) -> list:
         """Returns each layer's keys and values of a summary that has no piece yet."""

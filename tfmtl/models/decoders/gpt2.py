@@ -38,10 +38,9 @@ class GPT2Trunk(keras.layers.Layer):
             hidden = layer(hidden, decoder_padding_mask=mask, training=training)
         return [*found, self.norm(hidden)]
 
-    def keys_and_values(self, text) -> list[KerasTensor]:
-        """Returns each layer's keys and values of texts `[batch, 2, length, heads, size]`, given what `read` found."""
-        parts = ops.split(text, len(self.layers) + 1, axis=-1)[:-1]
-        return [_keys_and_values(layer, part) for layer, part in zip(self.layers, parts, strict=True)]
+    def keys_and_values(self, context) -> list[KerasTensor]:
+        """Returns each layer's keys and values of texts `[batch, 2, length, heads, size]`, given what each has read."""
+        return [_keys_and_values(layer, read) for layer, read in zip(self.layers, context, strict=True)]
 
     def write(self, embedded, read, tokens, training=None) -> KerasTensor:
         """Returns the states `[batch, length, hidden]` of what stands behind texts.

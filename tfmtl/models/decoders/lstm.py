@@ -37,7 +37,7 @@ class LSTMDecoder(keras.layers.Layer):
     def build(self, embedded_shape, states_shape=None, tokens_shape=None):
         settings, policy = self.settings, self.dtype_policy
         self.hidden = embedded_shape[-1]
-        states_shape = states_shape or embedded_shape
+        states_shape = states_shape.last if states_shape else embedded_shape
         self.dropout = keras.layers.Dropout(settings["dropout"], name="dropout", dtype=policy)
         self.start = keras.layers.Dense(
             2 * settings["layers"] * self.hidden, activation="tanh", name="start", dtype=policy
@@ -65,7 +65,7 @@ class LSTMDecoder(keras.layers.Layer):
 
         Args:
             embedded: embeddings of the summary's pieces, the start mark first, `[batch, length, hidden]`.
-            states: of the encoder, `[batch, source_length, hidden]`.
+            states: of the trunk.
             tokens: ids of the source, int32 `[batch, source_length]`.
             training: whether dropout is on.
         """
@@ -76,10 +76,11 @@ class LSTMDecoder(keras.layers.Layer):
 
     def keys_and_values(self, states) -> tuple[KerasTensor, KerasTensor]:
         """Returns keys and values of the source, `[batch, source_length, hidden]`: computed once for a generation."""
-        return self.keys(states), states
+        return self.keys(states.last), states.last
 
     def initial_cache(self, states, tokens) -> list[tuple[KerasTensor, KerasTensor]]:
         """Returns each layer's two states `[batch, hidden]` before the first piece."""
+        states = states.last
         mask = ops.cast(token_mask(tokens), states.dtype)[..., None]
         mean = ops.sum(states * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
         parts = ops.split(self.start(mean), 2 * len(self.layers), axis=-1)

@@ -63,11 +63,12 @@ class PresetDecoder(keras.layers.Layer, ABC):
         """Returns the states `[batch, length, hidden]` of a whole summary; as `TransformerDecoder` does."""
         hidden, bias, mask = self.begin(embedded, 0, training), None, token_mask(tokens)
         for layer in self.layers:
-            hidden, bias, *_ = self.through(layer, hidden, states, mask, bias, training=training)
+            hidden, bias, *_ = self.through(layer, hidden, states.last, mask, bias, training=training)
         return self.end(hidden, training)
 
     def keys_and_values(self, states) -> list[KerasTensor]:
         """Returns each layer's keys and values of the source `[batch, 2, source_length, heads, size]`."""
+        states = states.last
         batch_size, length = ops.shape(states)[0], ops.shape(states)[1]
         nothing = ops.zeros((batch_size, 1, self._width), self.compute_dtype)
         # Keras warns of a softmax over a single place.

@@ -2,27 +2,40 @@
 
 import keras
 from keras import KerasTensor, ops
+from pydantic import Field
 
+from tfmtl.models.layers.options_layer import OptionsLayer
 from tfmtl.models.layers.positions import PositionEmbedding
 from tfmtl.models.layers.tokens import token_mask
 from tfmtl.models.layers.transformer_layer import DecoderLayer, LayerOptions
 
 
-@keras.saving.register_keras_serializable("tfmtl")
-class TransformerDecoder(keras.layers.Layer):
-    """Transformer decoder; trains on whole summaries, generates a piece at a time.
+class TransformerDecoderOptions(LayerOptions):
+    """Options of a Transformer decoder; those of its layers are in `LayerOptions`.
 
-    Args:
-        options: what its layers are made of, or a mapping of that.
+    Attributes:
         layers: how many.
-        max_length: the most pieces of a summary.
+        max_length: the most tokens of a summary.
     """
 
-    def __init__(self, options: LayerOptions | dict, layers: int, max_length: int, **kwargs):
-        super().__init__(**kwargs)
-        self.options = LayerOptions.model_validate(options)
-        self.depth = layers
-        self.max_length = max_length
+    layers: int = Field(2, ge=1)
+    max_length: int = Field(64, ge=1)
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class TransformerDecoder(OptionsLayer):
+    """Transformer decoder; trains on whole summaries, generates a token at a time.
+
+    Args:
+        **kwargs: `TransformerDecoderOptions`, and what every Keras layer takes.
+    """
+
+    options_class = TransformerDecoderOptions
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a summary."""
+        return self.options.max_length
 
     def build(self, embedded_shape, states_shape=None, tokens_shape=None):
         options, policy = self.options, self.dtype_policy
@@ -30,10 +43,12 @@ class TransformerDecoder(keras.layers.Layer):
         self.positions = PositionEmbedding(options.positions, self.max_length, name="positions", dtype=policy)
         self.positions.build(embedded_shape)
         self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
-        self.layers = [DecoderLayer(options, name=f"layer_{i}", dtype=policy) for i in range(self.depth)]
+        self.layers = [
+            DecoderLayer(**options.of_layers(), name=f"layer_{i}", dtype=policy) for i in range(options.layers)
+        ]
         self.norm = options.make_norm("norm", policy)
         for layer in self.layers:
-            layer.build(embedded_shape, states_shape)
+            layer.build(embedded_shape, states_shape.last)
         self.norm.build(embedded_shape)
 
     def call(self, embedded, states, tokens, training=None) -> KerasTensor:
@@ -41,7 +56,7 @@ class TransformerDecoder(keras.layers.Layer):
 
         Args:
             embedded: embeddings of the summary's pieces, the start mark first, `[batch, length, hidden]`.
-            states: of the encoder, `[batch, source_length, hidden]`.
+            states: of the trunk.
             tokens: ids of the source, int32 `[batch, source_length]`.
             training: whether dropout is on.
         """
@@ -50,12 +65,12 @@ class TransformerDecoder(keras.layers.Layer):
         causal = (places[:, None] >= places[None, :])[None, None]
         source_mask = token_mask(tokens)[:, None, None, :]
         for layer in self.layers:
-            hidden = layer(hidden, states, causal, source_mask, training=training)
+            hidden = layer(hidden, states.last, causal, source_mask, training=training)
         return self.norm(hidden)
 
     def keys_and_values(self, states) -> list[tuple[KerasTensor, KerasTensor]]:
         """Returns each layer's keys and values of the source: computed once for a generation."""
-        return [layer.source_attention.keys_and_values(states) for layer in self.layers]
+        return [layer.source_attention.keys_and_values(states.last) for layer in self.layers]
 
     def initial_cache(self, states, tokens) -> list[tuple[KerasTensor, KerasTensor]]:
         """Returns each layer's keys and values of a summary that has no piece yet, for a source as in `call`."""
@@ -85,7 +100,3 @@ class TransformerDecoder(keras.layers.Layer):
             hidden, layer_cache = layer.step(hidden, position, layer_cache, layer_source, source_mask)
             new_cache.append(layer_cache)
         return self.norm(hidden), new_cache
-
-    def get_config(self):
-        config = {"options": self.options.model_dump(), "layers": self.depth, "max_length": self.max_length}
-        return {**super().get_config(), **config}

@@ -3,16 +3,16 @@
 from typing import Literal
 
 import keras
-from keras import KerasTensor, ops
+from keras import ops
 from pydantic import Field
 
 from tfmtl.core.registry import ENCODERS
 from tfmtl.models.decoders.lstm import LSTMDecoder
 from tfmtl.models.layers.tokens import score_bias, segment_ids, token_mask
-from tfmtl.models.trunk import Encoder, EncoderOptions
+from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
 
-class BiLSTMOptions(EncoderOptions):
+class BiLSTMOptions(TrunkOptions):
     """Attributes of the recurrent trunk.
 
     Attributes:
@@ -37,7 +37,7 @@ class BiLSTMOptions(EncoderOptions):
 
 @ENCODERS.register("bilstm_attention", options=BiLSTMOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class BiLSTMEncoder(Encoder):
+class BiLSTMEncoder(Trunk):
     """Stacked bidirectional LSTM (Graves & Schmidhuber 2005); its heads pool by attention, its decoders attend.
 
     With `pair_attention`, each place of a pair's text gets the states of the other text, weighted by the softmax of
@@ -47,12 +47,10 @@ class BiLSTMEncoder(Encoder):
     attention, not by the maximum; the words are learned with the model.
 
     Args:
-        options: the options, or a mapping of them.
+        **kwargs: `BiLSTMOptions`, and what every Keras layer takes.
     """
 
-    def __init__(self, options: BiLSTMOptions | dict, **kwargs):
-        super().__init__(**kwargs)
-        self.options = BiLSTMOptions.model_validate(options)
+    options_class = BiLSTMOptions
 
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> LSTMDecoder:
         """Returns what writes a summary from the states of this encoder."""
@@ -77,8 +75,8 @@ class BiLSTMEncoder(Encoder):
         lstm = keras.layers.LSTM(units, return_sequences=True, name="lstm", dtype=policy)
         return keras.layers.Bidirectional(lstm, name=name, dtype=policy)
 
-    def call(self, embedded, tokens, training=None) -> KerasTensor:
-        """Returns the states `[batch, length, hidden]` of the pieces; zero at padding.
+    def call(self, embedded, tokens, training=None) -> States:
+        """Returns the states of texts, `[batch, length, hidden]`; zero at padding.
 
         Args:
             embedded: the pieces' embeddings `[batch, length, hidden]`.
@@ -94,7 +92,7 @@ class BiLSTMEncoder(Encoder):
             states = ops.concatenate([states, self._other_text(states, tokens)], axis=-1)
             states = self.dropout(self.comparison(states, mask=mask, training=training), training=training)
         # Without Keras' own mask, which layers behind this one would warn of: they are given the tokens.
-        return states * ops.cast(mask, states.dtype)[..., None]
+        return States(states * ops.cast(mask, states.dtype)[..., None])
 
     def _other_text(self, states, tokens):
         """Returns what each place finds in the other text of its pair, `[batch, length, hidden]`; zero without one."""
@@ -103,6 +101,3 @@ class BiLSTMEncoder(Encoder):
         scores = ops.cast(ops.matmul(states, ops.transpose(states, (0, 2, 1))), "float32") + score_bias(other)
         weights = ops.softmax(scores, axis=-1) * ops.cast(ops.any(other, axis=-1, keepdims=True), "float32")
         return ops.matmul(ops.cast(weights, states.dtype), states)
-
-    def get_config(self):
-        return {**super().get_config(), "options": self.options.model_dump()}

@@ -10,7 +10,7 @@ from tfmtl.models.layers.causal_layer import CausalLayer
 from tfmtl.models.layers.pooling import LastPooling
 from tfmtl.models.layers.positions import PositionEmbedding
 from tfmtl.models.layers.tokens import segment_ids, token_mask
-from tfmtl.models.trunk import Encoder
+from tfmtl.models.trunk import States, Trunk
 
 
 class GPTOptions(TransformerOptions):
@@ -22,12 +22,12 @@ class GPTOptions(TransformerOptions):
 
 @ENCODERS.register("gpt", options=GPTOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class GPTEncoder(Encoder):
+class GPTEncoder(Trunk):
     """Decoder-only Transformer (Radford et al. 2018): labels from the last piece, summaries as continuations.
 
     A summary is written on from its text after a separator, each task having its own. All tasks share the trunk, which
-    reads a text once: its states `[batch, length, (layers + 1) * hidden]` are what each layer has read and, last, what
-    the whole trunk has made, so that a continuation has every layer's keys and values of the text.
+    reads a text once: the `context` of its states is what each layer has read, so that a continuation has every layer's
+    keys and values of the text.
 
     Differences from the papers: what is written begins at the same place whatever the length of its text, so that an
     answer does not depend on the padding beside it; the trunk is trained on summaries and labels and not on the text
@@ -35,27 +35,20 @@ class GPTEncoder(Encoder):
     are read in one order, and the last states of both texts are compared.
 
     Args:
-        options: the options, or a mapping of them.
+        **kwargs: `GPTOptions`, and what every Keras layer takes.
     """
 
+    options_class = GPTOptions
     pooling = LastPooling
-
-    def __init__(self, options: GPTOptions | dict, **kwargs):
-        super().__init__(**kwargs)
-        self.options = GPTOptions.model_validate(options)
 
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> ContinuationStart:
         """Returns a task's separator and the places of its summary; the layers are the trunk's own."""
         return ContinuationStart(self.options.positions, max_length, **kwargs)
 
-    def last_states(self, states: KerasTensor) -> KerasTensor:
-        # The gradient of a split is cheaper than that of a slice.
-        return ops.split(states, self.options.layers + 1, axis=-1)[-1]
+    def writer(self, decoder):
+        return Continuation(self, decoder) if isinstance(decoder, ContinuationStart) else decoder
 
-    def writer(self, decoder: ContinuationStart) -> Continuation:
-        return Continuation(self, decoder)
-
-    def build(self, embedded_shape, tokens_shape=None, text_shape=None):
+    def build(self, embedded_shape, tokens_shape=None, context_shape=None):
         options, policy = self.options, self.dtype_policy
         normal = keras.initializers.RandomNormal(stddev=0.1)
         self.positions = PositionEmbedding(options.positions, options.max_length, name="positions", dtype=policy)
@@ -67,33 +60,33 @@ class GPTEncoder(Encoder):
         )
         self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
         of_layers = options.of_layers()
-        self.layers = [CausalLayer(of_layers, name=f"layer_{i}", dtype=policy) for i in range(options.layers)]
+        self.layers = [CausalLayer(**of_layers, name=f"layer_{i}", dtype=policy) for i in range(options.layers)]
         self.norm = options.make_norm("norm", policy)
         self.positions.build(embedded_shape)
         self.segments.build(None)
         for layer in (*self.layers, self.norm):
             layer.build(embedded_shape)
 
-    def call(self, embedded, tokens, text=None, training=None) -> KerasTensor:
-        """Reads texts, or what stands behind them.
+    def call(self, embedded, tokens, context=None, training=None) -> States:
+        """Reads texts, or what comes after them.
 
         Args:
-            embedded: embeddings of the texts' pieces `[batch, length, hidden]`; or, given `text`, of what stands behind
-                them, of `ContinuationStart`.
+            embedded: embeddings of the texts' tokens `[batch, length, hidden]`; or, given a `context`, of what comes
+                after them, of `ContinuationStart`.
             tokens: ids of the texts, int32 `[batch, text_length]`.
-            text: states of the texts, `[batch, text_length, (layers + 1) * hidden]`.
+            context: of the states of the texts.
             training: whether dropout is on.
 
         Returns:
-            The states of the texts; or of what stands behind them, `[batch, length, hidden]`.
+            The states of the texts; or of what comes after them, which have no context.
         """
         places = ops.arange(ops.shape(embedded)[1])
         # In a text, which is padded at its end, no piece sees padding anyway.
         mask = (places[:, None] >= places[None, :])[None, None]
         return (
             self._read(embedded, tokens, mask, training)
-            if text is None
-            else self._written(embedded, tokens, text, mask, training)
+            if context is None
+            else self._written(embedded, tokens, context, mask, training)
         )
 
     def _read(self, embedded, tokens, mask, training):
@@ -102,21 +95,20 @@ class GPTEncoder(Encoder):
         read = [states]
         for layer in self.layers:
             read.append(layer(read[-1], mask, training=training))
-        return ops.concatenate([*read[:-1], self.norm(read[-1])], axis=-1)
+        return States(self.norm(read[-1]), tuple(read[:-1]))
 
-    def _written(self, embedded, tokens, text, mask, training):
+    def _written(self, embedded, tokens, context, mask, training):
         states = self.dropout(embedded, training=training)
         text_mask = token_mask(tokens)[:, None, None, :]
-        for layer, (keys, values) in zip(self.layers, self.keys_and_values(text), strict=True):
+        for layer, (keys, values) in zip(self.layers, self.keys_and_values(context), strict=True):
             states = layer(
                 states, mask, text=(keys, values, text_mask), start=self.options.max_length, training=training
             )
-        return self.norm(states)
+        return States(self.norm(states))
 
-    def keys_and_values(self, text) -> list[tuple[KerasTensor, KerasTensor]]:
-        """Returns each layer's keys and values of the texts, given their states."""
-        parts = ops.split(text, len(self.layers) + 1, axis=-1)[:-1]
-        return [layer.keys_and_values(part) for layer, part in zip(self.layers, parts, strict=True)]
+    def keys_and_values(self, context) -> list[tuple[KerasTensor, KerasTensor]]:
+        """Returns each layer's keys and values of the texts, given the context of their states."""
+        return [layer.keys_and_values(read) for layer, read in zip(self.layers, context, strict=True)]
 
     def initial_cache(self, batch_size, length) -> list[tuple[KerasTensor, KerasTensor]]:
         """Returns each layer's keys and values of `length` places behind a text, at which nothing stands yet."""
@@ -143,6 +135,3 @@ class GPTEncoder(Encoder):
             states, layer_cache = layer.step(states, position, layer_cache, (keys, values, text_mask), start)
             new_cache.append(layer_cache)
         return self.norm(states), new_cache
-
-    def get_config(self):
-        return {**super().get_config(), "options": self.options.model_dump()}

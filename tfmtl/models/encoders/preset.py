@@ -17,11 +17,10 @@ from tfmtl.models.decoders.preset import PresetDecoder, decoder_of
 from tfmtl.models.decoders.transformer import TransformerDecoder
 from tfmtl.models.layers.pooling import AttentionPooling, LastPooling
 from tfmtl.models.layers.tokens import segment_ids, token_mask
-from tfmtl.models.layers.transformer_layer import LayerOptions
-from tfmtl.models.trunk import Encoder, EncoderOptions
+from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
 
-class PresetOptions(EncoderOptions):
+class PresetOptions(TrunkOptions):
     """Attributes of a pretrained trunk.
 
     Attributes:
@@ -54,7 +53,7 @@ class PresetOptions(EncoderOptions):
 
 @ENCODERS.register("preset", options=PresetOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class PresetEncoder(Encoder):
+class PresetEncoder(Trunk):
     """A text backbone of KerasHub: BERT, RoBERTa, XLM-R, DistilBERT, ALBERT, ELECTRA, DeBERTa, BART, T5 or GPT-2.
 
     The experiment reads with the preset's own tokenizer, and the preset's embedding becomes the model's, which the
@@ -65,23 +64,23 @@ class PresetEncoder(Encoder):
     T5 reads a start mark as well; heads pool by attention, not by the first piece; of causal trunks they read the last.
 
     Args:
-        options: the options, or a mapping of them.
         backbone: the backbone without weights, as Keras serializes it; loaded from the preset where it is `None`.
-        continues: whether the states also hold what continuations of a text need.
+        **kwargs: `PresetOptions`, and what every Keras layer takes.
 
     Raises:
         ConfigurationError: where the preset cannot be loaded, or does not fit the options.
     """
 
-    def __init__(self, options: PresetOptions | dict, backbone: dict | None = None, continues: bool = False, **kwargs):
+    options_class = PresetOptions
+
+    def __init__(self, backbone: dict | None = None, **kwargs):
         super().__init__(**kwargs)
-        self._continues = continues
-        self.options = PresetOptions.model_validate(options)
         loaded = self._loaded() if backbone is None else keras.saving.deserialize_keras_object(backbone)
         self._backbone = keras.saving.serialize_keras_object(loaded)
         # The embedding is the model's: a loaded model has no use for its rows.
         self._backbone["config"] |= dict.fromkeys(_VOCABULARY & self._backbone["config"].keys(), 1)
         self._width = loaded.token_embedding.output_dim
+        self._states_width = loaded.hidden_dim
         self._tied = getattr(loaded, "tie_embedding_weights", True)
         self._writer = decoder_of(loaded) if self.options.pretrained_decoder is not False else None
         self.pooling = LastPooling if _is_causal(loaded) else AttentionPooling
@@ -122,6 +121,10 @@ class PresetEncoder(Encoder):
         return self._width
 
     @property
+    def states_width(self) -> int:
+        return self._states_width
+
+    @property
     def tied(self) -> bool:
         return self._tied or self._writer is None
 
@@ -144,13 +147,11 @@ class PresetEncoder(Encoder):
                 f"embedding of '{options.preset}', which decoders are as wide as"
             )
         return TransformerDecoder(
-            LayerOptions(
-                heads=options.decoder_heads,
-                feedforward=options.decoder_feedforward,
-                dropout=options.decoder_dropout if dropout is None else dropout,
-            ),
-            layers,
-            max_length,
+            heads=options.decoder_heads,
+            feedforward=options.decoder_feedforward,
+            dropout=options.decoder_dropout if dropout is None else dropout,
+            layers=layers,
+            max_length=max_length,
             **kwargs,
         )
 
@@ -174,14 +175,10 @@ class PresetEncoder(Encoder):
                 f"model.encoder.max_length: '{self.options.preset}' has places for {self.trunk.longest} pieces; a text "
                 f"of {self.options.max_length} and a summary of {max_length} are more"
             )
-        self._continues = True
         return TaskMark(max_length, **kwargs)
 
     def writer(self, decoder: keras.layers.Layer):
-        return Continuation(self, decoder) if self._can_continue else decoder
-
-    def last_states(self, states: KerasTensor) -> KerasTensor:
-        return states[..., -self._width :] if self._continues else states
+        return Continuation(self, decoder) if isinstance(decoder, TaskMark) else decoder
 
     def load_pretrained_rows(self, embedding: keras_hub.layers.ReversibleEmbedding) -> None:
         """Gives the model's embedding the preset's rows, in the order of the tokenizer's ids.
@@ -209,33 +206,36 @@ class PresetEncoder(Encoder):
         embedding.trainable = not self.options.frozen
         self._pretrained = None
 
-    def call(self, embedded, tokens, text=None, training=None) -> KerasTensor:
-        """Reads texts, or with a causal trunk what stands behind them.
+    def build(self, embedded_shape, tokens_shape=None, context_shape=None):
+        """Does nothing: the backbone is built when it is loaded."""
+
+    def call(self, embedded, tokens, context=None, training=None) -> States:
+        """Reads texts, or with a causal trunk what comes after them.
 
         Args:
-            embedded: the pieces' embeddings `[batch, length, width]`, of the texts or, given `text`, of what stands
-                behind them.
+            embedded: embeddings `[batch, length, width]` of the texts' tokens or, given a `context`, of what comes
+                after them.
             tokens: ids of the texts, int32 `[batch, text_length]`.
-            text: states of the texts.
+            context: of the states of the texts.
             training: whether dropout is on.
 
         Returns:
-            The states of the texts `[batch, length, hidden]`, before them, where a trunk continues its texts, what each
-            layer has read, `[batch, length, (layers + 1) * hidden]`; or those of what stands behind them.
+            The states of the texts, whose context of a trunk that can write is what each layer has read; or of what
+            comes after them, which have no context.
         """
-        if text is not None:
-            return self.trunk.write(embedded, self.keys_and_values(text), tokens, training)
+        if context is not None:
+            return States(self.trunk.write(embedded, self.keys_and_values(context), tokens, training))
         if self._can_continue:
-            found = self.trunk.read(embedded, tokens, training)
-            return ops.concatenate(found, axis=-1) if self._continues else found[-1]
+            *read, last = self.trunk.read(embedded, tokens, training)
+            return States(last, tuple(read))
         read = {"token_ids": embedded, "padding_mask": ops.cast(token_mask(tokens), "int32")}
         read["segment_ids"] = segment_ids(tokens)
         inputs = {name: read[name.removeprefix(_OF_ENCODER)] for name in self.trunk.input}
-        return self.trunk(inputs, training=training)
+        return States(self.trunk(inputs, training=training))
 
-    def keys_and_values(self, text) -> list[KerasTensor]:
-        """Returns each layer's keys and values of texts, given their states; of a causal trunk."""
-        return self.trunk.keys_and_values(text)
+    def keys_and_values(self, context) -> list[KerasTensor]:
+        """Returns each layer's keys and values of texts, given the context of their states; of a causal trunk."""
+        return self.trunk.keys_and_values(context)
 
     def initial_cache(self, batch_size, length) -> list[KerasTensor]:
         """Returns each layer's keys and values of `length` places behind a text, at which nothing stands yet."""
@@ -255,8 +255,7 @@ class PresetEncoder(Encoder):
         return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}
 
     def get_config(self):
-        config = {"options": self.options.model_dump(), "backbone": self._backbone, "continues": self._continues}
-        return {**super().get_config(), **config}
+        return {**super().get_config(), "backbone": self._backbone}
 
 
 def _is_causal(backbone: keras_hub.models.Backbone) -> bool:

@@ -1,7 +1,6 @@
 """The default trunk: token and position embeddings, and Transformer layers."""
 
 import keras
-from keras import KerasTensor
 from pydantic import Field, model_validator
 
 from tfmtl.core.registry import ENCODERS
@@ -9,10 +8,10 @@ from tfmtl.models.decoders.transformer import TransformerDecoder
 from tfmtl.models.layers.positions import PositionEmbedding
 from tfmtl.models.layers.tokens import segment_ids, token_mask
 from tfmtl.models.layers.transformer_layer import EncoderLayer, LayerOptions
-from tfmtl.models.trunk import Encoder, EncoderOptions
+from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
 
-class TransformerOptions(LayerOptions, EncoderOptions):
+class TransformerOptions(LayerOptions, TrunkOptions):
     """Attributes of the default trunk; what its layers are made of stands in `LayerOptions`.
 
     Attributes:
@@ -28,10 +27,6 @@ class TransformerOptions(LayerOptions, EncoderOptions):
     token_dropout: float = Field(0.0, ge=0.0, lt=1.0)
     max_length: int = Field(256, ge=4)
 
-    def of_layers(self, **changes) -> LayerOptions:
-        """Returns what the layers are made of, with some of it changed."""
-        return LayerOptions(**{**self.model_dump(include=set(LayerOptions.model_fields)), **changes})
-
     @model_validator(mode="after")
     def _heads_divide_width(self):
         if self.hidden % self.heads:
@@ -43,7 +38,7 @@ class TransformerOptions(LayerOptions, EncoderOptions):
 
 @ENCODERS.register("transformer", options=TransformerOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class TransformerEncoder(Encoder):
+class TransformerEncoder(Trunk):
     """Transformer encoder over pieces, positions and segments (Vaswani et al. 2017; Xiong et al. 2020).
 
     After the last layer there is one more normalisation, in post-norm trunks too.
@@ -52,17 +47,15 @@ class TransformerEncoder(Encoder):
     are scaled by the square root of hidden on the way in (Vaswani et al. 2017, section 3.4).
 
     Args:
-        options: the options, or a mapping of them.
+        **kwargs: `TransformerOptions`, and what every Keras layer takes.
     """
 
-    def __init__(self, options: TransformerOptions | dict, **kwargs):
-        super().__init__(**kwargs)
-        self.options = TransformerOptions.model_validate(options)
+    options_class = TransformerOptions
 
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> TransformerDecoder:
         """Returns what writes a summary from the states of this encoder; its layers are as wide as the encoder's."""
         of_layers = self.options.of_layers(**({} if dropout is None else {"dropout": dropout}))
-        return TransformerDecoder(of_layers, layers, max_length, **kwargs)
+        return TransformerDecoder(**of_layers, layers=layers, max_length=max_length, **kwargs)
 
     def build(self, embedded_shape, tokens_shape=None):
         options, policy = self.options, self.dtype_policy
@@ -76,15 +69,15 @@ class TransformerEncoder(Encoder):
         )
         self.dropout = keras.layers.Dropout(options.dropout, name="dropout", dtype=policy)
         of_layers = options.of_layers()
-        self.layers = [EncoderLayer(of_layers, name=f"layer_{i}", dtype=policy) for i in range(options.layers)]
+        self.layers = [EncoderLayer(**of_layers, name=f"layer_{i}", dtype=policy) for i in range(options.layers)]
         self.norm = options.make_norm("norm", policy)
         self.positions.build(embedded_shape)
         self.segments.build(None)
         for layer in (*self.layers, self.norm):
             layer.build(embedded_shape)
 
-    def call(self, embedded, tokens, training=None) -> KerasTensor:
-        """Returns the states `[batch, length, hidden]` of the pieces.
+    def call(self, embedded, tokens, training=None) -> States:
+        """Returns the states of texts, `[batch, length, hidden]`.
 
         Args:
             embedded: the pieces' embeddings `[batch, length, hidden]`.
@@ -97,7 +90,4 @@ class TransformerEncoder(Encoder):
         mask = token_mask(tokens)[:, None, None, :]
         for layer in self.layers:
             states = layer(states, mask, training=training)
-        return self.norm(states)
-
-    def get_config(self):
-        return {**super().get_config(), "options": self.options.model_dump()}
+        return States(self.norm(states))

@@ -11,15 +11,16 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from tfmtl.config.options import LinearExpertOptions
+from tfmtl.data.columns import RaggedColumn
 from tfmtl.data.special_tokens import PAD_ID
-from tfmtl.data.tables import Pieces
 from tfmtl.models.layers.ngram_ids import ngram_ids, table_rows
+from tfmtl.models.layers.options_layer import OptionsLayer
 
 _READ_AT_ONCE = 256
 
 
 @keras.saving.register_keras_serializable("tfmtl")
-class LinearExperts(keras.layers.Layer):
+class LinearExperts(OptionsLayer):
     """Scores of linear support vector machines on TF-IDF weights of a text's pieces and hashed n-grams.
 
     On little data such a model is hard to beat, and one that gradients train in a few passes stays behind it: most
@@ -31,14 +32,15 @@ class LinearExperts(keras.layers.Layer):
     by `adapt`.
 
     Args:
-        options: the options, or a mapping of them.
         vocabulary_size: the tokenizer's.
         classes: the number of labels of each task.
+        **kwargs: `LinearExpertOptions`, and what every Keras layer takes.
     """
 
-    def __init__(self, options: LinearExpertOptions | dict, vocabulary_size: int, classes: Mapping[str, int], **kwargs):
+    options_class = LinearExpertOptions
+
+    def __init__(self, vocabulary_size: int, classes: Mapping[str, int], **kwargs):
         super().__init__(**kwargs)
-        self.options = LinearExpertOptions.model_validate(options)
         self.vocabulary_size = vocabulary_size
         self.classes = dict(classes)
 
@@ -86,7 +88,7 @@ class LinearExperts(keras.layers.Layer):
 
     def adapt(
         self,
-        tokens: Pieces,
+        tokens: RaggedColumn,
         targets: Mapping[str, np.ndarray],
         groups: Sequence[Sequence[str]],
         class_weights: Mapping[str, np.ndarray] | None = None,
@@ -127,26 +129,21 @@ class LinearExperts(keras.layers.Layer):
         self.coefficients.embeddings.assign(np.concatenate(coefficients, axis=1))
         self.intercepts.assign(np.concatenate(intercepts))
 
-    def _matrix(self, tokens: Pieces) -> sparse.csr_matrix:
+    def _matrix(self, tokens: RaggedColumn) -> sparse.csr_matrix:
         """Returns the TF-IDF weights of rows, `[rows, rows of the table]`."""
         rows, columns, values = [], [], []
-        for start in range(0, len(tokens.lengths), _READ_AT_ONCE):
-            chosen = np.arange(start, min(start + _READ_AT_ONCE, len(tokens.lengths)))
-            ids, weights = map(np.asarray, self._features(tokens.take(chosen).ragged()[:-1].to_tensor(PAD_ID)))
+        for start in range(0, len(tokens), _READ_AT_ONCE):
+            chosen = np.arange(start, min(start + _READ_AT_ONCE, len(tokens)))
+            ids, weights = map(np.asarray, self._features(tokens.take(chosen).graph()[:-1].to_tensor(PAD_ID)))
             present = weights > 0
             rows.append(np.broadcast_to(chosen[:, None], ids.shape)[present])
             columns.append(ids[present])
             values.append(weights[present])
         places = np.concatenate(rows), np.concatenate(columns)
-        return sparse.csr_matrix((np.concatenate(values), places), (len(tokens.lengths), self.idf.shape[0]))
+        return sparse.csr_matrix((np.concatenate(values), places), (len(tokens), self.idf.shape[0]))
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "options": self.options.model_dump(),
-            "vocabulary_size": self.vocabulary_size,
-            "classes": self.classes,
-        }
+        return {**super().get_config(), "vocabulary_size": self.vocabulary_size, "classes": self.classes}
 
 
 def augmented(features: Sequence[sparse.csr_matrix]) -> sparse.csr_matrix:

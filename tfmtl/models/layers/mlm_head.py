@@ -1,4 +1,4 @@
-"""What the trunk makes of the places of a text whose pieces are hidden."""
+"""The masked language model's head: what the trunk makes of the places of a text whose tokens are hidden."""
 
 import keras
 from keras import KerasTensor, ops
@@ -15,6 +15,7 @@ class MLMHead(keras.layers.Layer):
     """
 
     def build(self, embedded_shape, states_shape, tokens_shape):
+        states_shape = states_shape.last
         self.dense = keras.layers.Dense(states_shape[-1], activation="gelu", name="dense", dtype=self.dtype_policy)
         self.norm = keras.layers.LayerNormalization(name="norm", dtype=self.dtype_policy)
         self.dense.build(states_shape)
@@ -25,14 +26,14 @@ class MLMHead(keras.layers.Layer):
 
         Args:
             embedded: `[batch, pieces, hidden]`, of which only the shape is read.
-            states: of the trunk, `[batch, length, hidden]`.
+            states: of the trunk.
             tokens: of the text with gaps, int32 `[batch, length]`.
         """
         length, pieces = ops.shape(tokens)[1], ops.shape(embedded)[1]
         # Gaps come first, each group in its order.
         keys = ops.where(ops.equal(tokens, GAP_ID), 0, length) + ops.arange(length)[None, :]
         places = ops.argsort(keys, axis=1)[:, :pieces]
-        return self.norm(self.dense(ops.take_along_axis(states, places[:, :, None], axis=1)))
+        return self.norm(self.dense(ops.take_along_axis(states.last, places[:, :, None], axis=1)))
 
     def compute_output_spec(self, embedded, states, tokens):
-        return KerasTensor((*embedded.shape[:2], states.shape[-1]), dtype=self.compute_dtype)
+        return KerasTensor((*embedded.shape[:2], states.last.shape[-1]), dtype=self.compute_dtype)

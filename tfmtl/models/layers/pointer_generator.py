@@ -8,7 +8,7 @@ from tfmtl.models.layers.tokens import MASKED_SCORE
 
 
 @keras.saving.register_keras_serializable("tfmtl")
-class SummaryHead(keras.layers.Layer):
+class PointerGeneratorHead(keras.layers.Layer):
     """Log-likelihood of a summary's pieces; with copying, the pointer-generator of See et al. 2017, eq. 9.
 
     `P(w) = p_gen softmax(logits)[w] + (1 - p_gen) sum_i a_i [source_i = w]`.

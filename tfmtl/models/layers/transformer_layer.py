@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from tfmtl.core.registry import Options
 from tfmtl.models.layers.attention import Attention
+from tfmtl.models.layers.options_layer import OptionsLayer
 
 
 class LayerOptions(Options):
@@ -46,6 +47,10 @@ class LayerOptions(Options):
         except ValueError:
             raise ValueError("unknown Keras activation; known are gelu, relu, silu, tanh and the like") from None
         return activation
+
+    def of_layers(self, **changes) -> dict:
+        """Returns the options of the layers alone, some of them changed."""
+        return {**self.model_dump(include=set(LayerOptions.model_fields)), **changes}
 
     def make_norm(self, name: str, dtype) -> keras.layers.Layer:
         """Returns a normalisation that is not built yet."""
@@ -88,16 +93,14 @@ class FeedForward(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tfmtl")
-class EncoderLayer(keras.layers.Layer):
+class EncoderLayer(OptionsLayer):
     """Self-attention and a feed-forward network, each added to what came in.
 
     Args:
-        options: what it is made of, or a mapping of that.
+        **kwargs: `LayerOptions`, and what every Keras layer takes.
     """
 
-    def __init__(self, options: LayerOptions | dict, **kwargs):
-        super().__init__(**kwargs)
-        self.options = LayerOptions.model_validate(options)
+    options_class = LayerOptions
 
     def build(self, shape):
         options, policy = self.options, self.dtype_policy
@@ -128,9 +131,6 @@ class EncoderLayer(keras.layers.Layer):
         if self.options.norm_first:
             return states + self.dropout(sublayer(norm(states)), training=training)
         return norm(states + self.dropout(sublayer(states), training=training))
-
-    def get_config(self):
-        return {**super().get_config(), "options": self.options.model_dump()}
 
 
 @keras.saving.register_keras_serializable("tfmtl")

@@ -13,6 +13,8 @@ from tfmtl.metrics.metric import Rows
 from tfmtl.reports.answers import Answers, read_answers
 from tfmtl.reports.comparison.cost import TrainingCost, milliseconds_per_text, parameters, training_cost
 from tfmtl.runs.checkpoints import Checkpoints
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.loading import load_reader, read_evaluation
 from tfmtl.runs.run_folder import RunFolder
 
 _TIMED_TEXTS = 33
@@ -84,22 +86,22 @@ def timed_texts(answers: Iterable[Mapping[str, Answers]]) -> list[str]:
 
 
 def _answers(run: RunFolder, split: str) -> dict[str, Answers]:
-    answers = read_answers(run.answers(split), run.experiment().tasks)
+    answers = read_answers(run.answers(split), experiment_of(run).tasks)
     if not answers:
         raise RunError(f"{run.path}: no row of {split} has a target of its tasks")
     return answers
 
 
 def _compared(run: RunFolder, split: str, answers: Mapping[str, Answers], texts: Sequence[str]) -> ComparedRun:
-    experiment = run.experiment()
+    experiment = experiment_of(run)
     return ComparedRun(
         str(run.path),
         experiment,
-        run.measured(split),
+        read_evaluation(run, split),
         answers,
         parameters(run.best_model),
         training_cost(run),
-        milliseconds_per_text(run.reader(), texts),
+        milliseconds_per_text(load_reader(run), texts),
         _epochs_so_far(run, experiment),
     )
 

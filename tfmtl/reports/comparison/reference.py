@@ -1,23 +1,23 @@
 """What stands beside compared runs: simple baselines, and the scores without rows that train has too."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tfmtl.core.errors import RunError
+from tfmtl.data.columns import is_present
 from tfmtl.data.streams import Examples, load_streams
-from tfmtl.data.targets import has_target
-from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.kind import Predictions, kind_of
 from tfmtl.kinds.task import Task, answered
-from tfmtl.metrics.metric import Rows
 from tfmtl.metrics.scoring import quick_scores
 from tfmtl.reports.answers import Answers
-from tfmtl.reports.baselines import Scores, baseline_answers
 from tfmtl.reports.comparison.compared_run import ComparedRun
 from tfmtl.reports.comparison.systems import System
-from tfmtl.reports.linear_baselines import LabelledTexts, joined, labelled_texts, linear_answers, pooled_answers
-from tfmtl.reports.similarity_baselines import similarity_answers
+from tfmtl.reports.linear_baselines import joined
+
+Scores = dict[str, float]
+"""The metrics of a task."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Reference:
     baselines: dict[str, dict[str, Scores]]
     seen_rows: dict[str, int]
     unseen: dict[str, dict[str, float]]
-    answers: dict[str, dict[str, Rows]] = field(default_factory=dict, repr=False)
+    answers: dict[str, dict[str, Predictions]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class _Asked:
     seen: np.ndarray
 
     @property
-    def targets(self) -> Rows:
+    def targets(self) -> Predictions:
         return self.rows.targets[self.task.name]
 
-    def without_seen(self, predictions: Rows) -> Scores:
+    def without_seen(self, predictions: Predictions) -> Scores:
         keep = np.flatnonzero(~self.seen)
         kept = predictions[keep] if isinstance(predictions, np.ndarray) else [predictions[row] for row in keep]
         return quick_scores(self.task, self.targets[keep], kept)
@@ -71,12 +71,12 @@ def reference_of(systems: Sequence[System], split: str) -> Reference:
         UserError: where the data is not there, or its rows are not those that were evaluated.
     """
     asked = _asked_of(systems, split)
-    answers: dict[str, dict[str, Rows]] = {}
+    answers: dict[str, dict[str, Predictions]] = {}
     for name, of_task in asked.items():
-        targets = of_task.train.targets[name]
-        for baseline, predictions in baseline_answers(of_task.task, targets, of_task.rows.text).items():
-            answers.setdefault(baseline, {})[name] = predictions
-    for baseline, of_tasks in _learned(asked).items():
+        kind = kind_of(of_task.task)
+        for baseline, answer in kind.baselines(of_task.task, of_task.train, of_task.rows).items():
+            answers.setdefault(baseline, {})[name] = kind.predictions(answer)
+    for baseline, of_tasks in _pooled(asked).items():
         answers[baseline] = of_tasks
     baselines = {
         baseline: {name: quick_scores(asked[name].task, asked[name].targets, found) for name, found in of_tasks.items()}
@@ -111,7 +111,7 @@ def _read(run: ComparedRun, names: Sequence[str], split: str) -> dict[str, _Aske
 
 
 def _with_target(task: Task, examples: Examples) -> Examples:
-    return examples.take(has_target(examples.targets[task.name]))
+    return examples.take(is_present(examples.targets[task.name]))
 
 
 def _check_same(run: ComparedRun, task: str, answers: Answers, rows: Examples) -> None:
@@ -119,25 +119,23 @@ def _check_same(run: ComparedRun, task: str, answers: Answers, rows: Examples) -
         raise RunError(f"{run.path}: task '{task}' has other rows than when the run was evaluated; evaluate it again")
 
 
-def _learned(asked: Mapping[str, _Asked]) -> dict[str, dict[str, Rows]]:
-    """Returns the answers of models of words, by model and by task."""
-    answers: dict[str, dict[str, Rows]] = {}
-    by_labels: dict[tuple[str, ...], dict[str, LabelledTexts]] = {}
+def _pooled(asked: Mapping[str, _Asked]) -> dict[str, dict[str, Predictions]]:
+    """Returns what systems predict that learn from several tasks with the same labels, by system and by task."""
+    groups: dict[Hashable, dict[str, _Asked]] = {}
     for name, of_task in asked.items():
-        texts = labelled_texts(of_task.task, of_task.train, of_task.rows)
-        found = linear_answers(of_task.task, texts) | similarity_answers(of_task.task, of_task.train, of_task.rows)
-        for model, predictions in found.items():
-            answers.setdefault(model, {})[name] = predictions
-        if "linear_svm" in found and isinstance(of_task.task, Classification):
-            by_labels.setdefault(of_task.task.labels, {})[name] = texts
-    for labels, domains in by_labels.items():
-        if len(domains) > 1:
-            for model, of_tasks in pooled_answers(domains, len(labels)).items():
-                answers.setdefault(model, {}).update(of_tasks)
-    return answers
+        key = kind_of(of_task.task).common_head_key(of_task.task)
+        if key is not None:
+            groups.setdefault(key, {})[name] = of_task
+    found: dict[str, dict[str, Predictions]] = {}
+    for group in groups.values():
+        kind = kind_of(next(iter(group.values())).task)
+        domains = {name: (of_task.task, of_task.train, of_task.rows) for name, of_task in group.items()}
+        for system, of_tasks in kind.pooled_baselines(domains).items():
+            found.setdefault(system, {}).update({name: kind.predictions(each) for name, each in of_tasks.items()})
+    return found
 
 
-def _unseen(asked: Mapping[str, _Asked], systems: Iterable[System], answers: Mapping[str, Mapping[str, Rows]]):
+def _unseen(asked: Mapping[str, _Asked], systems: Iterable[System], answers: Mapping[str, Mapping[str, Predictions]]):
     """Returns the primary metric without seen rows, the mean over a system's trainings, by name and task."""
     given = {
         system.name: {name: [run.answers[name].predictions for run in runs] for name, runs in system.runs.items()}

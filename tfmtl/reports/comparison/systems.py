@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmtl.reports.comparison.compared_run import ComparedRun
-from tfmtl.runs.run_folder import FREE_KEYS
+from tfmtl.runs.identity import FREE_KEYS
 
 # Of `training`: by which trainings of one system may differ. How summaries are generated is part of a system.
 _NOT_COMPARED = {"training.seed", *(key for key in FREE_KEYS if key.startswith("training."))}

@@ -2,8 +2,8 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import repeat, zip_longest
 from pathlib import Path
 
@@ -14,38 +14,23 @@ from tfmtl.core.errors import RunError, UserError
 from tfmtl.data.streams import Examples, Stream, load_streams
 from tfmtl.generation.reader import Reader
 from tfmtl.kinds.task import answered
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.loading import load_reader, read_evaluation
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import Description, is_version, versions_in
 from tfmtl.serving.export.model_card import EVALUATED, Quantization, write_model_card
 from tfmtl.serving.export.parity import check_parity, probe_texts
-from tfmtl.serving.export.quantization import Scores, loss_by_quantization, quantized
+from tfmtl.serving.export.quantization import loss_by_quantization, quantized
 from tfmtl.serving.export.signatures import ALL_TASKS, GraphFunction, ServedTask, signatures, trace
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, write_warmup
+from tfmtl.training.validation_scorer import make_scorer
 
 _logger = logging.getLogger("tfmtl")
 _UNFINISHED = ".unfinished-"
 
 
-MakeScorer = Callable[[Reader, Sequence[Stream], Experiment], Callable[[], tuple[float, Scores]]]
-"""`make_scorer(reader, streams, experiment)` returns what measures validation, such as
-`tfmtl.training.validation_scorer.ValidationScorer`."""
-
-
-@dataclass(frozen=True)
-class Quantize:
-    """How the weights of an export are made smaller.
-
-    Attributes:
-        name: one of `tfmtl.serving.export.quantization.QUANTIZATIONS`.
-        make_scorer: measures what it costs.
-    """
-
-    name: str
-    make_scorer: MakeScorer
-
-
 def export_run(
-    run: RunFolder, to: Path | None = None, quantize: Quantize | None = None, *, encoder_only: bool = False
+    run: RunFolder, to: Path | None = None, quantize: str | None = None, *, encoder_only: bool = False
 ) -> Path:
     """Exports a run's best model as the next version of a SavedModel.
 
@@ -55,7 +40,7 @@ def export_run(
     Args:
         run: with a finished epoch.
         to: the export's folder; `saved_models/<name>` where it is `None`.
-        quantize: how the weights are made smaller; None leaves them as they are.
+        quantize: one of `QUANTIZATIONS`, by which the weights are made smaller; `None` leaves them as they are.
         encoder_only: whether tasks with a decoder are left out.
 
     Returns:
@@ -65,7 +50,7 @@ def export_run(
         RunError: where the folder holds anything but versions of this export, or cannot be written.
         RuntimeError: where the export does not answer as the model does; nothing is left behind then.
     """
-    experiment = run.experiment()
+    experiment = experiment_of(run)
     tasks = _exported_tasks(experiment, encoder_only)
     folder = Path(to) if to is not None else Path("saved_models") / experiment.name
     description = Description.of(experiment.name, tasks)
@@ -73,15 +58,14 @@ def export_run(
     description.warn_of_stock_servers()
     # What the model card quotes: that it is damaged is told before the minutes of an export.
     for split in filter(lambda split: run.evaluation(split).is_file(), EVALUATED):
-        run.measured(split)
-    reader = run.reader()
+        read_evaluation(run, split)
+    reader = load_reader(run)
     streams = _validation_streams(experiment)
     quantization = None
     if quantize:
-        trained, reader = reader, quantized(reader, quantize.name)
+        trained, reader = reader, quantized(reader, quantize)
         measured = [replace(s, tasks=tuple(task for task in s.tasks if task.name in tasks)) for s in streams]
-        losses = _losses(quantize.make_scorer, (trained, reader), measured, experiment)
-        quantization = Quantization(quantize.name, losses)
+        quantization = Quantization(quantize, _losses((trained, reader), measured, experiment))
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,13 +89,13 @@ def export_run(
 def _exported_tasks(experiment: Experiment, encoder_only: bool) -> dict[str, ServedTask]:
     tasks = {name: ServedTask.of(task) for name, task in answered(experiment.tasks).items()}
     if encoder_only:
-        tasks = {name: task for name, task in tasks.items() if task.kind != "summarization"}
+        tasks = {name: task for name, task in tasks.items() if not task.generates}
     if not tasks:
         raise RunError(f"{experiment.name}: every task writes summaries: nothing is left without a decoder")
     return tasks
 
 
-def _losses(make_scorer: MakeScorer, readers: Sequence[Reader], streams: Sequence[Stream], experiment: Experiment):
+def _losses(readers: Sequence[Reader], streams: Sequence[Stream], experiment: Experiment):
     """Returns what the metrics of validation were before and are after quantization."""
     if not streams:
         raise RunError("what quantization costs cannot be measured without the validation split; bring its files back")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfmtl.core.markdown import plain, table
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.loading import read_evaluation
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import Description
 from tfmtl.serving.export.signatures import signatures
@@ -43,7 +45,7 @@ def write_model_card(
     lines += _tasks(description)
     for split in EVALUATED:
         if run.evaluation(split).is_file():
-            measured = run.measured(split)
+            measured = read_evaluation(run, split)
             lines += _metrics(split, {name: measured[name] for name in description.tasks if name in measured})
     if quantization:
         lines += _quantized(quantization)
@@ -96,7 +98,7 @@ def _signatures(description: Description) -> list[str]:
 def _training(run: RunFolder) -> list[str]:
     """What the model has seen: its answers to other texts than such are not measured here."""
     rows = []
-    for name, source in run.experiment().sources.items():
+    for name, source in experiment_of(run).sources.items():
         values = source.as_mapping()
         train = values.get("train") or values.get("dataset") or values.get("name") or ""
         files = ", ".join(map(str, train)) if isinstance(train, list | tuple) else str(train)

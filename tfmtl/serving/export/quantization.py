@@ -6,12 +6,13 @@ import keras
 
 from tfmtl.core.errors import UserError
 from tfmtl.generation.reader import Reader
+from tfmtl.models.multi_task_model import MultiTaskModel
 
 Scores = Mapping[str, Mapping[str, float]]
 """The metrics of each task."""
 
 
-def _int8(model: keras.Model) -> keras.Model:
+def _int8(model: MultiTaskModel) -> MultiTaskModel:
     """Weights of layers and embeddings in eight bits with a scale for each column; what they meet stays in float32.
 
     Activations could be rounded too, but their products of whole numbers are slower on a CPU than those of float32.
@@ -19,19 +20,19 @@ def _int8(model: keras.Model) -> keras.Model:
     if not hasattr(keras.quantizers, "Int8QuantizationConfig"):
         raise UserError(f"int8: Keras {keras.__version__} cannot quantize weights alone; Python 3.11 has one that can")
     # A copy, because Keras quantizes in place.
-    copy = _clone(model)
+    copy = model.copy()
     config = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
     # The embedding is a descendant of Keras' own, which its check of types refuses.
     copy.quantize(config=config, type_check=False, filters=_has_weights)
     return copy
 
 
-def _bfloat16(model: keras.Model) -> keras.Model:
+def _bfloat16(model: MultiTaskModel) -> MultiTaskModel:
     """Weights and products in bfloat16; reductions, softmax and losses stay in float32."""
-    return _clone(model, dtype=keras.DTypePolicy("bfloat16"))
+    return model.copy(dtype="bfloat16")
 
 
-QUANTIZATIONS: dict[str, Callable[[keras.Model], keras.Model]] = {"int8": _int8, "bfloat16": _bfloat16}
+QUANTIZATIONS: dict[str, Callable[[MultiTaskModel], MultiTaskModel]] = {"int8": _int8, "bfloat16": _bfloat16}
 """What makes a model smaller, by name; Keras' own quantization has no bfloat16, which is a dtype policy there."""
 
 
@@ -59,16 +60,3 @@ def loss_by_quantization(before: Scores, after: Scores) -> list[tuple[str, str, 
 def _has_weights(layer: keras.layers.Layer) -> bool:
     # A head that reads no pairs leaves its layer for them unbuilt.
     return isinstance(layer, (keras.layers.Dense, keras.layers.Embedding)) and layer.built
-
-
-def _clone(model: keras.Model, **changes) -> keras.Model:
-    """Returns a model of the same weights whose layers have some keys of their configuration changed."""
-
-    def changed(operation: keras.Operation) -> keras.Operation:
-        # What Keras makes of `tokens[:, 1:]` is an operation, and no layer with a type of its own.
-        new = changes if isinstance(operation, keras.layers.Layer) else {}
-        return type(operation).from_config({**operation.get_config(), **new})
-
-    clone = keras.models.clone_model(model, clone_function=changed)
-    clone.set_weights(model.get_weights())
-    return clone

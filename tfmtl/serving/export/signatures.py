@@ -1,10 +1,11 @@
 """The signatures of an export: which tasks each answers, what goes in, what comes out under which name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 
+from tfmtl.core.registry import KINDS
 from tfmtl.generation.reader import Reader
 from tfmtl.kinds.task import Task
 
@@ -20,7 +21,7 @@ class ServedTask(BaseModel):
     Attributes:
         kind: of the task.
         pair: whether it reads two texts.
-        labels: of a classification, in the order of the probabilities.
+        labels: its label set, in the order of the probabilities; empty where it has none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +34,11 @@ class ServedTask(BaseModel):
     def of(cls, task: Task) -> "ServedTask":
         return cls(kind=task.kind, pair=task.text_pair is not None, labels=getattr(task, "labels", None) or ())
 
+    @property
+    def generates(self) -> bool:
+        """Whether the answer is written by a decoder."""
+        return KINDS.get(self.kind).options.generates
+
 
 def signatures(tasks: Mapping[str, ServedTask]) -> dict[str, tuple[str, ...]]:
     """Returns the names of the signatures and the tasks that each answers.
@@ -40,9 +46,9 @@ def signatures(tasks: Mapping[str, ServedTask]) -> dict[str, tuple[str, ...]]:
     `serving_default` answers every task, `classify` those without a decoder, `summarize` those with one, and there is
     one under each task's name. A signature that would answer nothing is left out.
     """
-    summaries = tuple(name for name, task in tasks.items() if task.kind == "summarization")
-    heads = tuple(name for name in tasks if name not in summaries)
-    found = {ALL_TASKS: tuple(tasks), "classify": heads, "summarize": summaries, **{name: (name,) for name in tasks}}
+    written = tuple(name for name, task in tasks.items() if task.generates)
+    heads = tuple(name for name in tasks if name not in written)
+    found = {ALL_TASKS: tuple(tasks), "classify": heads, "summarize": written, **{name: (name,) for name in tasks}}
     return {name: answered for name, answered in found.items() if answered}
 
 
@@ -58,9 +64,8 @@ def input_specs(tasks: Mapping[str, ServedTask]) -> tuple[tf.TensorSpec, ...]:
 def trace(reader: Reader, tasks: Mapping[str, ServedTask], names: Iterable[str]) -> GraphFunction:
     """Returns the graph that answers the tasks `names` of all `tasks`; its arguments are the tensors of `input_specs`.
 
-    Its outputs are `<task>_label` string `[batch]` and `<task>_probabilities` float32 `[batch, classes]` of a
-    classification, `<task>_score` float32 `[batch]` of a regression, `<task>_summary` string `[batch]` of a
-    summarization.
+    Its outputs are those of each task's kind, `<task>_<suffix>`, such as `<task>_label` string `[batch]` and
+    `<task>_probabilities` float32 `[batch, classes]`.
 
     It is not compiled with XLA, whose code would be bound to the kind of device it is made on, and which has none for
     SentencePiece's ops.
@@ -71,12 +76,11 @@ def trace(reader: Reader, tasks: Mapping[str, ServedTask], names: Iterable[str])
         # Some pretrained layers cannot read a batch of no rows.
         rows = tf.shape(text)[0]
         texts = [_at_least_one(part) for part in (text, text_pair) if part is not None]
-        answers = {name: answer[:rows] for name, answer in reader.read(names, *texts).items()}
-        outputs = {}
-        for name in names:
-            task = reader.tasks[name]
-            outputs |= {f"{name}_{suffix}": value for suffix, value in _OUTPUTS[task.kind](task, answers[name]).items()}
-        return outputs
+        return {
+            f"{name}_{suffix}": value[:rows]
+            for name, answer in reader.read(names, *texts).items()
+            for suffix, value in answer.items()
+        }
 
     function = tf.function(answer, input_signature=input_specs(tasks), autograph=False)
     function.get_concrete_function()
@@ -86,15 +90,3 @@ def trace(reader: Reader, tasks: Mapping[str, ServedTask], names: Iterable[str])
 def _at_least_one(texts: tf.Tensor) -> tf.Tensor:
     """Returns texts string `[batch]`, or an empty one where there are none."""
     return tf.concat([texts, tf.fill([tf.cast(tf.equal(tf.size(texts), 0), tf.int32)], "")], axis=0)
-
-
-def _classification(task: Task, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-    labels = tf.gather(tf.constant(task.labels), tf.argmax(probabilities, axis=-1))
-    return {"label": labels, "probabilities": probabilities}
-
-
-_OUTPUTS: dict[str, Callable[[Task, tf.Tensor], dict[str, tf.Tensor]]] = {
-    "classification": _classification,
-    "regression": lambda task, scores: {"score": scores},
-    "summarization": lambda task, summaries: {"summary": summaries},
-}

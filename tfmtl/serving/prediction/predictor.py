@@ -10,7 +10,9 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenizer
 
 from tfmtl.core.errors import DataError, RunError
-from tfmtl.core.round_trip_float import round_trip_float
+from tfmtl.generation.batch_reader import decoded
+from tfmtl.kinds.kind import Answer, kind_of
+from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import Description, versions_in
 from tfmtl.serving.export.signatures import ALL_TASKS, ServedTask, input_specs, trace
@@ -40,10 +42,10 @@ class Predictor:
         """Returns each row's answers by task; those of pair tasks are left out of a row that has no pair."""
         texts = {"text": [row.text for row in rows], "text_pair": [row.text_pair or "" for row in rows]}
         outputs = self.function(**{spec.name: _strings(texts[spec.name]) for spec in input_specs(self.tasks)})
-        arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
+        answers = {name: _answer(name, task, outputs) for name, task in self.tasks.items()}
         return [
             {
-                name: _ANSWERS[task.kind](name, task, arrays, index)
+                name: kind_of(task).as_json(task, answers[name], index)
                 for name, task in self.tasks.items()
                 if row.text_pair is not None or not task.pair
             }
@@ -71,7 +73,7 @@ def open_predictor(path: str | Path) -> Predictor:
 
 
 def _of_run(run: RunFolder) -> Predictor:
-    reader = run.reader()
+    reader = load_reader(run)
     tasks = {name: ServedTask.of(task) for name, task in reader.tasks.items()}
     return Predictor(tasks, trace(reader, tasks, tasks))
 
@@ -91,18 +93,7 @@ def _strings(texts: Sequence[str]) -> tf.Tensor:
     return tf.constant(np.array([text.encode("utf-8", "replace") for text in texts], object), tf.string)
 
 
-def _classification(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
-    probabilities = map(round_trip_float, arrays[f"{name}_probabilities"][index])
-    label = arrays[f"{name}_label"][index].decode("utf-8")
-    return {"label": label, "probabilities": dict(zip(task.labels, probabilities, strict=True))}
-
-
-def _regression(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
-    return {"score": round_trip_float(arrays[f"{name}_score"][index])}
-
-
-def _summarization(name: str, task: ServedTask, arrays: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
-    return {"summary": arrays[f"{name}_summary"][index].decode("utf-8", "replace")}
-
-
-_ANSWERS = {"classification": _classification, "regression": _regression, "summarization": _summarization}
+def _answer(name: str, task: ServedTask, outputs: Mapping[str, tf.Tensor]) -> Answer:
+    """Returns one task's outputs as arrays `[rows, ...]` by their suffixes, strings decoded."""
+    arrays = {suffix: outputs[f"{name}_{suffix}"].numpy() for suffix in kind_of(task).outputs}
+    return {suffix: decoded(values) if values.dtype == object else values for suffix, values in arrays.items()}

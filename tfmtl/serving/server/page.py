@@ -3,9 +3,10 @@
 import json
 from importlib import resources
 
+from tfmtl.kinds.kind import kind_named, kind_of
 from tfmtl.serving.export.description import Description
 
-_PLACE = "{{model}}"
+_MODEL, _SCRIPTS = "{{model}}", "{{kinds}}"
 
 
 def page(name: str, description: Description) -> str:
@@ -15,7 +16,12 @@ def page(name: str, description: Description) -> str:
         name: of the model, as the server knows it.
         description: of the version that answers by default.
     """
-    model = {"name": name, "tasks": {task: served.model_dump() for task, served in description.tasks.items()}}
+    tasks = {task: served.model_dump() for task, served in description.tasks.items()}
+    for task, served in description.tasks.items():
+        tasks[task]["outputs"] = kind_of(served).outputs
     # So that no name can end the script that holds it.
-    text = json.dumps(model).replace("<", "\\u003c")
-    return resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8").replace(_PLACE, text)
+    model = json.dumps({"name": name, "tasks": tasks}).replace("<", "\\u003c")
+    kinds = dict.fromkeys(served.kind for served in description.tasks.values())
+    scripts = "".join(f"  {json.dumps(kind)}: {kind_named(kind).page_script.strip()},\n" for kind in kinds)
+    html = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    return html.replace(_SCRIPTS, scripts).replace(_MODEL, model)

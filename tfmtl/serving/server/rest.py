@@ -15,6 +15,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from tfmtl.core.errors import nearest
+from tfmtl.core.registry import KINDS
+from tfmtl.kinds.kind import kind_named, kind_of
 from tfmtl.serving.export.description import is_version_number
 from tfmtl.serving.export.server_config import MONITORING_PATH
 from tfmtl.serving.server import json_form
@@ -52,7 +54,9 @@ class RestApi:
         Args:
             lifespan: of Starlette: what runs as long as the application does.
         """
-        actions = {"predict": self._predict, "classify": self._classify, "regress": self._regress}
+        kinds = {entry.name: kind_named(entry.name).rest_action for entry in KINDS}
+        actions = {"predict": self._predict}
+        actions |= {action: self._of_kind(kind) for kind, action in kinds.items() if action}
         routes = [
             Route("/", self._page),
             Route(MONITORING_PATH, self._metrics),
@@ -106,17 +110,17 @@ class RestApi:
             inputs = json_form.of_columns(body.fields["inputs"], names)
             return {"outputs": json_form.as_columns(await version.predict(body.signature, inputs))}
 
-    async def _classify(self, request: Request):
-        with self._using(request) as version:
-            task, outputs = await self._of_examples(request, version, "classification")
-            labels = version.servable.description.tasks[task].labels
-            rows = json_form.as_json(outputs[f"{task}_probabilities"])
-        return {"result": [[list(pair) for pair in zip(labels, row, strict=True)] for row in rows]}
+    def _of_kind(self, kind: str) -> Callable[[Request], Awaitable[object]]:
+        """Returns what answers the action of TensorFlow Serving's that belongs to tasks of one kind."""
 
-    async def _regress(self, request: Request):
-        with self._using(request) as version:
-            task, outputs = await self._of_examples(request, version, "regression")
-        return {"result": json_form.as_json(outputs[f"{task}_score"])}
+        async def answer(request: Request):
+            with self._using(request) as version:
+                name, outputs = await self._of_examples(request, version, kind)
+                task = version.servable.description.tasks[name]
+            of_task = {suffix: outputs[f"{name}_{suffix}"] for suffix in kind_of(task).outputs}
+            return {"result": kind_of(task).rest_result(task, of_task)}
+
+        return answer
 
     async def _of_examples(self, request: Request, version: Version, kind: str):
         """Returns the one task of a kind that a request asks, and its outputs."""

@@ -1,6 +1,6 @@
 """How hard each task pulls at what all share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -47,17 +47,10 @@ class GradientNorms(keras.callbacks.Callback):
 
     def _compute(self, batch) -> tf.Tensor:
         """Returns a row for each task: its gradient by each variable of the trunk, zeros where it does not usage."""
-        variables = trunk_variables(self.model)
+        variables = [variable.value for variable in self.model.network.trunk_variables()]
         with tf.GradientTape(persistent=True) as tape:
             shares = self._update.shares(self.model, batch)
         gradients = [tape.gradient(share, variables) for share in shares]
         return all_sum(
             tf.stack([flat([dense(g, v) for g, v in zip(row, variables, strict=True)]) for row in gradients])
         )
-
-
-def trunk_variables(model: keras.Model) -> Sequence[keras.Variable]:
-    """Returns the variables that every task reads through: of the embedding and the encoder."""
-    return [
-        variable.value for name in ("embedding", "encoder") for variable in model.get_layer(name).trainable_variables
-    ]

@@ -1,4 +1,6 @@
-"""The heads of classification and regression tasks: pooling and an output layer."""
+"""The head of a task that says one thing of a whole text: pooling and an output layer."""
+
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import KerasTensor, ops
@@ -6,7 +8,12 @@ from keras import KerasTensor, ops
 from tfmtl.models.layers.pooling import AttentionPooling
 from tfmtl.models.layers.tokens import segment_ids, token_mask
 
+if TYPE_CHECKING:
+    from tfmtl.kinds.kind import HeadContext
+    from tfmtl.kinds.task import Task
 
+
+@keras.saving.register_keras_serializable("tfmtl")
 class PooledHead(keras.layers.Layer):
     """An output layer on pooled states.
 
@@ -14,6 +21,7 @@ class PooledHead(keras.layers.Layer):
     et al. 2018): states that have seen both texts carry what attention found, the comparison what it did not.
 
     Args:
+        outputs: how many numbers it says of a text.
         pair: whether the task reads two texts.
         dropout: the rate before the output layer.
         pooling: a class of `tfmtl.models.layers.pooling`, or the name that it is registered by.
@@ -22,22 +30,20 @@ class PooledHead(keras.layers.Layer):
 
     def __init__(
         self,
-        pair: bool,
-        dropout: float,
+        outputs: int,
+        pair: bool = False,
+        dropout: float = 0.0,
         pooling: type[keras.layers.Layer] | str = AttentionPooling,
         common: str | None = None,
         **kwargs,
     ):
         # What the common head says must stay float32, in which its logits and this head's are added.
         super().__init__(autocast=False, **kwargs)
+        self.outputs = outputs
         self.pair = pair
         self.rate = dropout
         self.common = common
         self._pooling_class = keras.saving.get_registered_object(pooling) if isinstance(pooling, str) else pooling
-
-    @property
-    def outputs(self) -> int:
-        raise AttributeError(f"{type(self).__name__} does not say how many outputs it has")
 
     def build(self, states_shape, tokens_shape=None, common_shape=None):
         policy, hidden = self.dtype_policy, states_shape[-1]
@@ -54,7 +60,7 @@ class PooledHead(keras.layers.Layer):
         """Returns float32 `[batch, outputs]`.
 
         Args:
-            states: of the encoder, `[batch, length, hidden]`.
+            states: of the trunk, `[batch, length, hidden]`.
             tokens: ids of the source, int32 `[batch, length]`.
             common: what the common head has made of the same, `[batch, outputs]`, where the task has one.
             training: whether dropout is on.
@@ -71,53 +77,28 @@ class PooledHead(keras.layers.Layer):
 
     def get_config(self):
         pooling = keras.saving.get_registered_name(self._pooling_class)
-        config = {"pair": self.pair, "dropout": self.rate, "pooling": pooling, "common": self.common}
+        config = {
+            "outputs": self.outputs,
+            "pair": self.pair,
+            "dropout": self.rate,
+            "pooling": pooling,
+            "common": self.common,
+        }
         return {**super().get_config(), **config}
 
 
-@keras.saving.register_keras_serializable("tfmtl")
-class ClassificationHead(PooledHead):
-    """Logits `[batch, classes]` of one classification task.
+def pooled_arguments(task: "Task", context: "HeadContext", name: str) -> dict[str, Any]:
+    """Returns the arguments of a pooled head beside its outputs.
 
     Args:
-        classes: the number of labels.
-        **kwargs: of `PooledHead`.
+        task: that it answers.
+        context: what it is made for.
+        name: of the layer.
     """
-
-    def __init__(self, classes: int, **kwargs):
-        super().__init__(**kwargs)
-        self.classes = classes
-
-    @property
-    def outputs(self) -> int:
-        return self.classes
-
-    def get_config(self):
-        return {**super().get_config(), "classes": self.classes}
-
-
-@keras.saving.register_keras_serializable("tfmtl")
-class RegressionHead(PooledHead):
-    """Scores `[batch]` of one regression task, in the target's own unit.
-
-    Args:
-        mean: of the training targets.
-        deviation: their standard deviation; the output layer works in units of it, so that its initial weights fit
-            targets of any size.
-        **kwargs: of `PooledHead`.
-    """
-
-    def __init__(self, mean: float = 0.0, deviation: float = 1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.mean = mean
-        self.deviation = deviation
-
-    @property
-    def outputs(self) -> int:
-        return 1
-
-    def call(self, states, tokens, common=None, training=None) -> KerasTensor:
-        return self.mean + self.deviation * super().call(states, tokens, common, training=training)[:, 0]
-
-    def get_config(self):
-        return {**super().get_config(), "mean": self.mean, "deviation": self.deviation}
+    return {
+        "pair": task.text_pair is not None,
+        "dropout": context.options.head_dropout,
+        "pooling": context.trunk.pooling,
+        "name": name,
+        "dtype": context.trunk.dtype_policy,
+    }

@@ -1,0 +1,90 @@
+"""Evaluation of a run, from Python."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tfmtl.config.experiment import Experiment
+from tfmtl.core.atomic_write import check_place
+from tfmtl.core.errors import RunError
+from tfmtl.data.streams import Examples, Stream, load_streams, tasks_with_split
+from tfmtl.generation.batch_reader import BatchReader, answer_split
+from tfmtl.kinds.kind import Answer, kind_of
+from tfmtl.kinds.task import Task
+from tfmtl.metrics.scoring import evaluate_task, write_evaluation
+from tfmtl.reports.answers import write_answers
+from tfmtl.reports.run_report import write_report
+from tfmtl.reports.task_result import TaskResult
+from tfmtl.runs.fingerprints import fingerprints
+from tfmtl.runs.identity import change_of_rows, experiment_of
+from tfmtl.runs.loading import load_reader
+from tfmtl.runs.run_folder import RunFolder
+
+_logger = logging.getLogger("tfmtl")
+
+
+def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Path | None = None) -> dict[str, Any]:
+    """Evaluates a run's best model on a split; writes the evaluation, the report and the answers to each row.
+
+    Args:
+        run: the run, or its folder.
+        split: of every source that has it; a test that a source does not have is cut from its train.
+        output: where to write the evaluation; `evaluation_<split>.json` in the run where it is `None`.
+
+    Returns:
+        `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}}`.
+
+    Raises:
+        UserError: where there is no such run or split, the run's model is damaged, or a file cannot be written.
+    """
+    run = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    output = Path(output) if output else run.evaluation(split)
+    if output.is_dir():
+        raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
+    check_place(output)
+    experiment = experiment_of(run)
+    reader = load_reader(run)
+    experiment = experiment.model_copy(update={"tasks": reader.tasks})
+    experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
+    streams, _ = load_streams(experiment, (split,))
+    _check_unseen(run, streams, split)
+    answers = answer_split(BatchReader(reader, experiment.evaluation.batch_size), streams, split)
+    results = [
+        task_result(task, stream.splits[split], answers[task.name], experiment)
+        for stream in streams
+        for task in stream.tasks
+    ]
+    metrics = {result.task.name: dict(result.metrics) for result in results}
+    try:
+        write_evaluation(output, split, metrics)
+        write_report(run.path, results, split)
+        write_answers(run.answers(split), results)
+    except OSError as error:
+        raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None
+    return {"split": split, "tasks": metrics}
+
+
+def _check_unseen(run: RunFolder, streams: Sequence[Stream], split: str) -> None:
+    """Checks that a split which is cut from train holds the rows that were cut from it when the run was trained.
+
+    Raises:
+        RunError: where it does not: rows that the model has learned from would be measured.
+    """
+    cut = [stream for stream in streams if split in stream.cut]
+    change = change_of_rows(run, fingerprints(cut), (split,))
+    if change:
+        raise RunError(
+            f"{run.path}: {split} is cut from train, which has other rows than when this run was trained ({change}), "
+            "so that some which the model has learned from would be measured"
+        )
+    change = change_of_rows(run, fingerprints(streams), (split,))
+    if change:
+        _logger.warning("%s has other rows than when this run was trained (%s)", split, change)
+
+
+def task_result(task: Task, examples: Examples, answer: Answer, experiment: Experiment) -> TaskResult:
+    """Returns what a model answered to one task, with its metrics."""
+    targets, predictions = examples.targets[task.name], kind_of(task).predictions(answer)
+    metrics = evaluate_task(task, targets, predictions, experiment.evaluation, experiment.training.seed)
+    return TaskResult(task, examples.text, targets, answer, metrics)

@@ -1,0 +1,32 @@
+"""Export of a run, from Python."""
+
+from pathlib import Path
+
+from tfmtl.core.errors import UserError, nearest
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.serving.export.export import export_run
+from tfmtl.serving.export.quantization import QUANTIZATIONS
+
+
+def export(
+    run: RunFolder | str | Path,
+    to: str | Path | None = None,
+    *,
+    quantize: str | None = None,
+    encoder_only: bool = False,
+) -> Path:
+    """Exports a run's best model as the next version of a SavedModel that takes raw strings.
+
+    Args:
+        run: the run, or its folder.
+        to: the export's folder; `saved_models/<name>` where it is `None`.
+        quantize: `int8` or `bfloat16` for smaller weights; what that costs on validation stands in the model card.
+        encoder_only: whether tasks with a decoder are left out.
+
+    Returns:
+        The directory of the new version.
+    """
+    run = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    if quantize is not None and quantize not in QUANTIZATIONS:
+        raise UserError(f"export: unknown quantization '{quantize}'; {nearest(quantize, QUANTIZATIONS)}")
+    return export_run(run, None if to is None else Path(to), quantize, encoder_only=encoder_only)

@@ -1,0 +1,73 @@
+"""From strings to packed tokens: in graph, in parallel, in order."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.data.columns import RaggedColumn
+from tfmtl.data.packing import pack_pair, pack_target, pack_text
+
+_TOKENIZED_AT_ONCE = 512
+_STRINGS = tf.TensorSpec([None], tf.string)
+
+
+def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, max_length: int) -> RaggedColumn:
+    """Returns the packed rows of texts, or of pairs of texts, as the model reads them.
+
+    Args:
+        tokenizer: of `tfmtl.data.tokenizers`.
+        texts: strings `[rows]`.
+        pairs: the second texts `[rows]`; `None` for single texts.
+        max_length: the most tokens of a row; see `tfmtl.data.packing`.
+    """
+    if pairs is None:
+        return _tokenize(_text_packer(tokenizer, max_length), texts)
+    return _tokenize(_pair_packer(tokenizer, max_length), texts, pairs)
+
+
+def tokenize_targets(tokenizer, targets: Sequence[str | None], max_length: int) -> RaggedColumn:
+    """Returns the packed rows of texts that are to be written; a row without one is empty.
+
+    Args:
+        tokenizer: of `tfmtl.data.tokenizers`.
+        targets: `[rows]`; `None` where a row has no target.
+        max_length: the most tokens that are written, the end mark included.
+    """
+    present = np.fromiter((target is not None for target in targets), bool, len(targets))
+    texts = np.array([target for target in targets if target is not None], object)
+    packed = _tokenize(_target_packer(tokenizer, max_length), texts)
+    return packed.take(np.where(present, np.cumsum(present) - 1, -1))
+
+
+# Traced once for all splits.
+@functools.lru_cache(maxsize=4)
+def _text_packer(tokenizer, max_length: int):
+    return tf.function(lambda text: pack_text(tokenizer.tokenize(text), max_length), [_STRINGS], autograph=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _pair_packer(tokenizer, max_length: int):
+    def pack(text, pair):
+        return pack_pair(tokenizer.tokenize(text), tokenizer.tokenize(pair), max_length)
+
+    return tf.function(pack, [_STRINGS, _STRINGS], autograph=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _target_packer(tokenizer, max_length: int):
+    return tf.function(lambda text: pack_target(tokenizer.tokenize(text), max_length), [_STRINGS], autograph=False)
+
+
+def _tokenize(pack, *columns: np.ndarray) -> RaggedColumn:
+    if not len(columns[0]):
+        return RaggedColumn.empty()
+    tensors = tuple(tf.constant(column.tolist()) for column in columns)
+    if len(columns[0]) <= _TOKENIZED_AT_ONCE:
+        # A pipeline would take longer to make than these few rows do.
+        packed = pack(*tensors)
+        return RaggedColumn(packed.values.numpy(), packed.row_splits.numpy())
+    rows = tf.data.Dataset.from_tensor_slices(tensors).batch(_TOKENIZED_AT_ONCE)
+    packed = rows.map(pack, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    return RaggedColumn.join([RaggedColumn(batch.values.numpy(), batch.row_splits.numpy()) for batch in packed])

@@ -1,0 +1,121 @@
+"""Classification as the rest of the package sees it."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.core.errors import DataError, nearest
+from tfmtl.core.registry import KINDS
+from tfmtl.core.round_trip_float import round_trip_float
+from tfmtl.data.columns import DenseColumn
+from tfmtl.data.rows import Rows
+from tfmtl.kinds.classification import baselines, report
+from tfmtl.kinds.classification.loss import ClassificationLoss
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.kind import Answer, HeadContext, Kind
+from tfmtl.kinds.labels import check_class_weights, label_order, named_weights, read_labels
+from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
+
+
+@KINDS.register("classification", options=Classification)
+class ClassificationKind(Kind):
+    """One label out of a fixed set, of a text or of a pair of texts.
+
+    Targets are positions in the label set, int32 `[rows]`, -1 where a row has no label; predictions are probabilities,
+    float32 `[rows, classes]`.
+    """
+
+    outputs = ("label", "probabilities")
+    predicts = "class probabilities"
+    rest_action = "classify"
+
+    def needs_train(self, task):
+        return task.labels is None
+
+    def resolved(self, task: Classification, train: Rows | None) -> Classification:
+        labels = task.labels
+        if labels is None:
+            found = set(read_labels(task, train.columns[task.label], train.place)) - {None}
+            labels = label_order(found)
+        if len(labels) < 2:
+            listed = ", ".join(f"'{label}'" for label in labels) or "none"
+            raise DataError(
+                f"task '{task.name}': a classification needs two labels or more, found in '{task.label}': {listed}"
+            )
+        return task.model_copy(update={"labels": labels})
+
+    def encode(self, task: Classification, rows: Rows) -> np.ndarray:
+        positions = {label: position for position, label in enumerate(task.labels)}
+        positions[None] = -1
+        targets = np.empty(len(rows), np.int32)
+        for row, label in enumerate(read_labels(task, rows.columns[task.label], rows.place)):
+            if label not in positions:
+                known = nearest(label, task.labels)
+                raise DataError(f"{rows.place(row)}: task '{task.name}' has no label '{label}'; {known}")
+            targets[row] = positions[label]
+        return targets
+
+    def check(self, task, generation):
+        check_class_weights(task)
+
+    def head(self, task: Classification, context: HeadContext, common: str | None = None) -> PooledHead:
+        return PooledHead(len(task.labels), common=common, **pooled_arguments(task, context, task.name))
+
+    def common_head_key(self, task: Classification) -> Hashable:
+        return task.kind, task.labels, task.text_pair is not None
+
+    def common_head(self, task: Classification, context: HeadContext, name: str) -> PooledHead:
+        return PooledHead(len(task.labels), **pooled_arguments(task, context, name))
+
+    def linear_classes(self, task: Classification) -> int:
+        return len(task.labels) if task.text_pair is None else 0
+
+    def class_weights(self, task: Classification, targets: DenseColumn) -> np.ndarray:
+        if task.class_weights is None:
+            return np.ones(len(task.labels))
+        if task.class_weights == "balanced":
+            counts = np.bincount(targets.values[targets.present], minlength=len(task.labels))
+            return counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        return named_weights(task.labels, task.class_weights)
+
+    def loss(self, task: Classification, targets: DenseColumn) -> ClassificationLoss:
+        return ClassificationLoss(self.class_weights(task, targets), task.label_smoothing)
+
+    def probe_targets(self, task):
+        return np.int32(0), np.int32(1)
+
+    def answer(self, task: Classification, said: tf.Tensor, head) -> dict[str, tf.Tensor]:
+        probabilities = tf.nn.softmax(said)
+        labels = tf.gather(tf.constant(task.labels), tf.argmax(probabilities, axis=-1))
+        return {"label": labels, "probabilities": probabilities}
+
+    def as_json(self, task, answer: Answer, row: int) -> dict[str, Any]:
+        probabilities = map(round_trip_float, answer["probabilities"][row])
+        return {"label": answer["label"][row], "probabilities": dict(zip(task.labels, probabilities, strict=True))}
+
+    def from_json(self, task: Classification, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        rows = [[answer["probabilities"][label] for label in task.labels] for answer in answers]
+        labels = np.array([answer["label"] for answer in answers], object)
+        return {"label": labels, "probabilities": np.array(rows, np.float32).reshape(-1, len(task.labels))}
+
+    def target_as_json(self, task: Classification, target: int) -> str:
+        return task.labels[target]
+
+    def targets_from_json(self, task: Classification, targets: Sequence[str]) -> np.ndarray:
+        return np.array([task.labels.index(target) for target in targets], np.int32)
+
+    def baselines(self, task, train, asked):
+        return baselines.baselines(task, train, asked)
+
+    def pooled_baselines(self, domains):
+        return baselines.pooled_baselines(domains)
+
+    def report_section(self, task: Classification, result, folder: Path) -> list[str]:
+        return report.section(task, result, folder)
+
+    def rest_result(self, task, answer: Answer) -> list[Any]:
+        rows = (map(round_trip_float, row) for row in answer["probabilities"])
+        return [[list(pair) for pair in zip(task.labels, row, strict=True)] for row in rows]

@@ -1,0 +1,28 @@
+"""Cross-entropy of one label."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.training.losses import TaskLoss
+
+
+class ClassificationLoss(TaskLoss):
+    """Cross-entropy of logits `[rows, classes]` with labels int32 `[rows]`, -1 where there is none.
+
+    Args:
+        class_weights: what the loss of a row of each class is multiplied by, `[classes]`.
+        label_smoothing: the share of the target probability spread over all classes.
+    """
+
+    def __init__(self, class_weights: np.ndarray, label_smoothing: float = 0.0):
+        self._weights = tf.constant(class_weights, tf.float32)
+        self._label_smoothing = label_smoothing
+
+    def present(self, targets):
+        return targets >= 0
+
+    def each(self, targets, outputs):
+        classes, smoothing = self._weights.shape[0], self._label_smoothing
+        labels = tf.maximum(targets, 0)
+        wanted = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
+        return tf.nn.softmax_cross_entropy_with_logits(wanted, outputs) * tf.gather(self._weights, labels)

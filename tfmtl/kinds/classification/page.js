@@ -1,0 +1,8 @@
+(parent, task, answer, name) => {
+  const table = add(parent, "table");
+  const rows = task.labels.map((label, index) => [label, answer[`${name}_probabilities`][index]]);
+  rows.sort((left, right) => right[1] - left[1]);
+  for (const [label, probability] of rows) {
+    addShare(table, label, probability, label === answer[`${name}_label`]);
+  }
+}

@@ -1,0 +1,74 @@
+"""The section of a run's report about a classification: the confusion matrix and the most confident mistakes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.metrics.metric import confusion_counts, predicted_classes
+from tfmtl.reports.plots import DPI
+from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
+
+_LARGEST_NUMBERED_MATRIX = 25
+_LONGEST_LABEL = 18
+
+
+def section(task: Classification, result: TaskResult, folder: Path) -> list[str]:
+    """Returns the lines about one task, and draws its confusion matrix."""
+    plot = f"plots/{task.name}_confusion.png"
+    probabilities = result.predictions
+    predicted = predicted_classes(probabilities)
+    plot_confusion(result.targets, predicted, task.labels, folder / plot)
+    lines = [f"![Confusion matrix of {task.name}]({plot})", ""]
+    confidence = probabilities[np.arange(len(predicted)), predicted]
+    wrong = np.flatnonzero(predicted != result.targets)
+    if not len(wrong):
+        return [*lines, "Every row is right."]
+    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:SAMPLES]
+    rows = [
+        (result.texts[row], task.labels[result.targets[row]], task.labels[predicted[row]], f"{confidence[row]:.3f}")
+        for row in surest
+    ]
+    header = ("text", "true", "predicted", "probability")
+    return [*lines, "The most confident mistakes:", "", *cells_table(header, rows)]
+
+
+def plot_confusion(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[str], path: str | Path) -> None:
+    """Draws how many rows of each true label (down) got each predicted one (across); the colour is the row's share.
+
+    Args:
+        targets: true classes, int `[rows]`.
+        predicted: predicted classes, int `[rows]`.
+        labels: the label set, in the order of the classes.
+        path: the PNG file.
+    """
+    counts = confusion_counts(targets, predicted, len(labels))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(max(2.4, 0.42 * len(labels)), 14.0)
+    figure = Figure(figsize=(side + 2.6, side + 1.8), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    names = [_short(label) for label in labels]
+    size = min(9.0, 9.0 * side / (0.26 * len(labels)))
+    text = {"fontsize": size, "parse_math": False}
+    axes.set_xticks(range(len(labels)), names, rotation=45, ha="right", rotation_mode="anchor", **text)
+    axes.set_yticks(range(len(labels)), names, **text)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    if len(labels) <= _LARGEST_NUMBERED_MATRIX:
+        _write_counts(axes, counts, shares)
+    figure.colorbar(image, ax=axes, label="share of the true label's rows", shrink=0.8)
+    figure.savefig(path, dpi=DPI)
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=7)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}\u2026"

@@ -1,0 +1,105 @@
+"""Summarization as the rest of the package sees it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.core.errors import DataError
+from tfmtl.core.registry import KINDS
+from tfmtl.data.columns import RaggedColumn
+from tfmtl.data.rows import Rows, is_absent
+from tfmtl.data.streams import Examples
+from tfmtl.data.tokenized import tokenize_targets
+from tfmtl.generation.options import SearchOptions
+from tfmtl.kinds.kind import Answer, HeadContext, Kind
+from tfmtl.kinds.summarization.options import Summarization
+from tfmtl.metrics.sentences import split_sentences
+from tfmtl.models.layers.pointer_generator import PointerGeneratorHead
+from tfmtl.reports.task_result import TaskResult, cells_table, evenly_spread
+from tfmtl.training.losses import PROBE_TOKENS, TokenLoss
+
+
+@KINDS.register("summarization", options=Summarization)
+class SummarizationKind(Kind):
+    """A summary, written by a decoder of its own.
+
+    Targets are tuples of references, an object array `[rows]`, empty where a row has none; predictions are texts.
+    """
+
+    outputs = ("summary",)
+    predicts = "texts"
+
+    def encode(self, task: Summarization, rows: Rows) -> np.ndarray:
+        targets = np.empty(len(rows), object)
+        for row, value in enumerate(rows.columns[task.summary]):
+            references = value if isinstance(value, list) else [value]
+            targets[row] = tuple(reference for reference in references if not is_absent(reference))
+            if not all(isinstance(reference, str) for reference in targets[row]):
+                place = rows.place(row)
+                raise DataError(f"{place}: '{task.summary}' of task '{task.name}' is no text: {str(value)[:60]}")
+        return targets
+
+    def column(self, task: Summarization, targets: np.ndarray, tokenizer) -> RaggedColumn:
+        """Returns the tokens of the first reference of each row."""
+        first = [references[0] if references else None for references in targets]
+        return tokenize_targets(tokenizer, first, task.max_length)
+
+    def training_texts(self, target: tuple[str, ...]) -> Iterable[str]:
+        return target[:1]
+
+    def check(self, task, generation):
+        SearchOptions.of(generation, task.max_length)
+
+    def head(self, task: Summarization, context: HeadContext, common: str | None = None) -> PointerGeneratorHead:
+        return PointerGeneratorHead(
+            context.options.decoder.copy_source,
+            task.label_smoothing,
+            name=task.name,
+            dtype=context.trunk.dtype_policy,
+        )
+
+    def target_length(self, task: Summarization, text_length: int) -> int:
+        return task.max_length
+
+    def loss(self, task: Summarization, targets: RaggedColumn) -> TokenLoss:
+        return TokenLoss()
+
+    def probe_targets(self, task):
+        return PROBE_TOKENS
+
+    def answer(self, task: Summarization, said: tf.Tensor, head) -> dict[str, tf.Tensor]:
+        return {"summary": said}
+
+    def as_json(self, task, answer: Answer, row: int) -> dict[str, Any]:
+        return {"summary": answer["summary"][row]}
+
+    def from_json(self, task: Summarization, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {"summary": np.array([answer["summary"] for answer in answers], object)}
+
+    def target_as_json(self, task: Summarization, target: Sequence[str]) -> list[str]:
+        return list(target)
+
+    def targets_from_json(self, task: Summarization, targets: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+        return [tuple(references) for references in targets]
+
+    def baselines(self, task: Summarization, train: Examples, asked: Examples) -> dict[str, Answer]:
+        """Returns the first sentence of each text, its first three, and as many words as a reference has on average."""
+        words = round(np.mean([len(references[0].split()) for references in train.targets[task.name]]))
+        leads: dict[str, Callable[[str], str]] = {
+            "first_sentence": lambda text: "".join(split_sentences(text)[:1]),
+            "first_words": lambda text: " ".join(text.split()[:words]),
+            "first_3_sentences": lambda text: "\n".join(split_sentences(text)[:3]),
+        }
+        return {
+            name: {"summary": np.array([lead(text) for text in asked.text], object)} for name, lead in leads.items()
+        }
+
+    def report_section(self, task: Summarization, result: TaskResult, folder: Path) -> list[str]:
+        """Returns a table of rows, evenly spread over the split."""
+        chosen = evenly_spread(len(result.texts))
+        rows = [(result.texts[row], result.targets[row][0], result.predictions[row]) for row in chosen]
+        note = f"{len(rows)} of {len(result.texts)} rows, evenly spread:"
+        return [note, "", *cells_table(("text", "reference", "generated"), rows)]

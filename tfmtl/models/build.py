@@ -1,0 +1,130 @@
+"""The network of an experiment: its layers, made from the options of the model and the kinds of the tasks."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import keras
+import keras_hub
+
+from tfmtl.config.options import ModelOptions
+from tfmtl.core.registry import ENCODERS, SHARING
+from tfmtl.data.columns import Column
+from tfmtl.data.tables import Slice
+from tfmtl.kinds.kind import HeadContext, kind_of
+from tfmtl.kinds.task import Task
+from tfmtl.models.layers.linear_experts import LinearExperts
+from tfmtl.models.layers.logit_average import LogitAverage
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.models.network import Layers, Network
+from tfmtl.models.trunk import Trunk
+
+
+def build_model(
+    options: ModelOptions,
+    tasks: Mapping[str, Task],
+    slices: Sequence[Slice],
+    columns: Mapping[str, Column],
+    vocabulary_size: int,
+    precision: str,
+) -> MultiTaskModel:
+    """Builds the model that the batches of slices feed.
+
+    Inputs are a slice's tokens, int32 `[batch, length]`, and `target_<task>`, int32 `[batch, target length]`, its start
+    and end marks included. Outputs, under the tasks' names, are what their heads say, such as logits
+    `[rows, classes]`, or the log-likelihood of each token of a target `[batch, target length - 1]`; all float32. A head
+    whose task has rows in several slices answers for all of them, in the slices' order. The answer of a task that has a
+    linear expert is the average of head and expert; `<task>_network` is what the head says, by which the network
+    learns.
+
+    Args:
+        options: of the network.
+        tasks: with their label sets.
+        slices: of the training split.
+        columns: of the tasks, of the training split.
+        vocabulary_size: the tokenizer's.
+        precision: a Keras dtype policy.
+    """
+    network = build_network(options, tasks, columns, vocabulary_size, precision)
+    model = MultiTaskModel.of(network, slices)
+    network.layers.sharing.trunk.load_pretrained_rows(network.layers.embedding)
+    return model
+
+
+def build_network(
+    options: ModelOptions,
+    tasks: Mapping[str, Task],
+    columns: Mapping[str, Column],
+    vocabulary_size: int,
+    precision: str,
+) -> Network:
+    """Makes the layers of a network; see `build_model`."""
+    # The order of the layers is that of their random seeds.
+    trunk = ENCODERS.get(options.encoder.name).build(
+        **options.encoder.options.model_dump(), name="trunk", dtype=precision
+    )
+    embedding = keras_hub.layers.ReversibleEmbedding(
+        vocabulary_size,
+        trunk.width,
+        tie_weights=trunk.tied or not any(task.generates for task in tasks.values()),
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=trunk.width**-0.5),
+        name="embedding",
+        dtype=precision,
+    )
+    scheme = options.sharing
+    sharing = SHARING.get(scheme.name).build(
+        trunk, list(tasks), **scheme.options.model_dump(), name="sharing", dtype=precision
+    )
+    experts = _linear_experts(options, tasks, vocabulary_size)
+    average = LogitAverage(name="logit_average", dtype="float32")
+    contexts = {name: HeadContext(trunk, options, columns.get(name)) for name in tasks}
+    common_names = common_head_names(tasks) if options.shared_heads else {}
+    # Described by the last task of each group: all of them agree in what a common head is made of.
+    common_heads = {
+        head: kind_of(tasks[name]).common_head(tasks[name], contexts[name], head)
+        for head, name in {head: name for name, head in common_names.items()}.items()
+    }
+    heads = {name: kind_of(task).head(task, contexts[name], common_names.get(name)) for name, task in tasks.items()}
+    generated = {name: task for name, task in tasks.items() if task.generates}
+    decoders = _decoders(options, trunk, generated, precision)
+    layers = Layers(embedding, sharing, heads, common_heads, decoders, experts, average)
+    return Network(layers, {name: task.decoder_of for name, task in generated.items()})
+
+
+def common_head_names(tasks: Mapping[str, Task]) -> dict[str, str]:
+    """Returns the name of the head that a task has in common with others, by the tasks that have one."""
+    groups: dict[Hashable, list[str]] = {}
+    for name, task in tasks.items():
+        key = kind_of(task).common_head_key(task)
+        if key is not None:
+            groups.setdefault(key, []).append(name)
+    several = [names for names in groups.values() if len(names) > 1]
+    return {name: f"shared_head_{number}" for number, names in enumerate(several) for name in names}
+
+
+def _linear_experts(options: ModelOptions, tasks: Mapping[str, Task], vocabulary_size: int) -> LinearExperts | None:
+    classes = {name: kind_of(task).linear_classes(task) for name, task in tasks.items()}
+    classes = {name: count for name, count in classes.items() if count}
+    if not (options.linear_expert and classes):
+        return None
+    expert = options.linear_expert.model_dump()
+    return LinearExperts(vocabulary_size, classes, **expert, name="linear_experts", dtype="float32")
+
+
+def _decoders(
+    options: ModelOptions, trunk: Trunk, generated: Mapping[str, Task], precision: str
+) -> dict[str, keras.layers.Layer]:
+    """Returns what writes, by the task that it belongs to; one that several tasks write with fits the longest."""
+
+    def named(task: str) -> dict[str, str]:
+        return {"name": f"{task}_decoder", "dtype": precision}
+
+    decoders = {name: kind_of(task).decoder(task, **named(name)) for name, task in generated.items()}
+    decoders = {name: decoder for name, decoder in decoders.items() if decoder is not None}
+    lengths: dict[str, int] = {}
+    for name, task in generated.items():
+        if name not in decoders:
+            length = kind_of(task).target_length(task, options.encoder.options.max_length)
+            lengths[task.decoder_of] = max(lengths.get(task.decoder_of, 0), length)
+    decoder = options.decoder
+    return decoders | {
+        name: trunk.decoder(decoder.layers, decoder.dropout, length, **named(name)) for name, length in lengths.items()
+    }

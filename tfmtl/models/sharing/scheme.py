@@ -1,0 +1,76 @@
+"""What every sharing scheme has: the trunk that it owns, and a view of a text's states for each task."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import keras
+
+from tfmtl.core.registry import Options
+from tfmtl.models.layers.options_layer import OptionsLayer
+from tfmtl.models.saved_layers import layer_config, layer_of
+from tfmtl.models.trunk import States, Trunk
+
+
+class SharingScheme(OptionsLayer):
+    """Base of the schemes by which tasks share parameters: `call(embedded, tokens) -> {task: States}`.
+
+    A scheme owns the trunk, and what it puts behind or into it. What it learns is saved, trained and served with the
+    model like any other layer. A subclass registers itself in `tfmtl.core.registry.SHARING` with typed options, which
+    are its keyword arguments.
+
+    Args:
+        trunk: what reads a text, or the configuration of that layer.
+        tasks: the names of the tasks, in their order.
+        **kwargs: the options of the scheme, and what every Keras layer takes.
+    """
+
+    options_class: ClassVar[type[Options]] = Options
+
+    def __init__(self, trunk: Trunk | Mapping, tasks: Sequence[str], **kwargs):
+        super().__init__(**kwargs)
+        self.trunk = layer_of(trunk)
+        self.tasks = list(tasks)
+
+    def readings(self, tasks: int) -> int:
+        """Returns how often a text is read for so many tasks; schemes behind the trunk read once for all of them."""
+        return 1
+
+    def build(self, embedded_shape, tokens_shape=None):
+        """Builds the trunk and, by `build_views`, what the scheme adds to it."""
+        if not self.trunk.built:
+            self.trunk.build(embedded_shape, tokens_shape)
+        self.build_views(self.trunk.states_width)
+
+    def build_views(self, hidden: int) -> None:
+        """Builds what makes the tasks' views of states that are `hidden` wide; here there is nothing."""
+
+    def views(self, states: States, tokens, training=None) -> dict[str, States]:
+        """Returns what the head or decoder of each task reads, by task."""
+        raise TypeError(f"{type(self).__name__} has no views")
+
+    def read(self, embedded, tokens, training=None) -> tuple[States, dict[str, States]]:
+        """Returns the states that all tasks share, and what each task makes of them; as `call`."""
+        states = self.trunk(embedded, tokens, training=training)
+        return states, self.views(states, tokens, training=training)
+
+    def call(self, embedded, tokens, training=None) -> dict[str, States]:
+        """Returns what the head or decoder of each task reads, by task.
+
+        Args:
+            embedded: embeddings of the texts' tokens, `[batch, length, hidden]`.
+            tokens: their ids, int32 `[batch, length]`.
+            training: whether dropout is on.
+        """
+        return self.read(embedded, tokens, training=training)[1]
+
+    def shared_variables(self) -> list[keras.Variable]:
+        """Returns the trainable variables that several tasks read through."""
+        own = {id(variable) for task in self.tasks for variable in self.own_variables(task)}
+        return [variable for variable in self.trainable_variables if id(variable) not in own]
+
+    def own_variables(self, task: str) -> list[keras.Variable]:
+        """Returns the trainable variables that belong to one task alone; none, where all of them are shared."""
+        return []
+
+    def get_config(self):
+        return {**super().get_config(), "trunk": layer_config(self.trunk), "tasks": self.tasks}

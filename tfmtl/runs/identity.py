@@ -1,0 +1,141 @@
+"""Whose a run folder is: the configuration and the rows that it was made of."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from tfmtl.config.experiment import Experiment, parse
+from tfmtl.core.atomic_write import atomic_write, check_folder
+from tfmtl.core.errors import ConfigurationError, RunError
+from tfmtl.kinds.task import Task
+from tfmtl.runs.fingerprints import Fingerprints, first_change
+from tfmtl.runs.run_folder import RunFolder
+
+FREE_KEYS = frozenset(
+    {"training.checkpoint_every", "training.log_every", "generation.beams", "generation.length_penalty"}
+    | {"generation.early_stopping", "evaluation.batch_size", "evaluation.bootstrap_samples"}
+)
+"""Keys that change neither the weights nor which epoch is the best: a run takes their new values."""
+
+
+def experiment_of(run: RunFolder) -> Experiment:
+    """Returns the experiment that a run belongs to.
+
+    Raises:
+        RunError: where its configuration is damaged.
+    """
+    try:
+        return parse(yaml.safe_load(run.config.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValueError, ConfigurationError) as error:
+        raise RunError(f"{run.config}: damaged: {' '.join(str(error).split())}") from None
+
+
+def check_place(run: RunFolder) -> None:
+    """Checks that a folder holds a run, or can be made one's own: told before any text is read.
+
+    Raises:
+        RunError: where it holds something that is no run, or cannot be made.
+    """
+    if run.config.is_file():
+        return
+    if run.path.is_dir():
+        # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else.
+        if any(not path.name.startswith(f".{run.config.stem}.") for path in run.path.iterdir()):
+            raise RunError(f"{run.path}: the folder is not empty and holds no run; choose another with --run")
+        return
+    try:
+        check_folder(run.path)
+    except RunError as error:
+        raise RunError(f"{error}; choose another with --run") from None
+
+
+def check_configuration(run: RunFolder, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
+    """Checks that a folder is the experiment's own, or free.
+
+    Args:
+        run: the folder.
+        experiment: as configured.
+        tasks: its tasks with their label sets.
+
+    Raises:
+        RunError: where the folder belongs to another configuration, or holds something that is no run.
+    """
+    check_place(run)
+    if run.config.is_file():
+        difference = _first_difference(experiment_of(run).as_mapping(), _resolved(experiment, tasks))
+        if difference:
+            raise RunError(
+                f"{run.path}: this run belongs to another configuration ({difference}); "
+                "choose another folder with --run, or another name"
+            )
+
+
+def check_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -> None:
+    """Checks that splits hold what they held when the training began.
+
+    Raises:
+        RunError: where they do not.
+    """
+    change = change_of_rows(run, found, splits)
+    if change:
+        raise RunError(
+            f"{run.path}: its rows have changed since its training began ({change}); choose another folder "
+            "with --run, or another name"
+        )
+
+
+def change_of_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -> str:
+    """Says which rows have changed since the training began; an empty string where none have, or none is known."""
+    if not run.rows.is_file():
+        return ""
+    try:
+        return first_change(json.loads(run.rows.read_text(encoding="utf-8")), found, splits)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise RunError(f"{run.rows}: damaged; remove the run's folder") from None
+
+
+def claim(run: RunFolder, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
+    """Makes a folder the experiment's own; one that is it already takes the new values of `FREE_KEYS`.
+
+    Args:
+        run: the folder.
+        experiment: as configured.
+        tasks: its tasks with their label sets.
+
+    Raises:
+        RunError: as `check_configuration`; where it cannot be written.
+    """
+    check_configuration(run, experiment, tasks)
+    resolved = _resolved(experiment, tasks)
+    if run.config.is_file() and experiment_of(run).as_mapping() == resolved:
+        return
+    try:
+        with atomic_write(run.config) as aside:
+            aside.write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{run.path}: cannot be written: {error.strerror}") from None
+
+
+def _resolved(experiment: Experiment, tasks: Mapping[str, Task]) -> dict[str, Any]:
+    return {**experiment.as_mapping(), "tasks": {name: task.as_mapping() for name, task in tasks.items()}}
+
+
+def _first_difference(have: Any, want: Any, place: str = "") -> str:
+    """Says for the first key whose values differ what they are; an empty string where none does that matters."""
+    if place in FREE_KEYS:
+        return ""
+    if isinstance(have, Mapping) and isinstance(want, Mapping):
+        for key in [*have, *(key for key in want if key not in have)]:
+            difference = _first_difference(have.get(key), want.get(key), f"{place}.{key}" if place else str(key))
+            if difference:
+                return difference
+        return ""
+    if _are_sections(have) and _are_sections(want) and len(have) == len(want):
+        return _first_difference(dict(enumerate(have)), dict(enumerate(want)), place)
+    return "" if have == want else f"{place}: it has {have!r}, asked for {want!r}"
+
+
+def _are_sections(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)

@@ -1,0 +1,78 @@
+"""What a run has become: its best model, and what has been measured of it."""
+
+import json
+import zipfile
+from typing import Any
+
+import keras
+
+from tfmtl.config.options import GenerationOptions
+from tfmtl.core.errors import RunError
+from tfmtl.core.registry import TOKENIZERS
+from tfmtl.generation.reader import Reader
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.runs.checkpoints import DAMAGE
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.run_folder import RunFolder
+
+_TRAIN_AGAIN = "remove the run's folder and train it again"
+
+
+def check_best_model(run: RunFolder) -> None:
+    """Checks that a training which is over has left its model.
+
+    Raises:
+        RunError: where there is none, or no whole archive.
+    """
+    if not zipfile.is_zipfile(run.best_model):
+        found = "damaged" if run.best_model.is_file() else "missing"
+        raise RunError(f"{run.best_model}: {found}, though the training is finished; {_TRAIN_AGAIN}")
+
+
+def load_best_model(run: RunFolder) -> MultiTaskModel:
+    """Returns the model of the epoch with the best validation score.
+
+    Raises:
+        RunError: where no epoch has been finished yet, or the model is damaged.
+    """
+    if not run.best_model.is_file():
+        raise RunError(f"{run.path}: no epoch of this run has been finished, or its {run.best_model.name} was removed")
+    try:
+        with zipfile.ZipFile(run.best_model) as archive:
+            damaged = archive.testzip()
+            if damaged:
+                raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")
+        return keras.models.load_model(run.best_model)
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{run.best_model}: damaged: {reason}; {_TRAIN_AGAIN}") from None
+
+
+def load_reader(run: RunFolder, generation: GenerationOptions | None = None) -> Reader:
+    """Returns what answers questions with a run's best model.
+
+    Args:
+        run: the run.
+        generation: how texts are written; as the experiment says where it is `None`.
+
+    Raises:
+        RunError: as `load_best_model`.
+    """
+    experiment = experiment_of(run)
+    model = load_best_model(run)
+    tokenizer = TOKENIZERS.get(experiment.tokenizer.name).build.load(run.tokenizer)
+    max_length = experiment.model.encoder.options.max_length
+    return Reader(model, experiment.tasks, tokenizer, max_length, generation or experiment.generation)
+
+
+def read_evaluation(run: RunFolder, split: str) -> dict[str, dict[str, Any]]:
+    """Returns the metrics of each task on a split that has been evaluated.
+
+    Raises:
+        RunError: where the evaluation is damaged.
+    """
+    path = run.evaluation(split)
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["tasks"])
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{path}: damaged; evaluate the run again") from None
