@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tfmtl.config.options import GenerationOptions, ModelOptions
     from tfmtl.data.streams import Examples
+    from tfmtl.metrics.metric import Metric
     from tfmtl.models.trunk import Trunk
     from tfmtl.serving.export.signatures import ServedTask
     from tfmtl.training.losses import TaskLoss
@@ -65,12 +66,18 @@ class Kind(ABC):
     """The suffixes of a signature's outputs: `<task>_<suffix>`."""
     predicts: ClassVar[str] = ""
     """The form of the predictions, which a metric must measure; see `tfmtl.metrics.metric`."""
+    own_metrics: ClassVar[Mapping[str, type["Metric"]]] = {}
+    """Metrics that measure tasks of this kind alone, by name; they go before those of `tfmtl.metrics`."""
     rest_action: ClassVar[str] = ""
     """The action of TensorFlow Serving's REST interface that answers a task of this kind, beside `predict`."""
     corrupts: ClassVar[bool] = False
     """Whether a task reads texts of its own making: `corrupt` changes them each time they are read."""
 
     # Data
+
+    def label_set(self, task: Task) -> tuple[str, ...]:
+        """Returns the labels of a task in the order of their probabilities; none where it has none, or not yet."""
+        return ()
 
     def needs_train(self, task: Task) -> bool:
         """Returns whether something of the task itself is taken from the training split."""

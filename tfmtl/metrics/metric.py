@@ -149,8 +149,10 @@ def check_metrics(tasks: Mapping[str, Task]) -> None:
 def _metric(name: str, task: Task) -> Metric:
     key = "primary" if name == task.primary and name not in task.metrics else "metrics"
     place = f"tasks.{task.name}.{key}"
-    predicts = kind_of(task).predicts
-    fitting = [entry.name for entry in METRICS if entry.build.measures == predicts]
+    own, predicts = kind_of(task).own_metrics, kind_of(task).predicts
+    if name in own:
+        return own[name]()
+    fitting = [*own, *(entry.name for entry in METRICS if entry.build.measures == predicts)]
     known = {entry.name: entry for entry in METRICS}
     if name not in known:
         raise ConfigurationError(f"{place}: unknown metric '{name}'; {nearest(name, fitting)}")

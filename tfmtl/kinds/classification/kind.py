@@ -32,6 +32,9 @@ class ClassificationKind(Kind):
     predicts = "class probabilities"
     rest_action = "classify"
 
+    def label_set(self, task: Classification) -> tuple[str, ...]:
+        return task.labels or ()
+
     def needs_train(self, task):
         return task.labels is None
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.errors import RunError
+from tfmtl.kinds.kind import kind_of
 from tfmtl.metrics.metric import Rows
 from tfmtl.reports.answers import Answers, read_answers
 from tfmtl.reports.comparison.cost import TrainingCost, milliseconds_per_text, parameters, training_cost
@@ -167,7 +168,7 @@ def _declared_difference(task: str, *experiments: Experiment) -> str:
     tasks = [experiment.tasks[task] for experiment in experiments]
     sources = [experiment.as_mapping()["sources"][of.source] for experiment, of in zip(experiments, tasks, strict=True)]
     # Labels that are not declared are those of train, which a run's own configuration names.
-    labels = {tuple(labels) for task in tasks if (labels := task.as_mapping().get("labels"))}
+    labels = {labels for task in tasks if (labels := kind_of(task).label_set(task))}
     if tasks[0].kind != tasks[1].kind or len(labels) > 1:
         return "is of another kind, or has other labels"
     if len({(task.primary, frozenset(task.all_metrics)) for task in tasks}) > 1:
@@ -186,4 +187,4 @@ def _difference(task: str, *runs: ComparedRun) -> str:
 
 
 def _same(first: Rows, second: Rows) -> bool:
-    return len(first) == len(second) and bool(np.all([a == b for a, b in zip(first, second, strict=True)]))
+    return len(first) == len(second) and bool(np.all([np.array_equal(a, b) for a, b in zip(first, second, strict=True)]))

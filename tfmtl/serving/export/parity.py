@@ -46,6 +46,7 @@ def _compare(place: str, found: np.ndarray, expected: np.ndarray, texts: Sequenc
     if found.dtype == object:
         same = found == expected
     else:
+        found, expected = found.astype(np.float64), expected.astype(np.float64)
         close = np.abs(found - expected) <= _TOLERANCE * np.maximum(1.0, np.abs(expected))
         same = close.reshape(len(texts), -1).all(axis=1)
     if not same.all():

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tfmtl.core.registry import KINDS
 from tfmtl.generation.reader import Reader
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
 
 GraphFunction = tf.types.experimental.PolymorphicFunction
@@ -32,7 +33,7 @@ class ServedTask(BaseModel):
 
     @classmethod
     def of(cls, task: Task) -> "ServedTask":
-        return cls(kind=task.kind, pair=task.text_pair is not None, labels=getattr(task, "labels", None) or ())
+        return cls(kind=task.kind, pair=task.text_pair is not None, labels=kind_of(task).label_set(task))
 
     @property
     def generates(self) -> bool:
