@@ -206,15 +206,15 @@ class Kind(ABC):
         """
         return answer
 
-    def as_json(self, task: "Task | ServedTask", answer: Answer, row: int) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
         """Returns the answer to one row as JSON values.
 
         Args:
-            task: with its labels.
             answer: arrays, strings decoded.
             row: its index.
+            labels: the label set of the task.
         """
-        raise TypeError(f"tasks of kind '{task.kind}' are not answered")
+        raise TypeError(f"{type(self).__name__} answers nothing")
 
     def from_json(self, task: Task, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Returns the arrays of which `as_json` made `answers`, one a row."""
@@ -265,9 +265,14 @@ class Kind(ABC):
 
     # Serving
 
-    def rest_result(self, task: "ServedTask", answer: Answer) -> list[Any]:
-        """Returns what `rest_action` answers, a JSON value a row."""
-        raise TypeError(f"tasks of kind '{task.kind}' have no REST action of their own")
+    def rest_result(self, answer: Answer, labels: Sequence[str]) -> list[Any]:
+        """Returns what `rest_action` answers, a JSON value a row.
+
+        Args:
+            answer: arrays, strings decoded.
+            labels: the label set of the task.
+        """
+        raise TypeError(f"{type(self).__name__} has no REST action of its own")
 
     @property
     def page_script(self) -> str:

@@ -1,7 +1,7 @@
 """What kinds with a label set have in common: how a label is read, how a set is ordered, what a class weighs."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -82,16 +82,16 @@ def distinct_labels(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return labels
 
 
-def check_class_weights(task: Task) -> None:
+def check_class_weights(task: Task, labels: Sequence[str]) -> None:
     """Checks that the weights of classes name labels of the task.
 
     Raises:
         ConfigurationError: where they do not.
     """
     for label in task.class_weights if isinstance(task.class_weights, Mapping) else ():
-        if label not in task.labels:
+        if label not in labels:
             place = f"tasks.{task.name}.class_weights"
-            raise ConfigurationError(f"{place}: unknown label '{label}'; {nearest(label, task.labels)}")
+            raise ConfigurationError(f"{place}: unknown label '{label}'; {nearest(label, labels)}")
 
 
 def named_weights(labels: Iterable[str], weights: Mapping[str, float]) -> np.ndarray:

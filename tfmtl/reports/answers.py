@@ -36,9 +36,10 @@ def write_answers(path: Path, results: Iterable[TaskResult]) -> None:
     with atomic_write(path) as aside, open(aside, "w", encoding="utf-8") as file:
         for result in map(TaskResult.labelled, results):
             task, kind = result.task, kind_of(result.task)
+            labels = kind.label_set(task)
             for row, (text, target) in enumerate(zip(result.texts, result.targets, strict=True)):
                 line = {"task": task.name, "text": text, "target": kind.target_as_json(task, target)}
-                file.write(json.dumps({**line, "prediction": kind.as_json(task, result.answer, row)}) + "\n")
+                file.write(json.dumps({**line, "prediction": kind.as_json(result.answer, row, labels)}) + "\n")
 
 
 def read_answers(path: Path, tasks: Mapping[str, Task]) -> dict[str, Answers]:

@@ -22,10 +22,14 @@ def fitted_predictions(
         targets: of its rows, `[rows]`.
         asked: texts that are asked.
     """
-    vectorizer = _vectorizer()
-    features = vectorizer.fit_transform(joined(train))
-    asked_features = vectorizer.transform(joined(asked))
+    features, asked_features = features_of(train, asked)
     return {name: model.fit(features, targets).predict(asked_features) for name, model in models.items()}
+
+
+def features_of(train: Examples, asked: Examples) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Returns the TF-IDF weights of words and word pairs, `[rows, features]`, of both; learned from the first."""
+    vectorizer = _vectorizer()
+    return vectorizer.fit_transform(joined(train)), vectorizer.transform(joined(asked))
 
 
 def pooled_predictions(

@@ -62,7 +62,7 @@ class ClassificationKind(Kind):
         return targets
 
     def check(self, task, generation):
-        check_class_weights(task)
+        check_class_weights(task, task.labels)
 
     def head(self, task: Classification, context: HeadContext, common: str | None = None) -> PooledHead:
         return PooledHead(len(task.labels), common=common, **pooled_arguments(task, context, task.name))
@@ -95,9 +95,9 @@ class ClassificationKind(Kind):
         labels = tf.gather(tf.constant(task.labels), tf.argmax(probabilities, axis=-1))
         return {"label": labels, "probabilities": probabilities}
 
-    def as_json(self, task, answer: Answer, row: int) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
         probabilities = map(round_trip_float, answer["probabilities"][row])
-        return {"label": answer["label"][row], "probabilities": dict(zip(task.labels, probabilities, strict=True))}
+        return {"label": answer["label"][row], "probabilities": dict(zip(labels, probabilities, strict=True))}
 
     def from_json(self, task: Classification, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         rows = [[answer["probabilities"][label] for label in task.labels] for answer in answers]
@@ -119,6 +119,6 @@ class ClassificationKind(Kind):
     def report_section(self, task: Classification, result, folder: Path) -> list[str]:
         return report.section(task, result, folder)
 
-    def rest_result(self, task, answer: Answer) -> list[Any]:
+    def rest_result(self, answer: Answer, labels: Sequence[str]) -> list[Any]:
         rows = (map(round_trip_float, row) for row in answer["probabilities"])
-        return [[list(pair) for pair in zip(task.labels, row, strict=True)] for row in rows]
+        return [[list(pair) for pair in zip(labels, row, strict=True)] for row in rows]

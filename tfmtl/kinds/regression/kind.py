@@ -65,7 +65,7 @@ class RegressionKind(Kind):
     def answer(self, task: Regression, said: tf.Tensor, head) -> dict[str, tf.Tensor]:
         return {"score": said}
 
-    def as_json(self, task, answer: Answer, row: int) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
         return {"score": round_trip_float(answer["score"][row])}
 
     def from_json(self, task: Regression, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -93,5 +93,5 @@ class RegressionKind(Kind):
     def report_section(self, task: Regression, result, folder: Path) -> list[str]:
         return report.section(task, result, folder)
 
-    def rest_result(self, task, answer: Answer) -> list[Any]:
+    def rest_result(self, answer: Answer, labels: Sequence[str]) -> list[Any]:
         return [round_trip_float(score) for score in answer["score"]]

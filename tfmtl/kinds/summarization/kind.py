@@ -73,7 +73,7 @@ class SummarizationKind(Kind):
     def answer(self, task: Summarization, said: tf.Tensor, head) -> dict[str, tf.Tensor]:
         return {"summary": said}
 
-    def as_json(self, task, answer: Answer, row: int) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
         return {"summary": answer["summary"][row]}
 
     def from_json(self, task: Summarization, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -187,4 +187,6 @@ def _difference(task: str, *runs: ComparedRun) -> str:
 
 
 def _same(first: Rows, second: Rows) -> bool:
-    return len(first) == len(second) and bool(np.all([np.array_equal(a, b) for a, b in zip(first, second, strict=True)]))
+    return len(first) == len(second) and bool(
+        np.all([np.array_equal(a, b) for a, b in zip(first, second, strict=True)])
+    )

@@ -45,7 +45,7 @@ class Predictor:
         answers = {name: _answer(name, task, outputs) for name, task in self.tasks.items()}
         return [
             {
-                name: kind_of(task).as_json(task, answers[name], index)
+                name: kind_of(task).as_json(answers[name], index, task.labels)
                 for name, task in self.tasks.items()
                 if row.text_pair is not None or not task.pair
             }

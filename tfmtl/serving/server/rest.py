@@ -118,7 +118,7 @@ class RestApi:
                 name, outputs = await self._of_examples(request, version, kind)
                 task = version.servable.description.tasks[name]
             of_task = {suffix: outputs[f"{name}_{suffix}"] for suffix in kind_of(task).outputs}
-            return {"result": kind_of(task).rest_result(task, of_task)}
+            return {"result": kind_of(task).rest_result(of_task, task.labels)}
 
         return answer
 
