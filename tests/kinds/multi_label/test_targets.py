@@ -26,7 +26,7 @@ def test_texts_are_split_at_the_separator():
 
 
 def test_an_unknown_label_is_named_with_its_place():
-    with pytest.raises(DataError, match="^tags.jsonl:2: task 'tags' has no label 'urgnt'; did you mean 'urgent'"):
+    with pytest.raises(DataError, match=r"^tags.jsonl:2: task 'tags' has no label 'urgnt'; did you mean 'urgent'"):
         encoded(task(label_set=["a", "urgent"]), rows(["a"], ["urgnt"]))
 
 

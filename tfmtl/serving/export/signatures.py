@@ -23,6 +23,8 @@ class ServedTask(BaseModel):
         kind: of the task.
         pair: whether it reads two texts.
         labels: its label set, in the order of the probabilities; empty where it has none.
+        text: the field that it was trained to read, which a table of rows may have.
+        text_pair: the second field; without a meaning where it reads one text.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,10 +32,13 @@ class ServedTask(BaseModel):
     kind: str
     pair: bool = False
     labels: tuple[str, ...] = ()
+    text: str = "text"
+    text_pair: str = "text_pair"
 
     @classmethod
     def of(cls, task: Task) -> "ServedTask":
-        return cls(kind=task.kind, pair=task.text_pair is not None, labels=kind_of(task).label_set(task))
+        fields = {"text": task.text, "text_pair": task.text_pair or "text_pair"}
+        return cls(kind=task.kind, pair=task.text_pair is not None, labels=kind_of(task).label_set(task), **fields)
 
     @property
     def generates(self) -> bool:
