@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from tfmtl.config import catalogue
 from tfmtl.cli import main
+from tfmtl.config import catalogue
 
 
 def run(arguments: list[str], capsys) -> tuple[int, str, str]:

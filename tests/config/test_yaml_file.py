@@ -1,7 +1,7 @@
 import pytest
 import yaml
-from tests.config.test_experiment import VALUES
 
+from tests.config.test_experiment import VALUES
 from tfmtl.config.experiment import parse
 from tfmtl.config.yaml_file import load_experiment
 from tfmtl.core.errors import ConfigurationError

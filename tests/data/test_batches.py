@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.kinds.denoising.test_span_corruption import filled, stripped
 
+from tests.kinds.denoising.test_span_corruption import filled, stripped
 from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
 from tfmtl.runs.run_folder import RunFolder

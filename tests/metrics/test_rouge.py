@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from tfmtl.metrics import rouge
 
 ALL = (rouge.Rouge1(), rouge.Rouge2(), rouge.RougeL(), rouge.RougeLsum())

@@ -2,8 +2,8 @@ import json
 
 import numpy as np
 import pytest
-from tests.reports.test_run_report import SCORE, SUBJECT, TEXTS, TITLE
 
+from tests.reports.test_run_report import SCORE, SUBJECT, TEXTS, TITLE
 from tfmtl.core.errors import RunError
 from tfmtl.reports.answers import read_answers, write_answers
 

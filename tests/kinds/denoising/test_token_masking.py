@@ -2,8 +2,8 @@ import numpy as np
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.kinds.denoising.test_span_corruption import packed, stripped
 
+from tests.kinds.denoising.test_span_corruption import packed, stripped
 from tfmtl.data.special_tokens import GAP_ID, PAD_ID, START_ID
 from tfmtl.kinds.denoising.token_masking import answer_length, mask
 

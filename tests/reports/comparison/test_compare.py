@@ -3,8 +3,8 @@ import zlib
 
 import numpy as np
 import pytest
-from tests.reports.comparison.conftest import TASKS
 
+from tests.reports.comparison.conftest import TASKS
 from tfmtl.core.errors import RunError
 from tfmtl.reports.comparison.compare import MeanChange, compare_runs
 

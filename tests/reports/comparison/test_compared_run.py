@@ -3,8 +3,8 @@ import os
 
 import numpy as np
 import pytest
-from tests.reports.comparison.conftest import TASKS, TEXTS
 
+from tests.reports.comparison.conftest import TASKS, TEXTS
 from tfmtl.core.errors import RunError
 from tfmtl.reports.answers import Answers
 from tfmtl.reports.comparison.compared_run import check_comparable, check_same_data, load_runs, timed_texts

@@ -3,8 +3,8 @@ import statistics
 
 import numpy as np
 import pytest
-from tests.reports.comparison.conftest import TARGETS
 
+from tests.reports.comparison.conftest import TARGETS
 from tfmtl.reports.comparison.compare import compare_runs
 from tfmtl.reports.comparison.reference import Reference
 from tfmtl.reports.comparison.report import as_mapping, write_comparison
