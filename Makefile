@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint format lock clean
+.PHONY: help quickstart test lint format registry lock clean
 .DELETE_ON_ERROR:
 
 help: ## Lists the targets.
@@ -32,6 +32,9 @@ lint: $(VENV)/.installed-dev ## Checks style and formatting.
 format: $(VENV)/.installed-dev ## Formats the code and mends what can be mended.
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
+
+registry: $(VENV)/.installed-dev ## Makes docs/registry.md anew from the registries.
+	$(PYTHON) docs/make_registry.py
 
 lock: $(VENV)/.installed-dev ## Remakes constraints.txt with the newest versions that work together.
 	$(UV) pip compile setup.cfg --extra serve --extra dev --universal --python-version 3.10 \

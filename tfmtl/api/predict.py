@@ -7,7 +7,7 @@ from typing import Any
 from tfmtl.api.tables import columns_of, is_rows, is_table
 from tfmtl.core.errors import DataError, UserError, nearest
 from tfmtl.runs.run_folder import RunFolder
-from tfmtl.serving.export.signatures import ServedTask
+from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.prediction.predict import predict_rows
 from tfmtl.serving.prediction.predictor import Predictor, open_predictor
 from tfmtl.serving.prediction.rows import Row

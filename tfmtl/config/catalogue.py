@@ -15,6 +15,7 @@ from tfmtl.core.registry import (
     PRESETS,
     SCHEDULES,
     SHARING,
+    SIGNATURES,
     SOURCES,
     TOKENIZERS,
     Entry,
@@ -46,6 +47,7 @@ _GROUPS: dict[str, tuple[Registry, ...]] = {
     "balancing": (BALANCING,),
     "schedules": (SCHEDULES,),
     "metrics": (METRICS,),
+    "signatures": (SIGNATURES,),
 }
 GROUPS = tuple(_GROUPS)
 """The names of the groups, in the order of a configuration."""
