@@ -98,7 +98,7 @@ class TrainingOptions(Options):
         learning_rate: the peak.
         warmup: the share of all updates over which the learning rate rises.
         decay: how it falls after that, to zero at the last update.
-        weight_decay: decoupled (AdamW); not applied to biases and normalisation scales.
+        weight_decay: decoupled (AdamW); applied to matrices, not to biases, normalisation scales and other vectors.
         ema_momentum: of the moving average of the weights, which then is what is validated, kept as the best model and
             served; 0 turns it off.
         clip_norm: the largest global norm of the combined gradient, after reduction over replicas; 0 turns it off.

@@ -1,22 +1,23 @@
 """AdamW, in a graph that does not compute for each variable what all of them have in common."""
 
-import re
 from collections.abc import Mapping
 
 import keras
 from keras import ops
 
-# In whole paths, in which a task may be named `media_bias`; a replica's copy has an ending of its own.
-NOT_DECAYED = r"(^|/)(bias|gamma|beta)(/replica_\d+)?(:\d+)?$"
-
 
 @keras.saving.register_keras_serializable("tfmtl")
 class AdamW(keras.optimizers.Adam):
-    r"""Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2); not of biases and normalisations.
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
 
-    Its numbers are those of Keras' own AdamW, but for rounding. That one computes the schedule's learning rate and
-    Adam's corrections of bias once for each variable, some sixty nodes, a third of what tracing the step of a small
-    model takes; here they are computed once for each replica.
+    Weight decay applies to variables with two axes or more, and so neither to the scales of normalisations, whatever
+    their name, nor to separators and task marks. It does not apply to biases of any shape.
+
+    Its numbers are those of Keras' own AdamW, but for rounding. That one has one learning rate for all variables, and
+    computes the schedule and Adam's corrections of bias again for each of them; here they are computed once for each
+    replica. Updates take about as long with either (1.00 and 1.04 times, for the models that follow). The first one,
+    with which the step is traced, takes 8.1 s of CPU time here and 11.2 s there for the model of `configs/pydocs.yaml`,
+    which has 62 variables, and 13.0 s and 18.6 s with four layers of 256 units, which have 88 (Keras 3.15.1, medians).
 
     Args:
         learning_rate: a number or a schedule.
@@ -31,9 +32,10 @@ class AdamW(keras.optimizers.Adam):
         self._rates = dict(rates or {})
         self._steps: dict = {}
 
-    def build(self, var_list):
-        super().build(var_list)
-        self._rate_of = [self._rates.get(variable.path, 1.0) for variable in var_list]
+    def build(self, variables):
+        super().build(variables)
+        self._rate_of = [self._rates.get(variable.path, 1.0) for variable in variables]
+        self._decay_of = [self._decay if _is_decayed(variable) else 0.0 for variable in variables]
 
     def apply(self, grads, trainable_variables=None):
         # A tensor of one graph, or of one eager step, must not be used in another.
@@ -44,9 +46,9 @@ class AdamW(keras.optimizers.Adam):
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
         rate, step = self._of_replica(learning_rate, self._rate_of[index])
-        momentum, velocity = self._momentums[index], self._velocities[index]
-        if self._decay and not re.search(NOT_DECAYED, variable.name):
-            self.assign_sub(variable, variable * self._decay * rate)
+        momentum, velocity, decay = self._momentums[index], self._velocities[index], self._decay_of[index]
+        if decay:
+            self.assign_sub(variable, variable * decay * rate)
         self.assign_add(momentum, (gradient - momentum) * (1 - self.beta_1))
         self.assign_add(velocity, (ops.square(gradient) - velocity) * (1 - self.beta_2))
         self.assign_sub(variable, momentum * step / (ops.sqrt(velocity) + self.epsilon))
@@ -65,3 +67,8 @@ class AdamW(keras.optimizers.Adam):
         config = super().get_config()
         del config["weight_decay"]
         return {**config, "decay": self._decay, "rates": self._rates}
+
+
+def _is_decayed(variable: keras.Variable) -> bool:
+    # The biases of Keras' attention have an axis for the heads.
+    return len(variable.shape) > 1 and variable.name != "bias"
