@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfmtl.generation.decoding import write_summaries
 
 from tfmtl.config.options import GenerationOptions
 from tfmtl.data.special_tokens import END_ID, PAD_ID, START_ID
-from tfmtl.generation.decoding import write_summaries
 from tfmtl.kinds.summarization.options import Summarization
 
 TITLE = Summarization(name="title", source="tickets", max_length=12)

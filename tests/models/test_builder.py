@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tfmtl.models.builder import decoder_name
+from tfmtl.models.task_heads import HEADS
 
 from tfmtl.core.registry import KINDS
 from tfmtl.data.batches import batches
-from tfmtl.models.builder import decoder_name
-from tfmtl.models.task_heads import HEADS
 from tfmtl.training.train import compile_model
 
 

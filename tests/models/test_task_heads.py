@@ -2,12 +2,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfmtl.models.builder import build_model
 
 from tfmtl.config.experiment import parse
 from tfmtl.config.options import GenerationOptions
 from tfmtl.data.tables import Slice, Table
 from tfmtl.generation.reader import Reader
-from tfmtl.models.builder import build_model
 from tfmtl.training.variable_usage import variable_usage
 
 LABELS = {"labels": ["bad", "good"]}

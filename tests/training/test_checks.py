@@ -1,8 +1,8 @@
 import pytest
+from tfmtl.training.checks import check_learnable
 
 from tfmtl.config.experiment import parse
 from tfmtl.core.errors import ConfigurationError
-from tfmtl.training.checks import check_learnable
 
 
 def experiment(**sections):

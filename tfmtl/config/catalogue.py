@@ -12,6 +12,7 @@ from tfmtl.core.registry import (
     ENCODERS,
     KINDS,
     METRICS,
+    OPTIMIZERS,
     PRESETS,
     SCHEDULES,
     SHARING,
@@ -47,6 +48,7 @@ _GROUPS: dict[str, tuple[Registry, ...]] = {
     "balancing": (BALANCING,),
     "schedules": (SCHEDULES,),
     "metrics": (METRICS,),
+    "optimizers": (OPTIMIZERS,),
     "signatures": (SIGNATURES,),
 }
 GROUPS = tuple(_GROUPS)

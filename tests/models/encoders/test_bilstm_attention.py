@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from tfmtl.models.builder import build_model
 
 from tfmtl.core.registry import ENCODERS
-from tfmtl.models.builder import build_model
 from tfmtl.models.decoders.lstm import LSTMDecoder
 from tfmtl.models.encoders.bilstm_attention import BiLSTMEncoder, BiLSTMOptions
 

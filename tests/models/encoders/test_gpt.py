@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfmtl.models.builder import build_model
 
 from tfmtl.core.registry import ENCODERS
-from tfmtl.models.builder import build_model
 from tfmtl.models.decoders.continuation import Continuation
 from tfmtl.models.encoders.gpt import GPTEncoder, GPTOptions
 from tfmtl.models.layers.pooling import LastPooling

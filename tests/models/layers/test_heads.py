@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from tfmtl.models.layers.heads import ClassificationHead, RegressionHead
 
 generator = np.random.default_rng(0)

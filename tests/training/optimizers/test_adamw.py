@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tests.presets import FAMILIES
 from tfmtl.models.decoders.gpt2 import TaskMark
-from tfmtl.training.adamw import AdamW
 from tfmtl.training.learning_rate import WarmupThenDecay
+from tfmtl.training.optimizers.adamw import AdamW
 
 RATE = WarmupThenDecay(0.1, updates=6, warmup=0.3, decay="cosine")
 

@@ -4,6 +4,23 @@ from collections.abc import Mapping
 
 import keras
 from keras import ops
+from pydantic import Field
+
+from tfmtl.core.registry import OPTIMIZERS, Options
+
+
+class AdamWOptions(Options):
+    """Options of AdamW.
+
+    Attributes:
+        beta_1: of the average of the gradients.
+        beta_2: of the average of their squares.
+        epsilon: added to the root of the latter.
+    """
+
+    beta_1: float = Field(0.9, ge=0.0, lt=1.0)
+    beta_2: float = Field(0.999, ge=0.0, lt=1.0)
+    epsilon: float = Field(1e-7, gt=0.0)
 
 
 @keras.saving.register_keras_serializable("tfmtl")
@@ -72,3 +89,9 @@ class AdamW(keras.optimizers.Adam):
 def _is_decayed(variable: keras.Variable) -> bool:
     # The biases of Keras' attention have an axis for the heads.
     return len(variable.shape) > 1 and variable.name != "bias"
+
+
+@OPTIMIZERS.register("adamw", options=AdamWOptions)
+def adamw(learning_rate, weight_decay: float, rates: Mapping[str, float], options: AdamWOptions) -> AdamW:
+    """Adam with decoupled weight decay."""
+    return AdamW(learning_rate, weight_decay, rates, **options.model_dump())
