@@ -1,1 +1,1 @@
-"""What learns: trunk, heads, decoders."""
+"""The parts that learn: trunks, heads and decoders."""

@@ -1,4 +1,4 @@
-"""The network of an experiment: its layers, made from the options of the model and the kinds of the tasks."""
+"""Builds the network of an experiment from the options of the model and the kinds of the tasks."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -26,21 +26,21 @@ def build_model(
     vocabulary_size: int,
     precision: str,
 ) -> MultiTaskModel:
-    """Builds the model that the batches of slices feed.
+    """Builds a model for batches of the given slices.
 
-    Inputs are a slice's tokens, int32 `[batch, length]`, and `target_<task>`, int32 `[batch, target length]`, its start
-    and end marks included. Outputs, under the tasks' names, are what their heads say, such as logits
-    `[rows, classes]`, or the log-likelihood of each token of a target `[batch, target length - 1]`; all float32. A head
-    whose task has rows in several slices answers for all of them, in the slices' order. The answer of a task that has a
-    linear expert is the average of head and expert; `<task>_network` is what the head says, by which the network
-    learns.
+    The inputs are a slice's tokens, int32 `[batch, length]`, and `target_<task>`, int32 `[batch, target length]`,
+    including its start and end marks. The outputs, under the tasks' names, are those of their heads, such as logits
+    `[rows, classes]`, or the log-likelihood of each token of a target `[batch, target length - 1]`; all float32. The
+    head of a task with rows in several slices answers for all of them, in the slices' order. The answer of a task with
+    a linear expert is the average of head and expert; `<task>_network` is the output of the head alone, on which the
+    network is trained.
 
     Args:
-        options: of the network.
-        tasks: with their label sets.
-        slices: of the training split.
-        columns: of the tasks, of the training split.
-        vocabulary_size: the tokenizer's.
+        options: the options of the network.
+        tasks: the tasks, with their label sets.
+        slices: the slices of the training split.
+        columns: the column of each task in the training split.
+        vocabulary_size: the tokenizer's vocabulary size.
         precision: a Keras dtype policy.
     """
     network = build_network(options, tasks, columns, vocabulary_size, precision)
@@ -57,8 +57,8 @@ def build_network(
     vocabulary_size: int,
     precision: str,
 ) -> Network:
-    """Makes the layers of a network; see `build_model`."""
-    # The order of the layers is that of their random seeds.
+    """Builds the network of a model; see `build_model`."""
+    # The order in which the layers are made determines their random seeds.
     trunk = ENCODERS.get(options.encoder.name).build(
         **options.encoder.options.model_dump(), name="trunk", dtype=precision
     )
@@ -78,7 +78,7 @@ def build_network(
     average = LogitAverage(name="logit_average", dtype="float32")
     contexts = {name: HeadContext(trunk, options, columns.get(name)) for name in tasks}
     common_names = common_head_names(tasks) if options.shared_heads else {}
-    # Described by the last task of each group: all of them agree in what a common head is made of.
+    # Built for the last task of each group: any task would do, because all of them agree on their common head.
     common_heads = {
         head: kind_of(tasks[name]).common_head(tasks[name], contexts[name], head)
         for head, name in {head: name for name, head in common_names.items()}.items()
@@ -91,7 +91,7 @@ def build_network(
 
 
 def common_head_names(tasks: Mapping[str, Task]) -> dict[str, str]:
-    """Returns the name of the head that a task has in common with others, by the tasks that have one."""
+    """Returns the name of the head that a task shares with others, for each task that has one."""
     groups: dict[Hashable, list[str]] = {}
     for name, task in tasks.items():
         key = kind_of(task).common_head_key(task)
@@ -113,7 +113,7 @@ def _linear_experts(options: ModelOptions, tasks: Mapping[str, Task], vocabulary
 def _decoders(
     options: ModelOptions, trunk: Trunk, generated: Mapping[str, Task], precision: str
 ) -> dict[str, keras.layers.Layer]:
-    """Returns what writes, by the task that it belongs to; one that several tasks write with fits the longest."""
+    """Returns the decoders by the tasks that own them; one that several tasks use fits the longest target."""
 
     def named(task: str) -> dict[str, str]:
         return {"name": f"{task}_decoder", "dtype": precision}

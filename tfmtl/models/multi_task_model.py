@@ -1,4 +1,4 @@
-"""A functional Keras model made of a network, whose `fit` can take its step from an update of several tasks."""
+"""A functional Keras model built from a network, whose `fit` can use a multi-task update as its training step."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,19 +16,20 @@ from tfmtl.models.network import Layers, Network
 class MultiTaskModel(keras.Model):
     """A functional model with dict inputs and outputs, keyed by task.
 
-    `compile` takes an `update`, which knows losses, weights and clipping; see `tfmtl.training.update.Update`. Without
-    one, the model is compiled, trained and evaluated as any functional model of Keras. The rest is Keras' own.
+    `compile` takes an `update`, which holds the losses, weights and clipping; see `tfmtl.training.update.Update`.
+    Without one, the model is compiled, trained and evaluated like any functional model of Keras. Everything else is
+    Keras' own.
 
-    Two methods of Keras are in the way of `MultiWorkerMirroredStrategy` (keras#20585): `_maybe_symbolic_build` reduces
-    a nested batch over workers, and logs are reduced along an axis that scalars lack. With an update the first is not
-    needed, because a functional model is built already; for the second, logs have rank one where there are several
+    Two parts of Keras do not work with `MultiWorkerMirroredStrategy` (keras#20585): `_maybe_symbolic_build` reduces a
+    nested batch over workers, and logs are reduced along an axis that scalars lack. With an update the first is not
+    needed, because a functional model is already built; for the second, logs have rank one if there are several
     workers.
 
     Attributes:
-        network: how the model reads and answers.
-        slices: whose batches it takes.
-        options: of the network that an experiment asked for; `None` of a model that was loaded or copied.
-        update: what makes one step of a batch; `None` where Keras does.
+        network: the layers of the model, and the way that texts run through them.
+        slices: the slices whose batches the model takes.
+        options: the network's options as given by the experiment; `None` for a model that was loaded or copied.
+        update: the training step for a batch; `None` stands for Keras' own.
     """
 
     network: Network
@@ -38,7 +39,7 @@ class MultiTaskModel(keras.Model):
 
     @classmethod
     def of(cls, network: Network, slices: Sequence[Slice]) -> "MultiTaskModel":
-        """Returns the model of a network that the batches of slices feed."""
+        """Returns the model of a network for batches of the given slices."""
         inputs, outputs = network.functional(slices)
         model = cls(inputs=inputs, outputs=outputs, name="multi_task_model")
         model.network, model.slices = network, tuple(slices)
@@ -48,10 +49,10 @@ class MultiTaskModel(keras.Model):
         """Configures training.
 
         Args:
-            optimizer: as in `keras.Model.compile`; where there is an update it must not clip, because the update does.
-            *args: of `keras.Model.compile`.
-            update: what makes one step of a batch, instead of Keras' losses.
-            **kwargs: of `keras.Model.compile`, such as `loss` or `jit_compile`.
+            optimizer: as in `keras.Model.compile`; with an update it must not clip, because the update does.
+            *args: further arguments of `keras.Model.compile`.
+            update: the training step for a batch, which replaces Keras' losses.
+            **kwargs: keyword arguments of `keras.Model.compile`, such as `loss` or `jit_compile`.
         """
         super().compile(optimizer, *args, **kwargs)
         self.update = update
@@ -76,7 +77,7 @@ class MultiTaskModel(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        # Their modules register the layers by which a configuration names them.
+        # Listing a registry imports its modules, which register the layers that a configuration names.
         for registry in (ENCODERS, SHARING, KINDS):
             list(registry)
         network = Network(Layers.from_config(config["layers"]), config["decoder_of"])
@@ -84,24 +85,24 @@ class MultiTaskModel(keras.Model):
         return cls.of(network, slices)
 
     def get_compile_config(self):
-        """Returns nothing: losses and weights belong to an experiment, not to the model's file."""
+        """Returns nothing: losses and weights belong to an experiment, not to the model file."""
         return {}
 
     def compile_from_config(self, config):
         """Leaves a loaded model uncompiled."""
 
     def copy(self, **changes) -> "MultiTaskModel":
-        """Returns a model of the same weights whose layers have some keys of their configuration changed."""
+        """Returns a model with the same weights, in whose layers' configurations some keys are changed."""
         layers = Layers.from_config(self.network.layers.as_config(**changes))
         copy = type(self).of(Network(layers, self.network.decoder_of), self.slices)
         copy.set_weights(self.get_weights())
         return copy
 
     def save_without_optimizer(self, path):
-        """Saves the model alone, in the format of Keras, a third as large as with the state of its optimizer.
+        """Saves the model in the Keras format without its optimizer's state; the file is a third as large.
 
-        Keras' own `include_optimizer` does nothing in this format; and where it saves an optimizer it makes a variable,
-        for which one worker out of several would wait for the others.
+        Keras' own `include_optimizer` has no effect in this format. Saving an optimizer also creates a variable, for
+        which one worker out of several would wait for the others.
         """
         optimizer, self.optimizer = self.optimizer, None
         try:

@@ -1,7 +1,7 @@
-"""The network: how tokens become states, and states the answers of every task.
+"""The forward pass, from tokens to states and from states to the answers of every task.
 
-This is the only description of the forward pass. Training runs it as a functional Keras model, which `functional`
-makes of it; generation, evaluation and export call its methods in graphs of their own.
+This is its only description. Training runs it as a functional Keras model, which `functional` makes; generation,
+evaluation and export call its methods in graphs of their own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from tfmtl.models.trunk import States
 
 
 def network_output(task: str) -> str:
-    """Returns the name of the output of a task's head alone, where the task has a linear expert too."""
+    """Returns the name of the output of a task's head alone, for a task that also has a linear expert."""
     return f"{task}_network"
 
 
@@ -30,9 +30,9 @@ class Encoded(NamedTuple):
     """A batch of texts that has been read.
 
     Attributes:
-        tokens: int32 `[batch, length]`.
-        embedded: `[batch, length, width]`.
-        states: of each task, by its name.
+        tokens: the ids of the texts' tokens, int32 `[batch, length]`.
+        embedded: their embeddings, `[batch, length, width]`.
+        states: the states of each task, by its name.
     """
 
     tokens: KerasTensor
@@ -42,16 +42,16 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers of a network.
+    """All layers of a network, by their roles.
 
     Attributes:
-        embedding: of tokens; also what turns the states of decoders into logits.
-        sharing: owns the trunk.
-        heads: of each task, by its name.
-        common_heads: heads that several tasks have in common, by their own names.
-        decoders: what writes, by the name of the task that it belongs to.
-        linear_experts: linear models beside the heads; `None` where there are none.
-        average: makes one answer of a head's and a linear expert's.
+        embedding: the embedding of tokens, which also projects the states of decoders to logits.
+        sharing: the sharing scheme, which owns the trunk.
+        heads: the head of each task, by the task's name.
+        common_heads: the heads that several tasks share, by their own names.
+        decoders: the decoders, by the names of the tasks that own them.
+        linear_experts: the linear models beside the heads; `None` if there are none.
+        average: the layer that averages the answers of a head and a linear expert.
     """
 
     embedding: keras_hub.layers.ReversibleEmbedding
@@ -63,7 +63,7 @@ class Layers:
     average: LogitAverage
 
     def as_config(self, **changes) -> dict[str, Any]:
-        """Returns the configurations of all layers, each with some keys changed."""
+        """Returns the configurations of all layers, with some keys of each changed."""
 
         def config(layer: keras.layers.Layer) -> dict[str, Any]:
             return _changed(layer_config(layer), changes)
@@ -83,7 +83,7 @@ class Layers:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Layers":
-        """Returns the layers that `as_config` described, in the order in which a new network makes them."""
+        """Returns the layers described by `as_config`, made in the same order as for a new network."""
 
         def layers(configs: Mapping[str, Any]) -> dict[str, keras.layers.Layer]:
             return {name: layer_of(each) for name, each in configs.items()}
@@ -104,8 +104,8 @@ class Network:
     """The layers of a model, and how texts run through them.
 
     Args:
-        layers: of the model.
-        decoder_of: for each task that is written, the name of the task whose decoder writes it.
+        layers: the layers of the model.
+        decoder_of: for each generating task, the name of the task whose decoder writes its texts.
     """
 
     def __init__(self, layers: Layers, decoder_of: Mapping[str, str]):
@@ -118,11 +118,11 @@ class Network:
         return [*self.layers.heads, *map(network_output, self._linear_tasks)]
 
     def trunk_variables(self) -> list[keras.Variable]:
-        """Returns the trainable variables that several tasks read through: the embedding's and the scheme's shared."""
+        """Returns the trainable variables that several tasks read through: those of the embedding and of the scheme."""
         return [*self.layers.embedding.trainable_variables, *self.layers.sharing.shared_variables()]
 
     def own_variables(self, task: str) -> list[keras.Variable]:
-        """Returns the trainable variables of a task's head, of its decoder where no other task writes with it."""
+        """Returns the trainable variables of a task's head, and of its decoder if no other task writes with it."""
         layers = [self.layers.heads[task]]
         writers = list(self.decoder_of.values())
         if self.decoder_of.get(task) == task and writers.count(task) == 1:
@@ -135,21 +135,21 @@ class Network:
         return Encoded(tokens, embedded, self.layers.sharing(embedded, tokens, training=training))
 
     def encode_shared(self, tokens: KerasTensor, training: bool | None = None) -> tuple[Encoded, list[KerasTensor]]:
-        """Returns the same as `encode`, and the states that all tasks' own are made of; in a graph of its own."""
+        """Returns the result of `encode` and the shared states that all tasks' own are made of, in a separate graph."""
         embedded = self.layers.embedding(tokens)
         states, views = self.layers.sharing.read(embedded, tokens, training=training)
         return Encoded(tokens, embedded, views), [states.last, *states.context]
 
     def linear_scores(self, tokens: KerasTensor) -> dict[str, KerasTensor]:
-        """Returns what the linear experts of tasks say, `[batch, classes]` each; empty where there are none."""
+        """Returns the scores of the tasks' linear experts, `[batch, classes]` each; empty if there are none."""
         return self.layers.linear_experts(tokens) if self.layers.linear_experts else {}
 
     def head_outputs(
         self, tasks: Iterable[str], encoded: Encoded, training: bool | None = None
     ) -> dict[str, KerasTensor]:
-        """Returns what the heads of tasks say that generate nothing; without their linear experts.
+        """Returns the outputs of the heads of tasks that generate nothing, without their linear experts.
 
-        A head that several tasks have in common runs once for all of them that read the same states.
+        A head that several tasks share runs once for all of them that read the same states.
         """
         of_common: dict[tuple, dict[str, KerasTensor]] = {}
         outputs = {}
@@ -164,18 +164,18 @@ class Network:
         return outputs
 
     def answer(self, task: str, encoded: Encoded, linear: Mapping[str, KerasTensor]) -> KerasTensor:
-        """Returns what a task's head says, together with the linear expert of the task where it has one.
+        """Returns the output of a task's head, averaged with the task's linear expert if it has one.
 
         Args:
-            task: one that generates nothing.
+            task: the name of a task that generates nothing.
             encoded: the texts.
-            linear: of `linear_scores`.
+            linear: the result of `linear_scores`.
         """
         said = self.head_outputs([task], encoded)[task]
         return self.layers.average(said, linear[task]) if task in linear else said
 
     def writer(self, task: str) -> "Writer":
-        """Returns what writes for a task, a token at a time or a whole target at once."""
+        """Returns the writer of a task, which works a token at a time or on whole targets."""
         layer = self.layers.decoders[self.decoder_of[task]]
         return Writer(self.layers.embedding, self.layers.sharing.trunk.writer(layer), self.layers.heads[task])
 
@@ -186,9 +186,9 @@ class Network:
 
         Args:
             part: the slice.
-            inputs: what its decoders read of the targets, by the names of the model's inputs.
+            inputs: the targets that its decoders read, by the names of the model's inputs.
             encoded: its texts.
-            training: whether dropout is on; as Keras decides where it is `None`.
+            training: whether dropout is on; `None` lets Keras decide.
         """
         linear = self.linear_scores(encoded.tokens) if part.heads else {}
         outputs = {}
@@ -203,7 +203,7 @@ class Network:
         return outputs
 
     def functional(self, slices: Sequence[Slice]) -> tuple[dict[str, KerasTensor], dict[str, KerasTensor]]:
-        """Returns the inputs and outputs of the functional model that the batches of slices feed."""
+        """Returns the inputs and outputs of the functional model for batches of the given slices."""
         inputs: dict[str, KerasTensor] = {}
         parts: dict[str, list[KerasTensor]] = {name: [] for name in self.outputs}
         for part in slices:
@@ -211,7 +211,7 @@ class Network:
                 inputs[name] = keras.Input((None,), dtype="int32", name=name)
             for name, output in self.slice_outputs(part, inputs, self.encode(inputs[part.tokens])).items():
                 parts[name].append(output)
-        # A head whose task has rows in several slices answers for all of them, one slice after the other.
+        # The head of a task with rows in several slices answers for all of them, one slice after the other.
         joined = {
             name: found[0] if len(found) == 1 else keras.layers.Concatenate(axis=0, name=f"{name}_rows")(found)
             for name, found in parts.items()
@@ -224,12 +224,12 @@ class Network:
 
 
 class Writer:
-    """What writes for one task: a decoder, or a trunk that goes on behind its texts, and the task's head.
+    """Writes for one task, with a decoder or with a trunk that continues its texts, and with the task's head.
 
     Args:
-        embedding: of tokens, and what turns states into logits.
-        decoder: as `tfmtl.models.trunk.Trunk.writer` returns it.
-        head: of the task.
+        embedding: the embedding of tokens, which also turns states into logits.
+        decoder: the result of `tfmtl.models.trunk.Trunk.writer`.
+        head: the head of the task.
     """
 
     def __init__(self, embedding: keras_hub.layers.ReversibleEmbedding, decoder, head: PointerGeneratorHead):
@@ -244,7 +244,7 @@ class Writer:
 
         Args:
             encoded: the texts.
-            task: whose states are read.
+            task: the name of the task whose states are read.
             target: start mark, tokens and end mark, int32 `[batch, length]`.
             training: whether dropout is on.
         """
@@ -255,7 +255,7 @@ class Writer:
         return self._head(logits, hidden, states.last, encoded.embedded, encoded.tokens, target[:, 1:], **options)
 
     def context(self, encoded: Encoded, task: str) -> dict[str, Any]:
-        """Returns what does not change while texts are written: computed once for a generation."""
+        """Returns the tensors that do not change while texts are written; they are computed once per generation."""
         states = encoded.states[task]
         context = {"tokens": encoded.tokens, "source": self._decoder.keys_and_values(states)}
         if self._head.copy_source:
@@ -263,17 +263,17 @@ class Writer:
         return context
 
     def initial_cache(self, encoded: Encoded, task: str) -> Any:
-        """Returns what is kept of the tokens that have been written, before the first of them."""
+        """Returns the cache of written tokens as it is before the first of them."""
         return self._decoder.initial_cache(encoded.states[task], encoded.tokens)
 
     def step(self, tokens, position, cache, context) -> tuple[KerasTensor, Any]:
-        """Returns the log-probabilities of what may come next, float32 `[rows, vocabulary]`, and the new cache.
+        """Returns the log-probabilities of the next token, float32 `[rows, vocabulary]`, and the new cache.
 
         Args:
-            tokens: written last, int32 `[rows]`; the start mark at first.
-            position: of them, int32 scalar.
-            cache: of `initial_cache` or the step before.
-            context: of `context`.
+            tokens: the tokens written last, int32 `[rows]`; the start mark at first.
+            position: their position, int32 scalar.
+            cache: the result of `initial_cache` or of the previous step.
+            context: the result of `context`.
         """
         embedded = self._embedding(tokens[:, None])
         hidden, cache = self._decoder.step(embedded, position, cache, context["source"], context["tokens"])

@@ -1,4 +1,4 @@
-"""Layers as configurations, from which the same layers are made again without being built."""
+"""Configurations of layers, from which the same layers can be made without being built."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,12 +7,12 @@ import keras
 
 
 def layer_config(layer: keras.layers.Layer) -> dict[str, Any]:
-    """Returns the configuration of a layer; it is built anew wherever it is called first."""
+    """Returns the configuration of a layer; a layer that is made from it is built when it is first called."""
     config = keras.saving.serialize_keras_object(layer)
     config.pop("build_config", None)
     return config
 
 
 def layer_of(layer: keras.layers.Layer | Mapping[str, Any]) -> keras.layers.Layer:
-    """Returns a layer; one that is described by its configuration is made."""
+    """Returns a layer, which is made if it is given by its configuration."""
     return keras.saving.deserialize_keras_object(dict(layer)) if isinstance(layer, Mapping) else layer

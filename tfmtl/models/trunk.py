@@ -1,4 +1,4 @@
-"""What reads a text for all tasks: an encoder, or a causal model that also writes on behind the text."""
+"""The base of trunks: layers that read a text for all tasks and, if they are causal, may also continue it."""
 
 from typing import ClassVar, NamedTuple
 
@@ -11,12 +11,12 @@ from tfmtl.models.layers.pooling import AttentionPooling
 
 
 class States(NamedTuple):
-    """What a trunk makes of texts.
+    """The output of a trunk for a batch of texts.
 
     Attributes:
-        last: what heads and copying read, `[batch, length, hidden]`.
-        context: what the trunk's own layers need to write on behind the text, such as what each of them has read,
-            `[batch, length, hidden]` each; empty where it does not write.
+        last: the states that heads and copying read, `[batch, length, hidden]`.
+        context: the states that the trunk's own layers need to continue the text, such as the input of each layer,
+            `[batch, length, hidden]` each; empty if the trunk does not write.
     """
 
     last: KerasTensor
@@ -24,11 +24,11 @@ class States(NamedTuple):
 
 
 class TrunkOptions(Options):
-    """Base of every trunk's options, among which there must be a `max_length`."""
+    """Base of the options of trunks; a subclass must define `max_length`."""
 
     @property
     def own_tokenizer(self) -> dict[str, str] | None:
-        """The section of the only tokenizer that the trunk can read with; `None` where it learns any tokens."""
+        """The section of the only tokenizer that fits the trunk; `None` if the trunk can learn any tokens."""
         return None
 
 
@@ -36,52 +36,52 @@ class Trunk(OptionsLayer):
     """Base of the trunks that tasks share: `call(embedded, tokens) -> States`.
 
     A subclass registers itself in `tfmtl.core.registry.ENCODERS` with typed options, whose defaults and bounds are
-    those of its keyword arguments. Beside `call`, it must have `decoder`.
+    those of its keyword arguments. Besides `call`, it must define `decoder`.
 
     Attributes:
-        pooling: the class of the layer by which a head makes one vector of the states of a text.
+        pooling: the class of the layer with which a head pools the states of a text into one vector.
     """
 
     options_class: ClassVar[type[TrunkOptions]] = TrunkOptions
     pooling: type[keras.layers.Layer] = AttentionPooling
 
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> keras.layers.Layer:
-        """Returns the layer that belongs to one task which writes: a decoder, or what it adds to a trunk that writes.
+        """Returns the layer that one generating task owns: a decoder, or its addition to a trunk that writes.
 
         Args:
-            layers: of a decoder of its own.
-            dropout: in it; the trunk's own where it is `None`.
-            max_length: the most tokens that are written.
-            **kwargs: of the layer, such as its name.
+            layers: the number of layers of a new decoder.
+            dropout: the dropout rate of a new decoder; `None` stands for the trunk's own.
+            max_length: the maximum number of tokens that are written.
+            **kwargs: the arguments of the layer as a Keras layer, such as its name.
         """
         raise TypeError(f"{type(self).__name__} has no decoder")
 
     def writer(self, decoder: keras.layers.Layer):
-        """Returns what writes behind texts, given the layer that `decoder` made; here that layer does so itself.
+        """Returns the writer that continues texts, given the layer that `decoder` made; by default that layer itself.
 
-        It is called as `writer(embedded, states, tokens)`, and has `keys_and_values(states)`,
+        The writer is called as `writer(embedded, states, tokens)`, and has `keys_and_values(states)`,
         `initial_cache(states, tokens)`, `step(...)` and `max_length`; see `tfmtl.models.decoders.transformer`.
         """
         return decoder
 
     @property
     def width(self) -> int:
-        """Of the embeddings that it reads; its option `hidden`, where it does not say otherwise."""
+        """The width of the embeddings that the trunk reads; by default its option `hidden`."""
         return self.options.hidden
 
     @property
     def states_width(self) -> int:
-        """Of the states that it makes of them; the same, where it does not say otherwise."""
+        """The width of the states that the trunk returns; by default the same as `width`."""
         return self.width
 
     @property
     def tied(self) -> bool:
-        """Whether tokens are written by the embedding that they are read by."""
+        """Whether tokens are written with the same embedding that they are read with."""
         return True
 
     def load_pretrained_rows(self, embedding: keras.layers.Layer) -> None:
-        """Changes the initial embedding of a new model, which is built; here it stays as it is."""
+        """Changes the initial embedding of a new, built model; by default it leaves the embedding as it is."""
 
     def rates(self) -> dict[str, float]:
-        """Returns what the learning rate is multiplied by, by the path of a variable; 1 where it has none."""
+        """Returns factors of the learning rate by the paths of variables; a variable without one has a factor of 1."""
         return {}

@@ -112,7 +112,7 @@ def test_frozen_it_stays_as_it_is(preset):
             {"pretrained_decoder": True},
             "has no decoder that summaries can be written with; leave this out for a new one",
         ),
-        ({"max_length": MAX_LENGTH + 1}, f"reads at most {MAX_LENGTH} pieces, asked for {MAX_LENGTH + 1}"),
+        ({"max_length": MAX_LENGTH + 1}, f"reads at most {MAX_LENGTH} tokens, asked for {MAX_LENGTH + 1}"),
     ],
 )
 def test_what_does_not_fit_is_told_in_a_line(preset, options, message):
@@ -127,7 +127,7 @@ def test_the_tokenizer_of_another_family_is_told(preset, tmp_path):
     for path in [mixed / "tokenizer.json", mixed / "assets" / "tokenizer"]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     keras_hub.tokenizers.Tokenizer.from_preset(str(preset("roberta"))).save_to_preset(str(mixed))
-    with pytest.raises(ConfigurationError, match="is that of a RobertaBackbone, and not of its BartBackbone"):
+    with pytest.raises(ConfigurationError, match="belongs to a RobertaBackbone, not to its BartBackbone"):
         model_of(mixed)
 
 
@@ -138,7 +138,7 @@ def encoder_of(folder, **options):
 def test_a_new_decoder_is_as_wide_as_the_embedding(preset):
     new = encoder_of(preset("bart"), pretrained_decoder=False, decoder_heads=4).decoder(1, None, 7)
     assert isinstance(new, TransformerDecoder) and (new.depth, new.options.heads, new.options.dropout) == (1, 4, 0.1)
-    with pytest.raises(ConfigurationError, match=r"decoder_heads: 3 do not divide the 8 of the embedding of "):
+    with pytest.raises(ConfigurationError, match=r"decoder_heads: 3 does not divide 8, the width of the embedding "):
         encoder_of(preset("bert"), decoder_heads=3).decoder(1, None, 7)
 
 
@@ -151,7 +151,7 @@ def test_each_task_gets_a_copy_of_the_preset_s_decoder(preset):
             np.testing.assert_array_equal(value, expected)
     assert not {id(variable) for variable in decoders[0].variables} & {id(variable) for variable in encoder.variables}
     assert encoder.decoder(9, 0.4, 7).get_config()["backbone"]["config"]["dropout"] == 0.4
-    with pytest.raises(ConfigurationError, match=f"writes at most {MAX_LENGTH} pieces, asked for {MAX_LENGTH + 1}$"):
+    with pytest.raises(ConfigurationError, match=f"writes at most {MAX_LENGTH} tokens, asked for {MAX_LENGTH + 1}$"):
         encoder.decoder(9, None, MAX_LENGTH + 1)
 
 
@@ -176,7 +176,7 @@ def test_a_tokenizer_of_another_preset_is_told(preset, tmp_path):
     folder = shutil.copytree(preset("bert"), tmp_path / "mixed")
     other = keras_hub.models.BertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(100))])
     other.save_to_preset(str(folder))
-    with pytest.raises(ConfigurationError, match=r"the tokenizer of .* has 105 pieces, its backbone \d\d$"):
+    with pytest.raises(ConfigurationError, match=r"the tokenizer of .* has 105 tokens, its backbone \d\d$"):
         model_of(folder)
 
 

@@ -1,1 +1,1 @@
-"""What writes from the states of a trunk."""
+"""Decoders and other layers that write from the states of a trunk."""

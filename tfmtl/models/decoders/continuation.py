@@ -1,4 +1,4 @@
-"""What makes a causal trunk the writer of one task's summaries."""
+"""The use of a causal trunk as the writer of one task's summaries."""
 
 import keras
 from keras import KerasTensor, ops
@@ -8,11 +8,11 @@ from tfmtl.models.layers.positions import PositionEmbedding
 
 @keras.saving.register_keras_serializable("tfmtl")
 class ContinuationStart(keras.layers.Layer):
-    """Embeds what stands behind a text: its places, and a separator that tells which task writes.
+    """Embeds the continuation of a text, with its positions and a separator that identifies the task.
 
     Args:
-        positions: how places are told; see `PositionEmbedding`.
-        max_length: the most pieces that are written.
+        positions: the kind of positions; see `PositionEmbedding`.
+        max_length: the maximum number of tokens that are written.
     """
 
     def __init__(self, positions: str, max_length: int, **kwargs):
@@ -29,7 +29,7 @@ class ContinuationStart(keras.layers.Layer):
         """Returns `[batch, length, hidden]`.
 
         Args:
-            embedded: embeddings of the pieces, the start mark first, `[batch, length, hidden]`.
+            embedded: embeddings of the tokens, the start mark first, `[batch, length, hidden]`.
             start: the index of the first of them, int32 scalar.
         """
         scaled = embedded * ops.cast(ops.shape(embedded)[-1], embedded.dtype) ** 0.5
@@ -40,11 +40,11 @@ class ContinuationStart(keras.layers.Layer):
 
 
 class Continuation:
-    """Writes a task's summaries with a causal trunk; it holds no weights of its own.
+    """Writes a task's summaries with a causal trunk; it has no weights of its own.
 
     Args:
-        trunk: one that also reads what stands behind a text, `call(embedded, tokens, context=...)`, with
-            `keys_and_values`, `initial_cache` and `step`.
+        trunk: a trunk that also reads continuations, `call(embedded, tokens, context=...)`, with `keys_and_values`,
+            `initial_cache` and `step`.
         start: the task's own layer, `call(embedded, start)`, with `max_length`.
     """
 
@@ -54,21 +54,21 @@ class Continuation:
 
     @property
     def max_length(self) -> int:
-        """The most pieces of a summary."""
+        """The maximum number of tokens in a summary."""
         return self._start.max_length
 
     def __call__(self, embedded, states, tokens, training=None) -> KerasTensor:
-        """Returns the states `[batch, length, hidden]` of a whole summary; as a decoder layer does."""
+        """Returns the states `[batch, length, hidden]` of a whole summary, like a decoder layer."""
         return self._trunk(self._start(embedded), tokens, context=states.context, training=training).last
 
     def keys_and_values(self, states) -> list:
-        """Returns each layer's keys and values of the texts: computed once for a generation."""
+        """Returns each layer's keys and values of the texts, which are computed once per generation."""
         return self._trunk.keys_and_values(states.context)
 
     def initial_cache(self, states, tokens) -> list:
-        """Returns each layer's keys and values of a summary that has no piece yet."""
+        """Returns each layer's keys and values of an empty summary."""
         return self._trunk.initial_cache(ops.shape(tokens)[0], self.max_length)
 
     def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
-        """Writes one position; as a decoder layer does."""
+        """Writes one position, like a decoder layer."""
         return self._trunk.step(self._start(embedded, start=position), position, cache, source, source_tokens)

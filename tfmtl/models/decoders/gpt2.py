@@ -1,4 +1,4 @@
-"""A pretrained causal trunk that writes on from what it has read: GPT-2, as KerasHub has it."""
+"""A pretrained causal trunk that continues what it has read: GPT-2, from KerasHub."""
 
 import keras
 import keras_hub
@@ -8,15 +8,15 @@ from tfmtl.models.layers.tokens import token_mask
 
 
 class GPT2Trunk(keras.layers.Layer):
-    """The layers of a GPT-2 (Radford et al. 2019), for texts and for what stands behind them.
+    """The layers of a GPT-2 (Radford et al. 2019), for texts and their continuations.
 
-    What is written has the places that follow its own text, whatever padding stands between them.
+    A continuation has the positions that follow its own text, whatever padding is between them.
 
     Args:
-        backbone: whose layers they are, with their weights.
+        backbone: the backbone that owns the layers and their weights.
 
     Attributes:
-        longest: the most pieces of a text and what is written behind it.
+        longest: the maximum number of tokens in a text and its continuation together.
     """
 
     def __init__(self, backbone: keras_hub.models.GPT2Backbone, **kwargs):
@@ -30,7 +30,7 @@ class GPT2Trunk(keras.layers.Layer):
         self.built = True
 
     def read(self, embedded, tokens, training=None) -> list[KerasTensor]:
-        """Returns what each layer reads of texts, `[batch, length, hidden]`, and last what all of them make."""
+        """Returns the input of each layer for texts, `[batch, length, hidden]`, and last the final output."""
         hidden = self.dropout(embedded + self.positions(embedded), training=training)
         found, mask = [], token_mask(tokens)
         for layer in self.layers:
@@ -39,15 +39,15 @@ class GPT2Trunk(keras.layers.Layer):
         return [*found, self.norm(hidden)]
 
     def keys_and_values(self, context) -> list[KerasTensor]:
-        """Returns each layer's keys and values of texts `[batch, 2, length, heads, size]`, given what each has read."""
+        """Returns each layer's keys and values of texts `[batch, 2, length, heads, size]`, given its inputs."""
         return [_keys_and_values(layer, read) for layer, read in zip(self.layers, context, strict=True)]
 
     def write(self, embedded, read, tokens, training=None) -> KerasTensor:
-        """Returns the states `[batch, length, hidden]` of what stands behind texts.
+        """Returns the states `[batch, length, hidden]` of the continuations of texts.
 
         Args:
-            embedded: of all its pieces, `[batch, length, hidden]`.
-            read: of `keys_and_values`.
+            embedded: embeddings of all their tokens, `[batch, length, hidden]`.
+            read: the result of `keys_and_values`.
             tokens: ids of the texts, int32 `[batch, text_length]`.
             training: whether dropout is on.
         """
@@ -62,10 +62,10 @@ class GPT2Trunk(keras.layers.Layer):
         """Writes one position.
 
         Args:
-            embedded: of its piece, `[batch, 1, hidden]`.
-            position: its index in what is written, int32 scalar.
-            written: each layer's keys and values of the positions before.
-            read: of `keys_and_values`.
+            embedded: the embedding of its token, `[batch, 1, hidden]`.
+            position: its index in the continuation, int32 scalar.
+            written: each layer's keys and values of the previous positions.
+            read: the result of `keys_and_values`.
             tokens: ids of the texts, int32 `[batch, text_length]`.
 
         Returns:
@@ -81,7 +81,7 @@ class GPT2Trunk(keras.layers.Layer):
         return self.norm(hidden), new
 
     def nothing(self, batch_size, length) -> list[KerasTensor]:
-        """Returns each layer's keys and values `[batch, 2, length, heads, size]` of what is not written yet."""
+        """Returns each layer's keys and values `[batch, 2, length, heads, size]` of an empty continuation."""
         shape = (batch_size, 2, length, self._heads, self._width // self._heads)
         return [ops.zeros(shape, self.compute_dtype) for _ in self.layers]
 
@@ -91,7 +91,7 @@ class GPT2Trunk(keras.layers.Layer):
         return self.dropout(embedded + ops.cast(positions, embedded.dtype), training=training)
 
     def _seen(self, tokens, written):
-        """Returns what each place sees of text and of what is `written` `[length, all]`, `[batch, length, both]`."""
+        """Returns what each position sees of text and of what is `written` `[length, all]`, `[batch, length, both]`."""
         batch_size, length = ops.shape(tokens)[0], ops.shape(written)[0]
         of_text = ops.broadcast_to(token_mask(tokens)[:, None], (batch_size, length, ops.shape(tokens)[1]))
         written = ops.broadcast_to(written[None], (batch_size, length, ops.shape(written)[1]))
@@ -99,16 +99,16 @@ class GPT2Trunk(keras.layers.Layer):
 
 
 def _keys_and_values(layer, hidden):
-    """Returns what a layer of KerasHub attends to at some places, `[batch, 2, length, heads, size]`.
+    """Returns the keys and values of a KerasHub layer at some positions, `[batch, 2, length, heads, size]`.
 
-    It has no public method for this: where it updates a cache itself, no gradient flows.
+    The layer has no public method for this, and no gradient flows through a cache that it updates itself.
     """
     attention, normed = layer._self_attention_layer, layer._self_attention_layer_norm(hidden)
     return ops.stack([attention._key_dense(normed), attention._value_dense(normed)], axis=1)
 
 
 def _through(layer, hidden, source, own, seen, training):
-    """Returns the states that a layer makes, given all keys and values, of a text and of what stands behind it."""
+    """Returns a layer's output, given all keys and values of a text and its continuation."""
     cache = ops.concatenate([source, own], axis=2)
     hidden, _ = layer(
         hidden,
@@ -123,10 +123,10 @@ def _through(layer, hidden, source, own, seen, training):
 
 @keras.saving.register_keras_serializable("tfmtl")
 class TaskMark(keras.layers.Layer):
-    """Tells a pretrained causal trunk which task writes: a vector added to each piece, at first zero.
+    """Tells a pretrained causal trunk which task writes, by a vector that is added to each token and is initially zero.
 
     Args:
-        max_length: the most pieces that are written.
+        max_length: the maximum number of tokens that are written.
     """
 
     def __init__(self, max_length: int, **kwargs):
@@ -137,10 +137,10 @@ class TaskMark(keras.layers.Layer):
         self.mark = self.add_weight((embedded_shape[-1],), "zeros", name="mark")
 
     def call(self, embedded, start=0) -> KerasTensor:
-        """Returns `[batch, length, hidden]`; the trunk itself tells places.
+        """Returns `[batch, length, hidden]`; the trunk itself adds positions.
 
         Args:
-            embedded: embeddings of the pieces, `[batch, length, hidden]`.
+            embedded: embeddings of the tokens, `[batch, length, hidden]`.
             start: the index of the first of them.
         """
         return embedded + ops.cast(self.mark, embedded.dtype)

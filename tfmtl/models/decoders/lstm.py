@@ -1,4 +1,4 @@
-"""A recurrent decoder of one summarization task."""
+"""A recurrent decoder for one summarization task."""
 
 import keras
 from keras import KerasTensor, ops
@@ -10,21 +10,21 @@ ATTENTIONS = ("luong", "bahdanau")
 
 @keras.saving.register_keras_serializable("tfmtl")
 class LSTMDecoder(keras.layers.Layer):
-    """Stacked LSTM with attention over the source; trains on whole summaries, generates a piece at a time.
+    """Stacked LSTM with attention over the source; trains on whole summaries, generates a token at a time.
 
     `h~ = tanh(W [c; h])`, where `h` is the last layer's state and `c` the mean of the source's states weighted by
-    attention (Luong et al. 2015, eq. 5). The score of a place with state `s` is `h . W s` ("general" there) or
-    `v . tanh(W h + U s)` (Bahdanau et al. 2015). The first states are a tanh layer of the source's mean state.
+    attention (Luong et al. 2015, eq. 5). The score of a position with state `s` is `h . W s` ("general" there) or
+    `v . tanh(W h + U s)` (Bahdanau et al. 2015). The initial states come from a tanh layer on the source's mean state.
 
-    Differences from the papers: the query is the present state in both, where Bahdanau et al. take the one before and
-    feed the context into the recurrence; and `h~` is not fed back either. So a whole summary is one pass of the LSTM
-    and one of attention.
+    Differences from the papers: in both cases the query is the current state, whereas Bahdanau et al. take the previous
+    one and feed the context into the recurrence; and `h~` is not fed back either. So a whole summary takes one pass of
+    the LSTM and one of attention.
 
     Args:
-        layers: LSTM layers.
-        attention: `luong` or `bahdanau`.
-        dropout: of the embeddings and after each layer.
-        max_length: the most pieces of a summary.
+        layers: the number of LSTM layers.
+        attention: the form of the score, `luong` or `bahdanau`.
+        dropout: the dropout rate of the embeddings and after each layer.
+        max_length: the maximum number of tokens in a summary.
     """
 
     def __init__(self, layers: int, attention: str, dropout: float, max_length: int, **kwargs):
@@ -55,7 +55,7 @@ class LSTMDecoder(keras.layers.Layer):
         self.combine.build((None, None, self.hidden + states_shape[-1]))
         if settings["attention"] == "bahdanau":
             self.query = keras.layers.Dense(self.hidden, name="query", dtype=policy)
-            # Without a bias, of which softmax would see nothing.
+            # Without a bias, which would have no effect on the softmax.
             self.score = keras.layers.Dense(1, use_bias=False, name="score", dtype=policy)
             for layer in (self.query, self.score):
                 layer.build((None, None, self.hidden))
@@ -64,8 +64,8 @@ class LSTMDecoder(keras.layers.Layer):
         """Returns the states `[batch, length, hidden]` of a whole summary, each position following those before it.
 
         Args:
-            embedded: embeddings of the summary's pieces, the start mark first, `[batch, length, hidden]`.
-            states: of the trunk.
+            embedded: embeddings of the summary's tokens, the start mark first, `[batch, length, hidden]`.
+            states: the states of the trunk.
             tokens: ids of the source, int32 `[batch, source_length]`.
             training: whether dropout is on.
         """
@@ -75,11 +75,11 @@ class LSTMDecoder(keras.layers.Layer):
         return self._attended(hidden, self.keys_and_values(states), tokens)
 
     def keys_and_values(self, states) -> tuple[KerasTensor, KerasTensor]:
-        """Returns keys and values of the source, `[batch, source_length, hidden]`: computed once for a generation."""
+        """Returns keys and values of the source, `[batch, source_length, hidden]`, computed once per generation."""
         return self.keys(states.last), states.last
 
     def initial_cache(self, states, tokens) -> list[tuple[KerasTensor, KerasTensor]]:
-        """Returns each layer's two states `[batch, hidden]` before the first piece."""
+        """Returns each layer's two states `[batch, hidden]` before the first token."""
         states = states.last
         mask = ops.cast(token_mask(tokens), states.dtype)[..., None]
         mean = ops.sum(states * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
@@ -90,10 +90,10 @@ class LSTMDecoder(keras.layers.Layer):
         """Decodes one position.
 
         Args:
-            embedded: the embedding of the piece written last, `[batch, 1, hidden]`.
-            position: its place, int32 scalar; a recurrence has no need of it.
-            cache: of `initial_cache` or the step before.
-            source: of `keys_and_values`.
+            embedded: the embedding of the token written last, `[batch, 1, hidden]`.
+            position: its index, int32 scalar, which a recurrence does not need.
+            cache: the result of `initial_cache` or of the previous step.
+            source: the result of `keys_and_values`.
             source_tokens: ids of the source, int32 `[batch, source_length]`.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Pretrained writers: the decoders of BART and T5, as KerasHub has them."""
+"""Pretrained decoders: those of BART and T5, from KerasHub."""
 
 from abc import ABC, abstractmethod
 
@@ -11,21 +11,21 @@ from tfmtl.models.layers.tokens import token_mask
 
 
 class PresetDecoder(keras.layers.Layer, ABC):
-    """The decoder of a KerasHub backbone; trains on whole summaries, generates a piece at a time.
+    """The decoder of a KerasHub backbone; trains on whole summaries, generates a token at a time.
 
-    Layers and key-value caches are KerasHub's. A subclass tells how its family embeds what it reads, calls a layer and
-    ends.
+    Layers and key-value caches are KerasHub's. A subclass defines how its family embeds its input, calls a layer and
+    makes its output.
 
     Args:
-        backbone: without weights, as Keras serializes it.
-        max_length: the most pieces of a summary.
+        backbone: the backbone without weights, as serialized by Keras.
+        max_length: the maximum number of tokens in a summary.
     """
 
     def __init__(self, backbone: dict, max_length: int, **kwargs):
         super().__init__(**kwargs)
         self.max_length = max_length
         self._backbone = backbone
-        # So that decoders of several tasks have variables of different paths.
+        # The name gives variables of different tasks' decoders different paths.
         with keras.name_scope(self.name):
             loaded = keras.saving.deserialize_keras_object(backbone)
         self._width, self._heads = loaded.hidden_dim, loaded.num_heads
@@ -38,28 +38,28 @@ class PresetDecoder(keras.layers.Layer, ABC):
     @staticmethod
     @abstractmethod
     def parts_of(backbone: keras_hub.models.Backbone) -> dict[str, keras.layers.Layer]:
-        """Returns the layers beside those of `decoder_transformer_layers`."""
+        """Returns the layers other than those of `decoder_transformer_layers`, by name."""
 
     @classmethod
     def weights_of(cls, backbone: keras_hub.models.Backbone) -> list[np.ndarray]:
-        """Returns what `set_weights` takes, of a backbone that has been trained."""
+        """Returns the weights of a pretrained backbone in the order of `set_weights`."""
         layers = [*backbone.decoder_transformer_layers, *cls.parts_of(backbone).values()]
         return [value for layer in layers for value in layer.get_weights()]
 
     @abstractmethod
     def begin(self, embedded, position, training) -> KerasTensor:
-        """Returns what the first layer reads, of embeddings from a place on."""
+        """Returns the input of the first layer, given embeddings from a position on."""
 
     @abstractmethod
     def through(self, layer, hidden, states, mask, bias, **caches) -> tuple:
-        """Returns the states that a layer makes, what the next takes as `bias`, and the caches where there are any."""
+        """Returns the output of a layer, the `bias` for the next one, and the caches if there are any."""
 
     def end(self, hidden, training) -> KerasTensor:
         """Returns the states as the output projection reads them."""
         return hidden
 
     def call(self, embedded, states, tokens, training=None) -> KerasTensor:
-        """Returns the states `[batch, length, hidden]` of a whole summary; as `TransformerDecoder` does."""
+        """Returns the states `[batch, length, hidden]` of a whole summary, like `TransformerDecoder`."""
         hidden, bias, mask = self.begin(embedded, 0, training), None, token_mask(tokens)
         for layer in self.layers:
             hidden, bias, *_ = self.through(layer, hidden, states.last, mask, bias, training=training)
@@ -70,16 +70,16 @@ class PresetDecoder(keras.layers.Layer, ABC):
         states = states.last
         batch_size, length = ops.shape(states)[0], ops.shape(states)[1]
         nothing = ops.zeros((batch_size, 1, self._width), self.compute_dtype)
-        # Keras warns of a softmax over a single place.
+        # Keras warns about a softmax over a single position.
         of_nothing, of_source = self._empty_cache(batch_size, 2), self._empty_cache(batch_size, length)
         return [self._cached(layer, nothing, 0, states, None, None, of_nothing, of_source)[-1] for layer in self.layers]
 
     def initial_cache(self, states, tokens) -> list[KerasTensor]:
-        """Returns each layer's keys and values of a summary without a piece, `[batch, 2, length, heads, size]`."""
+        """Returns each layer's keys and values of an empty summary, `[batch, 2, length, heads, size]`."""
         return [self._empty_cache(ops.shape(tokens)[0], self.max_length) for _ in self.layers]
 
     def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
-        """Decodes one position; as `TransformerDecoder` does."""
+        """Decodes one position, like `TransformerDecoder`."""
         hidden, bias, mask = self.begin(embedded, position, False), None, token_mask(source_tokens)
         new_cache = []
         for layer, written, read in zip(self.layers, cache, source, strict=True):
@@ -88,11 +88,11 @@ class PresetDecoder(keras.layers.Layer, ABC):
         return self.end(hidden, False), new_cache
 
     def _cached(self, layer, hidden, position, states, mask, bias, written, read):
-        """Calls a layer with both caches; that of the source is filled where its states are given."""
+        """Calls a layer with both caches; that of the source is filled if its states are given."""
         caches = {"self_attention_cache": written, "self_attention_cache_update_index": position}
         caches |= {"cross_attention_cache": read}
         caches["cross_attention_cache_update_index"] = None if states is None else 0
-        # A layer with its source in the cache wants some states, of which it reads nothing.
+        # A layer with its source in the cache requires some states, but does not read them.
         return self.through(layer, hidden, hidden if states is None else states, mask, bias, **caches)
 
     def _empty_cache(self, batch_size, length):
@@ -128,7 +128,7 @@ class BartDecoder(PresetDecoder):
 
 @keras.saving.register_keras_serializable("tfmtl")
 class T5Decoder(PresetDecoder):
-    """The decoder of T5 (Raffel et al. 2020); where the output projection is the embedding, its states are scaled."""
+    """The decoder of T5 (Raffel et al. 2020); if the output projection is the embedding, the states are scaled."""
 
     @staticmethod
     def parts_of(backbone):
@@ -157,5 +157,5 @@ _DECODERS = {keras_hub.models.BartBackbone: BartDecoder, keras_hub.models.T5Back
 
 
 def decoder_of(backbone: keras_hub.models.Backbone) -> type[PresetDecoder] | None:
-    """Returns what writes with a backbone's decoder, where it has one that keeps keys and values of what it wrote."""
+    """Returns the class for a backbone's decoder; `None` without a decoder that caches keys and values."""
     return next((decoder for family, decoder in _DECODERS.items() if isinstance(backbone, family)), None)

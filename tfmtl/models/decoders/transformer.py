@@ -1,4 +1,4 @@
-"""The decoder of one summarization task."""
+"""The Transformer decoder of one summarization task."""
 
 import keras
 from keras import KerasTensor, ops
@@ -14,8 +14,8 @@ class TransformerDecoderOptions(LayerOptions):
     """Options of a Transformer decoder; those of its layers are in `LayerOptions`.
 
     Attributes:
-        layers: how many.
-        max_length: the most tokens of a summary.
+        layers: the number of layers.
+        max_length: the maximum number of tokens in a summary.
     """
 
     layers: int = Field(2, ge=1)
@@ -27,14 +27,14 @@ class TransformerDecoder(OptionsLayer):
     """Transformer decoder; trains on whole summaries, generates a token at a time.
 
     Args:
-        **kwargs: `TransformerDecoderOptions`, and what every Keras layer takes.
+        **kwargs: `TransformerDecoderOptions` and the arguments of every Keras layer.
     """
 
     options_class = TransformerDecoderOptions
 
     @property
     def max_length(self) -> int:
-        """The most tokens of a summary."""
+        """The maximum number of tokens in a summary."""
         return self.options.max_length
 
     def build(self, embedded_shape, states_shape=None, tokens_shape=None):
@@ -55,8 +55,8 @@ class TransformerDecoder(OptionsLayer):
         """Returns the states `[batch, length, hidden]` of a whole summary, each position seeing those before it.
 
         Args:
-            embedded: embeddings of the summary's pieces, the start mark first, `[batch, length, hidden]`.
-            states: of the trunk.
+            embedded: embeddings of the summary's tokens, the start mark first, `[batch, length, hidden]`.
+            states: the states of the trunk.
             tokens: ids of the source, int32 `[batch, source_length]`.
             training: whether dropout is on.
         """
@@ -69,11 +69,11 @@ class TransformerDecoder(OptionsLayer):
         return self.norm(hidden)
 
     def keys_and_values(self, states) -> list[tuple[KerasTensor, KerasTensor]]:
-        """Returns each layer's keys and values of the source: computed once for a generation."""
+        """Returns each layer's keys and values of the source, which are computed once per generation."""
         return [layer.source_attention.keys_and_values(states.last) for layer in self.layers]
 
     def initial_cache(self, states, tokens) -> list[tuple[KerasTensor, KerasTensor]]:
-        """Returns each layer's keys and values of a summary that has no piece yet, for a source as in `call`."""
+        """Returns each layer's keys and values of an empty summary, for a source as in `call`."""
         batch_size = ops.shape(tokens)[0]
         heads, size = self.options.heads, self.hidden // self.options.heads
         keys = ops.zeros((batch_size, heads, size, self.max_length), self.compute_dtype)
@@ -84,10 +84,10 @@ class TransformerDecoder(OptionsLayer):
         """Decodes one position.
 
         Args:
-            embedded: the embedding of the piece written last, `[batch, 1, hidden]`.
-            position: its place, int32 scalar.
-            cache: of `initial_cache` or the step before.
-            source: of `keys_and_values`.
+            embedded: the embedding of the token written last, `[batch, 1, hidden]`.
+            position: its index, int32 scalar.
+            cache: the result of `initial_cache` or of the previous step.
+            source: the result of `keys_and_values`.
             source_tokens: ids of the source, int32 `[batch, source_length]`.
 
         Returns:

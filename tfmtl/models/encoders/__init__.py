@@ -1,1 +1,1 @@
-"""Encoders: the trunk that all tasks share."""
+"""Trunks, of which all tasks of a model share one."""

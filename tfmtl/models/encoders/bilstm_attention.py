@@ -1,4 +1,4 @@
-"""A trunk of bidirectional LSTMs, as in the baselines of GLUE."""
+"""A trunk of bidirectional LSTMs, as in the GLUE baselines."""
 
 from typing import Literal
 
@@ -13,17 +13,18 @@ from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
 
 class BiLSTMOptions(TrunkOptions):
-    """Attributes of the recurrent trunk.
+    """Options of the recurrent trunk.
 
     Attributes:
-        layers: bidirectional LSTM layers.
+        layers: the number of bidirectional LSTM layers.
         hidden: the width of embeddings and states, half of it for each direction.
-        dropout: of the embeddings and after each layer.
-        token_dropout: the share of pieces whose whole embedding is zeroed in training; the summary head sees them.
-        pair_attention: whether the texts of a pair attend to each other before one more layer; costs that layer for
-            single texts too, so turn it on where tasks compare texts.
-        attention: of the summaries' decoders over the source.
-        max_length: the most pieces of a row, its marks included; what is longer is cut.
+        dropout: the dropout rate of the embeddings and after each layer.
+        token_dropout: the share of tokens whose whole embedding is zeroed in training; the summary head still sees
+            them.
+        pair_attention: whether the texts of a pair attend to each other before one more layer; single texts pay for
+            that layer too, so turn this on only if tasks compare texts.
+        attention: the attention of the summaries' decoders over the source.
+        max_length: the maximum number of tokens in a row, including its marks; longer rows are cut.
     """
 
     layers: int = Field(2, ge=1)
@@ -38,22 +39,22 @@ class BiLSTMOptions(TrunkOptions):
 @ENCODERS.register("bilstm_attention", options=BiLSTMOptions)
 @keras.saving.register_keras_serializable("tfmtl")
 class BiLSTMEncoder(Trunk):
-    """Stacked bidirectional LSTM (Graves & Schmidhuber 2005); its heads pool by attention, its decoders attend.
+    """Stacked bidirectional LSTM (Graves & Schmidhuber 2005) with attention in its heads and decoders.
 
-    With `pair_attention`, each place of a pair's text gets the states of the other text, weighted by the softmax of
+    With `pair_attention`, each position of a pair's text gets the states of the other text, weighted by the softmax of
     their inner products, and one more layer reads both (Wang et al. 2018: `H_ij = u_i . v_j`).
 
     Differences from that baseline: one LSTM reads both texts one after the other, not each by itself; heads pool by
-    attention, not by the maximum; the words are learned with the model.
+    attention, not by the maximum; the embeddings of words are learned with the model.
 
     Args:
-        **kwargs: `BiLSTMOptions`, and what every Keras layer takes.
+        **kwargs: `BiLSTMOptions` and the arguments of every Keras layer.
     """
 
     options_class = BiLSTMOptions
 
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> LSTMDecoder:
-        """Returns what writes a summary from the states of this encoder."""
+        """Returns a decoder that writes summaries from the states of this trunk."""
         rate = self.options.dropout if dropout is None else dropout
         return LSTMDecoder(layers, self.options.attention, rate, max_length, **kwargs)
 
@@ -79,7 +80,7 @@ class BiLSTMEncoder(Trunk):
         """Returns the states of texts, `[batch, length, hidden]`; zero at padding.
 
         Args:
-            embedded: the pieces' embeddings `[batch, length, hidden]`.
+            embedded: the tokens' embeddings `[batch, length, hidden]`.
             tokens: their ids, int32 `[batch, length]`.
             training: whether dropout is on.
         """
@@ -91,11 +92,11 @@ class BiLSTMEncoder(Trunk):
         if self.options.pair_attention:
             states = ops.concatenate([states, self._other_text(states, tokens)], axis=-1)
             states = self.dropout(self.comparison(states, mask=mask, training=training), training=training)
-        # Without Keras' own mask, which layers behind this one would warn of: they are given the tokens.
+        # Without Keras' own mask, about which later layers would warn: they are given the tokens instead.
         return States(states * ops.cast(mask, states.dtype)[..., None])
 
     def _other_text(self, states, tokens):
-        """Returns what each place finds in the other text of its pair, `[batch, length, hidden]`; zero without one."""
+        """Returns what each position reads of its pair's other text, `[batch, length, hidden]`; zero without one."""
         segments = segment_ids(tokens)
         other = (segments[:, :, None] != segments[:, None, :]) & token_mask(tokens)[:, None, :]
         scores = ops.cast(ops.matmul(states, ops.transpose(states, (0, 2, 1))), "float32") + score_bias(other)

@@ -14,35 +14,35 @@ from tfmtl.models.trunk import States, Trunk
 
 
 class GPTOptions(TransformerOptions):
-    """Attributes of the causal trunk: those of `transformer`.
+    """Options of the causal trunk, which are those of `transformer`.
 
-    It has no decoder beside it: of `model.decoder`, only `copy` has a meaning.
+    It has no separate decoder: of `model.decoder`, only `copy` has an effect.
     """
 
 
 @ENCODERS.register("gpt", options=GPTOptions)
 @keras.saving.register_keras_serializable("tfmtl")
 class GPTEncoder(Trunk):
-    """Decoder-only Transformer (Radford et al. 2018): labels from the last piece, summaries as continuations.
+    """Decoder-only Transformer (Radford et al. 2018): labels from the last token, summaries as continuations.
 
-    A summary is written on from its text after a separator, each task having its own. All tasks share the trunk, which
-    reads a text once: the `context` of its states is what each layer has read, so that a continuation has every layer's
-    keys and values of the text.
+    A summary is written as the continuation of its text after a separator, of which each task has its own. All tasks
+    share the trunk, which reads a text once: the `context` of its states holds the input of each layer, so that a
+    continuation has every layer's keys and values of the text.
 
-    Differences from the papers: what is written begins at the same place whatever the length of its text, so that an
-    answer does not depend on the padding beside it; the trunk is trained on summaries and labels and not on the text
-    itself; after the last layer there is one more normalisation (Radford et al. 2019), in post-norm trunks too; pairs
-    are read in one order, and the last states of both texts are compared.
+    Differences from the papers: a continuation begins at the same position whatever the length of its text, so that an
+    answer does not depend on padding; the trunk is trained on summaries and labels, not on the text itself; after the
+    last layer there is one more normalisation (Radford et al. 2019), also in post-norm trunks; pairs are read in one
+    order, and the last states of both texts are compared.
 
     Args:
-        **kwargs: `GPTOptions`, and what every Keras layer takes.
+        **kwargs: `GPTOptions` and the arguments of every Keras layer.
     """
 
     options_class = GPTOptions
     pooling = LastPooling
 
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> ContinuationStart:
-        """Returns a task's separator and the places of its summary; the layers are the trunk's own."""
+        """Returns a task's separator and the positions of its summary; the layers are the trunk's own."""
         return ContinuationStart(self.options.positions, max_length, **kwargs)
 
     def writer(self, decoder):
@@ -68,20 +68,20 @@ class GPTEncoder(Trunk):
             layer.build(embedded_shape)
 
     def call(self, embedded, tokens, context=None, training=None) -> States:
-        """Reads texts, or what comes after them.
+        """Reads texts or their continuations.
 
         Args:
-            embedded: embeddings of the texts' tokens `[batch, length, hidden]`; or, given a `context`, of what comes
-                after them, of `ContinuationStart`.
+            embedded: embeddings of the texts' tokens `[batch, length, hidden]`; or, given a `context`, the output of
+                `ContinuationStart` for the continuations.
             tokens: ids of the texts, int32 `[batch, text_length]`.
-            context: of the states of the texts.
+            context: the context of the texts' states.
             training: whether dropout is on.
 
         Returns:
-            The states of the texts; or of what comes after them, which have no context.
+            The states of the texts; or those of the continuations, which have no context.
         """
         places = ops.arange(ops.shape(embedded)[1])
-        # In a text, which is padded at its end, no piece sees padding anyway.
+        # A text is padded at its end, so none of its tokens sees padding anyway.
         mask = (places[:, None] >= places[None, :])[None, None]
         return (
             self._read(embedded, tokens, mask, training)
@@ -111,7 +111,7 @@ class GPTEncoder(Trunk):
         return [layer.keys_and_values(read) for layer, read in zip(self.layers, context, strict=True)]
 
     def initial_cache(self, batch_size, length) -> list[tuple[KerasTensor, KerasTensor]]:
-        """Returns each layer's keys and values of `length` places behind a text, at which nothing stands yet."""
+        """Returns each layer's empty keys and values for the `length` positions after a text."""
         size = self.options.hidden // self.options.heads
         keys = ops.zeros((batch_size, self.options.heads, size, length), self.compute_dtype)
         return [(keys, ops.transpose(keys, (0, 1, 3, 2))) for _ in self.layers]
@@ -120,10 +120,10 @@ class GPTEncoder(Trunk):
         """Writes one position.
 
         Args:
-            embedded: of `ContinuationStart`, `[batch, 1, hidden]`.
-            position: its index in what is written, int32 scalar.
-            cache: each layer's keys and values of the positions before.
-            source: of `keys_and_values`.
+            embedded: the output of `ContinuationStart`, `[batch, 1, hidden]`.
+            position: its index in the continuation, int32 scalar.
+            cache: each layer's keys and values of the previous positions.
+            source: the result of `keys_and_values`.
             tokens: ids of the texts, int32 `[batch, text_length]`.
 
         Returns:

@@ -1,4 +1,4 @@
-"""A pretrained trunk: any text backbone of KerasHub that reads, with the rows of its own embedding."""
+"""A pretrained trunk: any text backbone of KerasHub, with the rows of its own embedding."""
 
 import re
 
@@ -21,20 +21,20 @@ from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
 
 class PresetOptions(TrunkOptions):
-    """Attributes of a pretrained trunk.
+    """Options of a pretrained trunk.
 
     Attributes:
-        preset: a name of KerasHub's, a handle such as `hf://...`, or the path of a local preset.
-        max_length: the most pieces of a row, its marks included; what is longer is cut.
-        frozen: whether the trunk and the embedding stay as they are.
-        layer_decay: what the learning rate of a layer is multiplied by for each layer above it (Howard and Ruder 2018);
-            1 trains all of them alike.
-        pretrained_decoder: whether summaries are written with the preset's own decoder, each task having a copy of it,
-            or by its causal trunk as continuations of their texts; where absent, they are if it has one.
-            `model.decoder.layers` is then without effect.
-        decoder_heads: attention heads of new decoders.
-        decoder_feedforward: the inner width of their feed-forward networks.
-        decoder_dropout: in new decoders.
+        preset: the name of a KerasHub preset, a handle such as `hf://...`, or the path of a local preset.
+        max_length: the maximum number of tokens in a row, including its marks; longer rows are cut.
+        frozen: whether the trunk and the embedding keep their pretrained weights.
+        layer_decay: the factor of a layer's learning rate for each layer above it (Howard and Ruder 2018); 1 trains all
+            layers alike.
+        pretrained_decoder: whether summaries are written with the preset's own decoder, of which each task has a copy,
+            or by its causal trunk as continuations of their texts; `None` means that they are if the preset has one.
+            `model.decoder.layers` then has no effect.
+        decoder_heads: the number of attention heads in new decoders.
+        decoder_feedforward: the inner width of the feed-forward networks in new decoders.
+        decoder_dropout: the dropout rate of new decoders.
     """
 
     preset: str
@@ -56,19 +56,20 @@ class PresetOptions(TrunkOptions):
 class PresetEncoder(Trunk):
     """A text backbone of KerasHub: BERT, RoBERTa, XLM-R, DistilBERT, ALBERT, ELECTRA, DeBERTa, BART, T5 or GPT-2.
 
-    The experiment reads with the preset's own tokenizer, and the preset's embedding becomes the model's, which the
-    decoders read and project with too. BART and T5 write with their own decoders, GPT-2 goes on with the text itself,
-    behind other presets there are new decoders.
+    The experiment uses the preset's own tokenizer, and the preset's embedding becomes the model's, which the decoders
+    also read and project with. BART and T5 write with their own decoders, GPT-2 continues the text itself, and other
+    presets get new decoders.
 
-    Differences from the papers: the second text of a pair follows one end mark, where RoBERTa was trained with two;
-    T5 reads a start mark as well; heads pool by attention, not by the first piece; of causal trunks they read the last.
+    Differences from the papers: the second text of a pair follows one end mark, whereas RoBERTa was trained with two;
+    T5 also reads a start mark; heads pool by attention, not by the first token; those of causal trunks read the last
+    token.
 
     Args:
-        backbone: the backbone without weights, as Keras serializes it; loaded from the preset where it is `None`.
-        **kwargs: `PresetOptions`, and what every Keras layer takes.
+        backbone: the backbone without weights, as serialized by Keras; `None` loads it from the preset.
+        **kwargs: `PresetOptions` and the arguments of every Keras layer.
 
     Raises:
-        ConfigurationError: where the preset cannot be loaded, or does not fit the options.
+        ConfigurationError: if the preset cannot be loaded or does not fit the options.
     """
 
     options_class = PresetOptions
@@ -77,7 +78,7 @@ class PresetEncoder(Trunk):
         super().__init__(**kwargs)
         loaded = self._loaded() if backbone is None else keras.saving.deserialize_keras_object(backbone)
         self._backbone = keras.saving.serialize_keras_object(loaded)
-        # The embedding is the model's: a loaded model has no use for its rows.
+        # The embedding belongs to the model: the backbone needs no rows of its own when a model is loaded.
         self._backbone["config"] |= dict.fromkeys(_VOCABULARY & self._backbone["config"].keys(), 1)
         self._width = loaded.token_embedding.output_dim
         self._states_width = loaded.hidden_dim
@@ -101,7 +102,7 @@ class PresetEncoder(Trunk):
         longest = getattr(backbone, "max_sequence_length", None)
         if longest and options.max_length > longest:
             raise ConfigurationError(
-                f"model.encoder.max_length: '{options.preset}' reads at most {longest} pieces, asked for "
+                f"model.encoder.max_length: '{options.preset}' reads at most {longest} tokens, asked for "
                 f"{options.max_length}"
             )
         if options.pretrained_decoder and not _is_causal(backbone) and decoder_of(backbone) is None:
@@ -112,7 +113,7 @@ class PresetEncoder(Trunk):
         return backbone
 
     def _weights_of(self, backbone: keras_hub.models.Backbone) -> dict[str, list[np.ndarray]]:
-        """Returns what `decoder` and `load_pretrained_rows` need of a preset that has been trained."""
+        """Returns the pretrained weights that `decoder` and `load_pretrained_rows` need."""
         decoder = self._writer.weights_of(backbone) if self._writer else []
         return {"embedding": backbone.token_embedding.get_weights(), "decoder": decoder}
 
@@ -131,10 +132,10 @@ class PresetEncoder(Trunk):
     def decoder(
         self, layers: int, dropout: float | None, max_length: int, **kwargs
     ) -> TransformerDecoder | PresetDecoder | TaskMark:
-        """Returns a copy of the preset's decoder, what a task adds to a causal trunk, or a new decoder.
+        """Returns a copy of the preset's decoder, a task's addition to a causal trunk, or a new decoder.
 
         Raises:
-            ConfigurationError: where it could not be as asked for.
+            ConfigurationError: if the preset does not allow such a decoder.
         """
         if self._writer:
             return self._pretrained_decoder(dropout, max_length, **kwargs)
@@ -143,8 +144,8 @@ class PresetEncoder(Trunk):
         options = self.options
         if self._width % options.decoder_heads:
             raise ConfigurationError(
-                f"model.encoder.decoder_heads: {options.decoder_heads} do not divide the {self._width} of the "
-                f"embedding of '{options.preset}', which decoders are as wide as"
+                f"model.encoder.decoder_heads: {options.decoder_heads} does not divide {self._width}, the width of the "
+                f"embedding and the decoders of '{options.preset}'"
             )
         return TransformerDecoder(
             heads=options.decoder_heads,
@@ -160,7 +161,7 @@ class PresetEncoder(Trunk):
         longest = config.get("max_sequence_length")
         if longest and max_length > longest:
             raise ConfigurationError(
-                f"model.encoder.preset: '{self.options.preset}' writes at most {longest} pieces, asked for {max_length}"
+                f"model.encoder.preset: '{self.options.preset}' writes at most {longest} tokens, asked for {max_length}"
             )
         if dropout is not None:
             config["dropout"] = dropout
@@ -172,8 +173,8 @@ class PresetEncoder(Trunk):
         together = self.options.max_length + max_length
         if together > self.trunk.longest:
             raise ConfigurationError(
-                f"model.encoder.max_length: '{self.options.preset}' has places for {self.trunk.longest} pieces; a text "
-                f"of {self.options.max_length} and a summary of {max_length} are more"
+                f"model.encoder.max_length: '{self.options.preset}' has places for {self.trunk.longest} tokens; a text "
+                f"of {self.options.max_length} and a summary of {max_length} need more"
             )
         return TaskMark(max_length, **kwargs)
 
@@ -181,23 +182,23 @@ class PresetEncoder(Trunk):
         return Continuation(self, decoder) if isinstance(decoder, TaskMark) else decoder
 
     def load_pretrained_rows(self, embedding: keras_hub.layers.ReversibleEmbedding) -> None:
-        """Gives the model's embedding the preset's rows, in the order of the tokenizer's ids.
+        """Copies the preset's rows into the model's embedding, in the order of the tokenizer's ids.
 
         Raises:
-            ConfigurationError: where the tokenizer is of another family, or has pieces that the preset has no row for.
+            ConfigurationError: if the tokenizer is from another family, or has tokens for which the preset has no row.
         """
         tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(self.options.preset)
         family, backbone = tokenizer.backbone_cls, self._backbone["class_name"]
         if family is not None and family.__name__ != backbone:
             raise ConfigurationError(
-                f"model.encoder.preset: the tokenizer of '{self.options.preset}' is that of a {family.__name__}, and "
-                f"not of its {backbone}"
+                f"model.encoder.preset: the tokenizer of '{self.options.preset}' belongs to a {family.__name__}, "
+                f"not to its {backbone}"
             )
         order = piece_order(tokenizer)
         rows, *projection = self._pretrained["embedding"]
         if order.max() >= len(rows):
             raise ConfigurationError(
-                f"model.encoder.preset: the tokenizer of '{self.options.preset}' has {order.max() + 1} pieces, its "
+                f"model.encoder.preset: the tokenizer of '{self.options.preset}' has {order.max() + 1} tokens, its "
                 f"backbone {len(rows)}"
             )
         embedding.embeddings.assign(_in_order(rows, order))
@@ -210,18 +211,18 @@ class PresetEncoder(Trunk):
         """Does nothing: the backbone is built when it is loaded."""
 
     def call(self, embedded, tokens, context=None, training=None) -> States:
-        """Reads texts, or with a causal trunk what comes after them.
+        """Reads texts or, with a causal trunk, their continuations.
 
         Args:
-            embedded: embeddings `[batch, length, width]` of the texts' tokens or, given a `context`, of what comes
-                after them.
+            embedded: embeddings `[batch, length, width]` of the texts' tokens or, given a `context`, of their
+                continuations.
             tokens: ids of the texts, int32 `[batch, text_length]`.
-            context: of the states of the texts.
+            context: the context of the texts' states.
             training: whether dropout is on.
 
         Returns:
-            The states of the texts, whose context of a trunk that can write is what each layer has read; or of what
-            comes after them, which have no context.
+            The states of the texts, with the input of each layer as their context if the trunk can write; or those of
+            the continuations, which have no context.
         """
         if context is not None:
             return States(self.trunk.write(embedded, self.keys_and_values(context), tokens, training))
@@ -234,19 +235,19 @@ class PresetEncoder(Trunk):
         return States(self.trunk(inputs, training=training))
 
     def keys_and_values(self, context) -> list[KerasTensor]:
-        """Returns each layer's keys and values of texts, given the context of their states; of a causal trunk."""
+        """Returns each layer's keys and values of texts, given the context of their states; causal trunks only."""
         return self.trunk.keys_and_values(context)
 
     def initial_cache(self, batch_size, length) -> list[KerasTensor]:
-        """Returns each layer's keys and values of `length` places behind a text, at which nothing stands yet."""
+        """Returns each layer's empty keys and values for the `length` positions after a text."""
         return self.trunk.nothing(batch_size, length)
 
     def step(self, embedded, position, cache, source, tokens) -> tuple[KerasTensor, list[KerasTensor]]:
-        """Writes one position; as the encoder `gpt` does."""
+        """Writes one position, like the trunk `gpt`."""
         return self.trunk.step(embedded, position, cache, source, tokens)
 
     def rates(self) -> dict[str, float]:
-        """As ELECTRA is fine-tuned (Clark et al. 2020, appendix B): the embedding lies below all layers."""
+        """Returns ELECTRA's fine-tuning rates (Clark et al. 2020, appendix B); the embedding lies below all layers."""
         decay, depths = self.options.layer_decay, {"embedding/embeddings": 0}
         for variable in self.trainable_variables:
             number = re.search(r"layer_(\d+)/", variable.path)
@@ -263,21 +264,21 @@ def _is_causal(backbone: keras_hub.models.Backbone) -> bool:
 
 
 def _in_order(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Returns the rows of an embedding in the order of the tokenizer's ids; those that it lacks are drawn like them."""
+    """Returns the rows of an embedding in the order of the tokenizer's ids; missing ones are drawn to be like them."""
     new = np.random.default_rng(0).normal(0.0, rows.std(), [len(order), rows.shape[1]]).astype(rows.dtype)
     return np.where(order[:, None] == NEW_ROW, new, rows[order])
 
 
 _VOCABULARY = {"vocabulary_size", "vocab_size"}
 _OF_ENCODER = "encoder_"
-"""What names of inputs begin with where a backbone has a decoder too."""
+"""The prefix of the encoder's inputs in a backbone that also has a decoder."""
 
 
 def trunk_of(backbone: keras_hub.models.Backbone) -> keras.Model:
-    """Returns a backbone's graph from the embeddings of pieces on, of its encoder where it has one.
+    """Returns a backbone's graph from the embeddings of tokens on; only that of its encoder if it has one.
 
-    Its inputs are the pieces' embeddings `[batch, length, width]`, in the place of ids, and the other inputs of the
-    backbone that its encoder reads; its output are the states. The layers are the backbone's own.
+    Its inputs are the tokens' embeddings `[batch, length, width]`, in place of ids, and the other inputs of the
+    backbone that its encoder reads; its output is the states. The layers are the backbone's own.
     """
     inputs = {name: tensor for name, tensor in backbone.input.items() if not name.startswith("decoder_")}
     outputs = backbone.output

@@ -12,14 +12,14 @@ from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
 
 class TransformerOptions(LayerOptions, TrunkOptions):
-    """Attributes of the default trunk; what its layers are made of stands in `LayerOptions`.
+    """Options of the default trunk; those of its layers are in `LayerOptions`.
 
     Attributes:
-        layers: Transformer layers.
-        hidden: the width.
-        token_dropout: the share of pieces whose whole embedding is zeroed in training (Iyyer et al. 2015, word
+        layers: the number of Transformer layers.
+        hidden: the width of embeddings and states.
+        token_dropout: the share of tokens whose whole embedding is zeroed in training (Iyyer et al. 2015, word
             dropout); the summary head still sees them.
-        max_length: the most pieces of a row, its marks included; what is longer is cut.
+        max_length: the maximum number of tokens in a row, including its marks; longer rows are cut.
     """
 
     layers: int = Field(4, ge=1)
@@ -39,21 +39,21 @@ class TransformerOptions(LayerOptions, TrunkOptions):
 @ENCODERS.register("transformer", options=TransformerOptions)
 @keras.saving.register_keras_serializable("tfmtl")
 class TransformerEncoder(Trunk):
-    """Transformer encoder over pieces, positions and segments (Vaswani et al. 2017; Xiong et al. 2020).
+    """Transformer encoder over tokens, positions and segments (Vaswani et al. 2017; Xiong et al. 2020).
 
-    After the last layer there is one more normalisation, in post-norm trunks too.
+    After the last layer there is one more normalisation, also in post-norm trunks.
 
     Embeddings have a variance of 1/hidden, so that the tied output projection starts with logits of variance one, and
     are scaled by the square root of hidden on the way in (Vaswani et al. 2017, section 3.4).
 
     Args:
-        **kwargs: `TransformerOptions`, and what every Keras layer takes.
+        **kwargs: `TransformerOptions` and the arguments of every Keras layer.
     """
 
     options_class = TransformerOptions
 
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> TransformerDecoder:
-        """Returns what writes a summary from the states of this encoder; its layers are as wide as the encoder's."""
+        """Returns a decoder that writes summaries from this trunk's states; its layers are as wide as the trunk's."""
         of_layers = self.options.of_layers(**({} if dropout is None else {"dropout": dropout}))
         return TransformerDecoder(**of_layers, layers=layers, max_length=max_length, **kwargs)
 
@@ -80,7 +80,7 @@ class TransformerEncoder(Trunk):
         """Returns the states of texts, `[batch, length, hidden]`.
 
         Args:
-            embedded: the pieces' embeddings `[batch, length, hidden]`.
+            embedded: the tokens' embeddings `[batch, length, hidden]`.
             tokens: their ids, int32 `[batch, length]`.
             training: whether dropout is on.
         """

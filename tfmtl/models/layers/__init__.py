@@ -1,1 +1,1 @@
-"""The layers that encoders, decoders and heads are made of."""
+"""The layers that trunks, decoders and heads are made of."""

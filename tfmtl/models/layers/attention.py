@@ -1,4 +1,4 @@
-"""Multi-head attention (Vaswani et al. 2017, section 3.2.2), split so that a decoder can keep what does not change."""
+"""Multi-head attention (Vaswani et al. 2017, section 3.2.2), split so that a decoder can cache keys and values."""
 
 import keras
 import keras_hub
@@ -11,14 +11,15 @@ from tfmtl.models.layers.tokens import score_bias
 class Attention(keras.layers.Layer):
     """Multi-head scaled dot-product attention.
 
-    Differs from `keras.layers.MultiHeadAttention`: keys and values are one projection that can be computed apart from
-    the queries, so that generation computes those of the source once and appends those of the summary to a cache; keys
-    are kept transposed, which saves a transposition in each product; the softmax is in float32 whatever the policy.
+    Differences from `keras.layers.MultiHeadAttention`: keys and values come from one projection that can be computed
+    apart from the queries, so that generation computes those of the source once and appends those of the summary to a
+    cache; keys are kept transposed, which saves a transposition in each product; the softmax is computed in float32
+    under any policy.
 
     Args:
-        heads: attention heads; the width must be a multiple of it.
-        rotary: whether queries and keys are turned by their places (Su et al. 2021), so that a score depends on the
-            distance of two places; for attention of a sequence to itself, and an even width of a head.
+        heads: the number of attention heads, which must divide the width.
+        rotary: whether queries and keys are rotated by their positions (Su et al. 2021), so that a score depends on the
+            distance between two positions; only for self-attention, and for heads of an even width.
     """
 
     def __init__(self, heads: int, rotary: bool = False, **kwargs):
@@ -32,11 +33,11 @@ class Attention(keras.layers.Layer):
             raise ValueError(f"a width of {hidden} cannot be split over {self.heads} attention heads")
         self.size = hidden // self.heads
         if self.rotary:
-            # In half precision, places beyond a few hundred could not be told apart.
+            # In half precision, positions beyond a few hundred would be indistinguishable.
             self.rotation = keras_hub.layers.RotaryEmbedding(name="rotation", dtype="float32")
         dense = {"kernel_initializer": "glorot_uniform", "dtype": self.dtype_policy}
         self.query = keras.layers.Dense(hidden, name="query", **dense)
-        # Softmax does not see a bias of the keys, and one of the values is the same as that of the output.
+        # A bias of the keys has no effect on the softmax, and one of the values is the same as one of the output.
         self.key_value = keras.layers.Dense(2 * hidden, use_bias=False, name="key_value", **dense)
         self.output_projection = keras.layers.Dense(hidden, name="output", **dense)
         self.query.build(query_shape)
@@ -49,7 +50,7 @@ class Attention(keras.layers.Layer):
         Args:
             query: `[batch, length, hidden]`.
             source: `[batch, source_length, hidden]`.
-            mask: bool, broadcast over `[batch, heads, length, source_length]`: true where attention may go.
+            mask: bool, broadcast to `[batch, heads, length, source_length]`: true where attention is allowed.
 
         Returns:
             `[batch, length, hidden]`.
@@ -61,22 +62,22 @@ class Attention(keras.layers.Layer):
 
         Args:
             source: `[batch, source_length, hidden]`.
-            start: the place of its first position, int32 scalar.
+            start: the index of its first position, int32 scalar.
         """
         shape = (-1, ops.shape(source)[1], self.heads, self.size)
-        # Not by an index after one reshape: the gradient of that took a sixth of an update.
+        # Not by indexing after one reshape, whose gradient took a sixth of an update.
         keys, values = (ops.reshape(half, shape) for half in ops.split(self.key_value(source), 2, axis=-1))
         return ops.transpose(self._turned(keys, start), (0, 2, 3, 1)), ops.transpose(values, (0, 2, 1, 3))
 
     def attend(self, query, keys, values, mask, start=0) -> KerasTensor:
-        """Attends with keys and values that `keys_and_values` made.
+        """Attends with the keys and values made by `keys_and_values`.
 
         Args:
             query: `[batch, length, hidden]`.
-            keys: of `keys_and_values`.
-            values: likewise.
+            keys: the keys returned by `keys_and_values`.
+            values: the values returned by `keys_and_values`.
             mask: as in `call`.
-            start: the place of the query's first position, int32 scalar.
+            start: the index of the query's first position, int32 scalar.
 
         Returns:
             `[batch, length, hidden]`.
@@ -88,8 +89,8 @@ class Attention(keras.layers.Layer):
 
         Args:
             query: `[batch, length, hidden]`.
-            parts: keys, values and mask of each sequence, as of `attend`.
-            start: the place of the query's first position, int32 scalar.
+            parts: the keys, values and mask of each sequence, as in `attend`.
+            start: the index of the query's first position, int32 scalar.
 
         Returns:
             `[batch, length, hidden]`.
@@ -105,14 +106,14 @@ class Attention(keras.layers.Layer):
         return self.output_projection(merged)
 
     def appended(self, source, place, keys, values, start=0) -> tuple[KerasTensor, KerasTensor]:
-        """Returns the keys and values of a growing sequence with those of one more position in their place.
+        """Returns the keys and values of a growing sequence with those of one more position filled in.
 
         Args:
             source: the state at the position, `[batch, 1, hidden]`.
             place: its index in the sequence, int32 scalar.
             keys: `[batch, heads, size, length]`.
             values: `[batch, heads, length, size]`.
-            start: the place of the sequence's first position, int32 scalar.
+            start: the index of the sequence's first position, int32 scalar.
         """
         new_keys, new_values = self.keys_and_values(source, start + place)
         here = ops.equal(ops.arange(ops.shape(values)[2]), place)
@@ -127,7 +128,7 @@ class Attention(keras.layers.Layer):
 
 
 def _shares(scores: list[KerasTensor]) -> list[KerasTensor]:
-    """Returns the softmax over the places of all sequences, `[..., source_length]` of each."""
+    """Returns the softmax over the positions of all sequences, `[..., source_length]` for each."""
     if len(scores) == 1:
         return [ops.softmax(scores[0], axis=-1)]
     weights, shares, begin = ops.softmax(ops.concatenate(scores, axis=-1), axis=-1), [], 0

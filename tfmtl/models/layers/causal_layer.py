@@ -1,4 +1,4 @@
-"""The Transformer layer of a causal trunk, which reads a text and writes on from it with the same weights."""
+"""The Transformer layer of a causal trunk, which reads a text and continues it with the same weights."""
 
 import keras
 from keras import KerasTensor
@@ -8,16 +8,16 @@ from tfmtl.models.layers.transformer_layer import EncoderLayer
 
 @keras.saving.register_keras_serializable("tfmtl")
 class CausalLayer(EncoderLayer):
-    """An encoder layer whose positions may also attend to keys and values of a text that stands before them."""
+    """An encoder layer whose positions may also attend to the keys and values of a preceding text."""
 
     def call(self, states, mask, text=None, start=0, training=None):
         """Returns `[batch, length, hidden]`.
 
         Args:
             states: `[batch, length, hidden]`.
-            mask: bool, causal, broadcast over `[batch, heads, length, length]`.
-            text: the text's keys, values and mask, if there is one before these positions.
-            start: the place of the first position, int32 scalar.
+            mask: bool, causal, broadcast to `[batch, heads, length, length]`.
+            text: the keys, values and mask of a text before these positions; `None` if there is none.
+            start: the index of the first position, int32 scalar.
             training: whether dropout is on.
         """
         before = [] if text is None else [text]
@@ -31,7 +31,7 @@ class CausalLayer(EncoderLayer):
         return self._added(self.feedforward_norm, self.network, states, training)
 
     def keys_and_values(self, states) -> tuple[KerasTensor, KerasTensor]:
-        """Returns the keys and values of a text, given what this layer has read of it, `[batch, length, hidden]`."""
+        """Returns the keys and values of a text, given the input of this layer for it, `[batch, length, hidden]`."""
         return self.attention.keys_and_values(self.attention_norm(states) if self.options.norm_first else states)
 
     def step(self, states, position, cache, text, start) -> tuple[KerasTensor, tuple]:
@@ -39,11 +39,11 @@ class CausalLayer(EncoderLayer):
 
         Args:
             states: `[batch, 1, hidden]`.
-            position: its index in what is written, int32 scalar.
-            cache: keys `[batch, heads, size, length]` and values `[batch, heads, length, size]` of the positions
-                before.
+            position: its index in the continuation, int32 scalar.
+            cache: keys `[batch, heads, size, length]` and values `[batch, heads, length, size]` of the previous
+                positions.
             text: the text's keys, values and mask.
-            start: the place of the first position that is written.
+            start: the index of the continuation's first position.
 
         Returns:
             The states `[batch, 1, hidden]` and the cache with this position's keys and values in it.

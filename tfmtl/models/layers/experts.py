@@ -1,4 +1,4 @@
-"""Experts that several tasks mix, each in its own proportions."""
+"""Experts that several tasks mix, each task in its own proportions."""
 
 import keras
 from keras import KerasTensor, ops
@@ -8,11 +8,11 @@ from tfmtl.models.layers.tokens import token_mask
 
 @keras.saving.register_keras_serializable("tfmtl")
 class Expert(keras.layers.Layer):
-    """A network of one hidden layer on each state of a text: ReLU, then back to the width of the states.
+    """A network with one hidden layer on each state of a text: ReLU, then back to the width of the states.
 
     Args:
         inner: the width of the hidden layer.
-        dropout: of its output.
+        dropout: the dropout rate of the output.
     """
 
     def __init__(self, inner: int, dropout: float = 0.0, **kwargs):
@@ -40,11 +40,11 @@ class Expert(keras.layers.Layer):
 class Gate(keras.layers.Layer):
     """Mixes experts in proportions that depend on the text.
 
-    The proportions are the softmax of a linear layer on the mean of the text's states, in float32: one for the whole
-    text. At first they are equal.
+    The proportions are the softmax of a linear layer on the mean of the text's states, in float32: one set for the
+    whole text. Initially they are equal.
 
     Args:
-        experts: how many there are.
+        experts: the number of experts.
     """
 
     def __init__(self, experts: int, **kwargs):
@@ -52,7 +52,7 @@ class Gate(keras.layers.Layer):
         self.experts = experts
 
     def build(self, states_shape, tokens_shape=None, experts_shape=None):
-        # Without a bias: which experts a text needs is to follow from the text.
+        # Without a bias: the text alone should determine which experts it needs.
         self.score = keras.layers.Dense(
             self.experts, use_bias=False, kernel_initializer="zeros", name="score", dtype="float32"
         )
@@ -62,9 +62,9 @@ class Gate(keras.layers.Layer):
         """Returns `[batch, length, hidden]`.
 
         Args:
-            states: by which the proportions are chosen, `[batch, length, hidden]`.
-            tokens: of the text, int32 `[batch, length]`.
-            experts: what each of them has made, `[batch, length, hidden]` each.
+            states: the states that determine the proportions, `[batch, length, hidden]`.
+            tokens: the ids of the text's tokens, int32 `[batch, length]`.
+            experts: the outputs of the experts, `[batch, length, hidden]` each.
         """
         mask = ops.cast(token_mask(tokens), "float32")[..., None]
         mean = ops.sum(ops.cast(states, "float32") * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)

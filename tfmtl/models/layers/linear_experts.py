@@ -1,4 +1,4 @@
-"""A linear model of n-grams for each task that classifies texts, fitted to train before the network is trained."""
+"""Linear models of n-grams for tasks that classify texts, fitted to training rows before the network is trained."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,20 +21,20 @@ _READ_AT_ONCE = 256
 
 @keras.saving.register_keras_serializable("tfmtl")
 class LinearExperts(OptionsLayer):
-    """Scores of linear support vector machines on TF-IDF weights of a text's pieces and hashed n-grams.
+    """Linear support vector machines on the TF-IDF weights of a text's tokens and hashed n-grams.
 
-    On little data such a model is hard to beat, and one that gradients train in a few passes stays behind it: most
-    n-grams are met too seldom. So scikit-learn solves it before the network learns. What it says is pooled with the
-    task's head; see `LogitAverage`.
+    On small datasets such a model is hard to beat, and a linear model that is trained by gradients in a few passes
+    falls short of it, because most n-grams occur too rarely. So scikit-learn fits it before the network is trained. Its
+    scores are averaged with the logits of the task's head; see `LogitAverage`.
 
     TF-IDF weights are those of scikit-learn's `TfidfVectorizer(sublinear_tf=True)`: `(1 + ln count) * (1 + ln((1 +
-    rows) / (1 + rows with it)))`, divided by the row's Euclidean norm. As `Normalization` of Keras, the layer learns
+    rows) / (1 + rows with it)))`, divided by the row's Euclidean norm. Like Keras' `Normalization`, the layer is fitted
     by `adapt`.
 
     Args:
-        vocabulary_size: the tokenizer's.
+        vocabulary_size: the tokenizer's vocabulary size.
         classes: the number of labels of each task.
-        **kwargs: `LinearExpertOptions`, and what every Keras layer takes.
+        **kwargs: `LinearExpertOptions` and the arguments of every Keras layer.
     """
 
     options_class = LinearExpertOptions
@@ -49,14 +49,14 @@ class LinearExperts(OptionsLayer):
         columns = sum(self.classes.values())
         self.idf = self.add_weight(name="idf", shape=(rows,), initializer="ones", trainable=False)
         self.intercepts = self.add_weight(name="intercepts", shape=(columns,), initializer="zeros", trainable=False)
-        # Of all tasks in one table: an n-gram is looked up once, and Keras can quantize what it knows.
+        # One table for all tasks: an n-gram is looked up once, and Keras knows how to quantize an embedding.
         self.coefficients = keras.layers.Embedding(
             rows, columns, "zeros", trainable=False, name="coefficients", dtype=self.dtype_policy
         )
         self.coefficients.build()
 
     def call(self, tokens) -> dict[str, KerasTensor]:
-        """Returns for each task its margins times `weight`, float32 `[batch, classes]`.
+        """Returns the margins of each task times `weight`, float32 `[batch, classes]`.
 
         Args:
             tokens: ids of the texts, int32 `[batch, length]`.
@@ -70,14 +70,14 @@ class LinearExperts(OptionsLayer):
         return {task: (tokens_shape[0], classes) for task, classes in self.classes.items()}
 
     def _by_task(self, columns) -> dict:
-        """Returns the columns of each task, `[batch, classes]`, of those of all."""
+        """Returns the columns of each task, `[batch, classes]`, out of those of all tasks."""
         ends = np.cumsum([*self.classes.values()])
         return {task: columns[:, end - self.classes[task] : end] for task, end in zip(self.classes, ends, strict=True)}
 
     def _features(self, tokens) -> tuple[KerasTensor, KerasTensor]:
-        """Returns the n-grams of each row and their TF-IDF weights, divided equally among all places of an n-gram."""
+        """Returns the n-grams of each row and their TF-IDF weights, divided equally among an n-gram's occurrences."""
         ids, present = ngram_ids(tokens, self.options.order, self.options.buckets, self.vocabulary_size)
-        # Absent ones stand apart from all others in order, and count for nothing.
+        # Absent n-grams are sorted apart from all others and have no weight.
         ordered = ops.sort(ops.where(present, ids, -1), axis=1)
         ends = tf.searchsorted(ordered, ordered, side="right")
         count = ops.cast(ends - tf.searchsorted(ordered, ordered, side="left"), "float32")
@@ -93,17 +93,17 @@ class LinearExperts(OptionsLayer):
         groups: Sequence[Sequence[str]],
         class_weights: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Fits the experts to rows of train.
+        """Fits the experts to training rows.
 
-        A group of tasks has the same labels, and its experts learn together: `w_t = w_0 + v_t`, of which the first is
-        learned from the rows of all (Daumé III 2007, "Frustratingly easy domain adaptation", eq. 1).
+        The tasks of a group have the same labels, and their experts are fitted together: `w_t = w_0 + v_t`, where `w_0`
+        is fitted to the rows of all of them (Daumé III 2007, "Frustratingly easy domain adaptation", eq. 1).
 
         Args:
             tokens: the packed texts.
-            targets: of each task, int `[rows]`; -1 where there is none.
-            groups: the tasks, each in one group.
-            class_weights: of each task, what the loss of a row of each class is multiplied by, `[classes]`; one, where
-                it is `None`.
+            targets: the targets of each task, int `[rows]`; -1 where there is none.
+            groups: the names of the tasks, each in exactly one group.
+            class_weights: for each task, the factor of the loss of a row of each class, `[classes]`; `None` stands for
+                ones.
         """
         if class_weights is None:
             class_weights = {task: np.ones(classes) for task, classes in self.classes.items()}
@@ -130,7 +130,7 @@ class LinearExperts(OptionsLayer):
         self.intercepts.assign(np.concatenate(intercepts))
 
     def _matrix(self, tokens: RaggedColumn) -> sparse.csr_matrix:
-        """Returns the TF-IDF weights of rows, `[rows, rows of the table]`."""
+        """Returns the TF-IDF weights of the rows, `[rows, rows of the table]`."""
         rows, columns, values = [], [], []
         for start in range(0, len(tokens), _READ_AT_ONCE):
             chosen = np.arange(start, min(start + _READ_AT_ONCE, len(tokens)))
@@ -147,12 +147,12 @@ class LinearExperts(OptionsLayer):
 
 
 def augmented(features: Sequence[sparse.csr_matrix]) -> sparse.csr_matrix:
-    """Returns the rows of several tasks, each with its features twice: once for all tasks, once for its own.
+    """Returns the rows of several tasks with each feature twice: once for all tasks, once for the row's own task.
 
     Daumé III 2007, "Frustratingly easy domain adaptation", eq. 1.
 
     Args:
-        features: `[rows, features]` of each task.
+        features: the features of each task, `[rows, features]`.
 
     Returns:
         `[all rows, features * (1 + tasks)]`.
@@ -166,14 +166,14 @@ def _fit(
     """Returns coefficients `[features, classes]` and intercepts `[classes]` of each task of a group.
 
     Args:
-        machine: to be fitted.
-        features: `[rows, features]` of each task.
-        labels: `[all rows]`.
-        weights: of the rows, `[all rows]`.
-        classes: how many there are.
+        machine: the machine to fit.
+        features: the features of each task, `[rows, features]`.
+        labels: the labels of the rows of all tasks, `[all rows]`.
+        weights: the weights of these rows, `[all rows]`.
+        classes: the number of classes.
     """
     if len(np.unique(labels[weights > 0])) < 2:
-        # There is nothing to tell apart: the expert is of no opinion.
+        # With fewer than two classes, there is nothing to learn: the expert scores all classes zero.
         return [(np.zeros([features[0].shape[1], classes]), np.zeros(classes))] * len(features)
     rows = augmented(features) if len(features) > 1 else features[0]
     counts = weights > 0
@@ -183,9 +183,9 @@ def _fit(
 
 
 def _by_class(machine: LinearSVC, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns coefficients `[features, classes]` and intercepts: one against the rest, two classes among them.
+    """Returns one-against-the-rest coefficients `[features, classes]` and intercepts, also for only two classes.
 
-    A class without rows has the score that says "not this" and no n-gram's.
+    A class without rows has the intercept that means "not this", and no coefficients.
     """
     known, signs = machine.classes_, np.array([[-1.0], [1.0]]) if len(machine.classes_) == 2 else 1.0
     coefficients, intercepts = np.zeros([machine.coef_.shape[1], classes]), np.full(classes, -1.0)

@@ -1,4 +1,4 @@
-"""One answer of two: what a head and a linear expert make of the same text."""
+"""Averages the answers of a head and a linear expert to the same text."""
 
 import keras
 from keras import KerasTensor
@@ -8,16 +8,17 @@ from keras import KerasTensor
 class LogitAverage(keras.layers.Layer):
     """The logarithmic opinion pool of two classifiers with equal weights (Heskes 1998, eq. 4).
 
-    The mean of their logits: a class is as probable as the geometric mean of both says. Where both are sure it is as
-    sure as they are and not twice as sure, as a sum would be.
+    It is the mean of their logits: the probability of a class is proportional to the geometric mean of its two
+    probabilities. If both classifiers are certain, the result is as certain as they are, and not twice as certain, as a
+    sum would be.
     """
 
     def call(self, logits, scores) -> KerasTensor:
         """Returns logits, float32 `[batch, classes]`.
 
         Args:
-            logits: of a task's head, `[batch, classes]`.
-            scores: of its linear expert, `[batch, classes]`.
+            logits: the logits of a task's head, `[batch, classes]`.
+            scores: the scores of its linear expert, `[batch, classes]`.
         """
         return (logits + scores) / 2.0
 

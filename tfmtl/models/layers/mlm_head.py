@@ -1,4 +1,4 @@
-"""The masked language model's head: what the trunk makes of the places of a text whose tokens are hidden."""
+"""The head of the masked language model, which reads the trunk's states at the hidden tokens of a text."""
 
 import keras
 from keras import KerasTensor, ops
@@ -8,10 +8,11 @@ from tfmtl.data.special_tokens import GAP_ID
 
 @keras.saving.register_keras_serializable("tfmtl")
 class MLMHead(keras.layers.Layer):
-    """Takes the states of the gaps out of those of a text, one after the other, and transforms each.
+    """Selects the states at the gaps of a text, in their order, and transforms each of them.
 
-    A dense layer, GELU and a layer normalisation, as before BERT's vocabulary (Devlin et al. 2019, official code). It
-    is called as a decoder layer is; of what it would read there, only the number of pieces counts.
+    The transformation is a dense layer, GELU and a layer normalisation, as before BERT's output projection (Devlin et
+    al. 2019, official code). The layer is called like a decoder; of a decoder's input, only the number of tokens
+    matters.
     """
 
     def build(self, embedded_shape, states_shape, tokens_shape):
@@ -22,15 +23,15 @@ class MLMHead(keras.layers.Layer):
         self.norm.build(states_shape)
 
     def call(self, embedded, states, tokens) -> KerasTensor:
-        """Returns `[batch, pieces, hidden]`; anything behind the last gap of a row.
+        """Returns `[batch, target_length, hidden]`, with arbitrary values after the last gap of a row.
 
         Args:
-            embedded: `[batch, pieces, hidden]`, of which only the shape is read.
-            states: of the trunk.
-            tokens: of the text with gaps, int32 `[batch, length]`.
+            embedded: `[batch, target_length, hidden]`, of which only the shape is read.
+            states: the states of the trunk.
+            tokens: the ids of the text with gaps, int32 `[batch, length]`.
         """
         length, pieces = ops.shape(tokens)[1], ops.shape(embedded)[1]
-        # Gaps come first, each group in its order.
+        # Gaps are sorted first; gaps and other tokens each keep their order.
         keys = ops.where(ops.equal(tokens, GAP_ID), 0, length) + ops.arange(length)[None, :]
         places = ops.argsort(keys, axis=1)[:, :pieces]
         return self.norm(self.dense(ops.take_along_axis(states.last, places[:, :, None], axis=1)))

@@ -1,4 +1,4 @@
-"""Where each n-gram of a row of pieces stands in a table of weights."""
+"""The rows of the n-grams of a text in a table of weights."""
 
 import numpy as np
 from keras import KerasTensor, ops
@@ -9,19 +9,19 @@ _MULTIPLIER = np.int32(-1640531535)
 
 
 def ngram_ids(tokens: KerasTensor, order: int, buckets: int, vocabulary_size: int) -> tuple[KerasTensor, KerasTensor]:
-    """Returns the row in the table of each n-gram that begins at a place, and whether it ends in the text.
+    """Returns the table row of the n-grams that begin at each position, and whether they end within the text.
 
-    Each piece has a row of its own; longer n-grams are hashed into those after them (Weinberger et al. 2009), and share
-    them.
+    Each token has a row of its own; longer n-grams are hashed into the rows after these (Weinberger et al. 2009) and
+    share them.
 
     Args:
         tokens: ids of the texts, int32 `[batch, length]`.
-        order: the most pieces of an n-gram.
-        buckets: rows of the table for n-grams of two pieces or more.
-        vocabulary_size: the tokenizer's.
+        order: the maximum number of tokens in an n-gram.
+        buckets: the number of table rows for n-grams of two or more tokens.
+        vocabulary_size: the tokenizer's vocabulary size.
 
     Returns:
-        int32 and bool `[batch, order * length]`: those of one piece, then of two, and so on.
+        int32 and bool `[batch, order * length]`: the n-grams of one token, then those of two, and so on.
     """
     ids, present = [tokens], [token_mask(tokens)]
     hashed = tokens
@@ -35,5 +35,5 @@ def ngram_ids(tokens: KerasTensor, order: int, buckets: int, vocabulary_size: in
 
 
 def table_rows(order: int, buckets: int, vocabulary_size: int) -> int:
-    """Returns the rows of the table that `ngram_ids` tells places in."""
+    """Returns the number of rows of the table to which `ngram_ids` refers."""
     return vocabulary_size + (buckets if order > 1 else 0)

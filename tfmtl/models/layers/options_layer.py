@@ -1,4 +1,4 @@
-"""A Keras layer whose keyword arguments are typed options, beside those of every layer."""
+"""A Keras layer whose keyword arguments are typed options, in addition to those of every layer."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ class OptionsLayer(keras.layers.Layer):
     """Base of layers that take their options by keyword, as Keras layers do: `TransformerEncoder(layers=2, hidden=64)`.
 
     Attributes:
-        options: validated; a subclass names their type by `options_class`.
+        options: the validated options; a subclass sets their type by `options_class`.
     """
 
     options_class: ClassVar[type[Options]] = Options

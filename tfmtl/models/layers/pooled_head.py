@@ -1,4 +1,4 @@
-"""The head of a task that says one thing of a whole text: pooling and an output layer."""
+"""The head of a task that gives one answer for a whole text: pooling and an output layer."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 class PooledHead(keras.layers.Layer):
     """An output layer on pooled states.
 
-    A pair is pooled text by text and compared as `[u; v; |u - v|; u * v]` (Mou et al. 2016; the GLUE baselines of Wang
-    et al. 2018): states that have seen both texts carry what attention found, the comparison what it did not.
+    The texts of a pair are pooled separately and compared as `[u; v; |u - v|; u * v]` (Mou et al. 2016; the GLUE
+    baselines of Wang et al. 2018): states that have seen both texts carry what attention found, and the comparison adds
+    what it did not.
 
     Args:
-        outputs: how many numbers it says of a text.
+        outputs: the number of outputs for a text.
         pair: whether the task reads two texts.
         dropout: the rate before the output layer.
-        pooling: a class of `tfmtl.models.layers.pooling`, or the name that it is registered by.
-        common: the name of the head that the task has in common with others; `None` where it has none.
+        pooling: a class of `tfmtl.models.layers.pooling`, or the name under which it is registered.
+        common: the name of the head that the task shares with others; `None` if there is none.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class PooledHead(keras.layers.Layer):
         common: str | None = None,
         **kwargs,
     ):
-        # What the common head says must stay float32, in which its logits and this head's are added.
+        # The output of the common head must stay float32, in which it is added to this head's.
         super().__init__(autocast=False, **kwargs)
         self.outputs = outputs
         self.pair = pair
@@ -60,9 +61,10 @@ class PooledHead(keras.layers.Layer):
         """Returns float32 `[batch, outputs]`.
 
         Args:
-            states: of the trunk, `[batch, length, hidden]`.
+            states: the states of the trunk, `[batch, length, hidden]`.
             tokens: ids of the source, int32 `[batch, length]`.
-            common: what the common head has made of the same, `[batch, outputs]`, where the task has one.
+            common: the common head's output for the same texts, `[batch, outputs]`; `None` if the task has no such
+                head.
             training: whether dropout is on.
         """
         features = self._compared(states, tokens) if self.pair else self.pooling(states, token_mask(tokens))
@@ -88,12 +90,12 @@ class PooledHead(keras.layers.Layer):
 
 
 def pooled_arguments(task: "Task", context: "HeadContext", name: str) -> dict[str, Any]:
-    """Returns the arguments of a pooled head beside its outputs.
+    """Returns the arguments of a pooled head other than the number of its outputs.
 
     Args:
-        task: that it answers.
-        context: what it is made for.
-        name: of the layer.
+        task: the task that the head answers.
+        context: the trunk and the options that the head is made for.
+        name: the name of the layer.
     """
     return {
         "pair": task.text_pair is not None,

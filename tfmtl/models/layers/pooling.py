@@ -1,4 +1,4 @@
-"""How the states of a text become one vector."""
+"""Layers that pool the states of a text into one vector."""
 
 import keras
 from keras import KerasTensor, ops
@@ -14,14 +14,14 @@ class AttentionPooling(keras.layers.Layer):
     """
 
     def build(self, states_shape, mask_shape=None):
-        # Without a bias, of which softmax would see nothing.
+        # Without a bias, which would have no effect on the softmax.
         self.score = keras.layers.Dense(
             1, use_bias=False, kernel_initializer="zeros", name="score", dtype=self.dtype_policy
         )
         self.score.build(states_shape)
 
     def call(self, states, mask) -> KerasTensor:
-        """Returns `[batch, hidden]`: at first the plain mean over the places where `mask` is true."""
+        """Returns `[batch, hidden]`: initially the plain mean over the positions where `mask` is true."""
         scores = ops.cast(self.score(states)[..., 0], "float32") + score_bias(mask)
         weights = ops.cast(ops.softmax(scores, axis=-1), states.dtype)
         return ops.matmul(weights[:, None, :], states)[:, 0]
@@ -29,13 +29,13 @@ class AttentionPooling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfmtl")
 class LastPooling(keras.layers.Layer):
-    """The state of a text's last piece, which in a causal trunk has seen all of it.
+    """The state of a text's last token, which in a causal trunk has seen the whole text.
 
     Radford et al. 2018, section 3.2.
     """
 
     def call(self, states, mask) -> KerasTensor:
-        """Returns `[batch, hidden]`: the state at the last place where `mask` is true; the first where it never is."""
+        """Returns `[batch, hidden]`: the state at the last position where `mask` is true; the first if it never is."""
         places = ops.arange(ops.shape(mask)[1], dtype="int32")[None, :]
         last = ops.max(ops.where(mask, places, 0), axis=1, keepdims=True, initial=0)
         return ops.matmul(ops.cast(places == last, states.dtype)[:, None, :], states)[:, 0]

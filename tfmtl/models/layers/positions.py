@@ -1,4 +1,4 @@
-"""What tells a Transformer the places of pieces, where it is added to their embeddings."""
+"""The information about positions that a Transformer adds to the embeddings of tokens."""
 
 import keras
 import keras_hub
@@ -9,12 +9,12 @@ POSITIONS = ("learned", "sine", "rotary")
 
 @keras.saving.register_keras_serializable("tfmtl")
 class PositionEmbedding(keras.layers.Layer):
-    """Adds to each place what it is told by.
+    """Adds information about its position to each embedding of a sequence.
 
     Args:
-        kind: `learned`, a vector a place; `sine`, the fixed waves of Vaswani et al. 2017, section 3.5; `rotary`,
-            nothing, because attention turns its queries and keys instead.
-        length: the most places.
+        kind: `learned`, one vector per position; `sine`, the fixed waves of Vaswani et al. 2017, section 3.5; `rotary`,
+            nothing, because attention rotates its queries and keys instead.
+        length: the maximum number of positions.
     """
 
     def __init__(self, kind: str, length: int, **kwargs):
@@ -32,7 +32,7 @@ class PositionEmbedding(keras.layers.Layer):
             )
             self.table.build(None)
         elif self.kind == "sine":
-            # In half precision, places beyond a few hundred could not be told apart.
+            # In half precision, positions beyond a few hundred would be indistinguishable.
             self.waves = keras_hub.layers.SinePositionEncoding(name="waves", dtype="float32")
 
     def call(self, embedded, start=0) -> KerasTensor:
@@ -40,7 +40,7 @@ class PositionEmbedding(keras.layers.Layer):
 
         Args:
             embedded: `[batch, length, hidden]`.
-            start: the place of the first position, int32 scalar.
+            start: the index of the first position, int32 scalar.
         """
         if self.kind == "learned":
             return embedded + self.table(start + ops.arange(ops.shape(embedded)[1]))

@@ -1,7 +1,7 @@
-"""What a row of piece ids says about itself: where it is padding, which text of a pair a piece belongs to.
+"""The mask and the segments of a row of token ids: where it is padding, and which text of a pair a token is in.
 
 A row is `start text end` or `start text end text_pair end`, then padding; the ids are the tokenizer's. Deriving mask
-and segments from the ids keeps the model's input one tensor a slice.
+and segments from the ids keeps the model's input to one tensor per slice.
 """
 
 from keras import KerasTensor, ops

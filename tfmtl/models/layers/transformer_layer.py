@@ -1,4 +1,4 @@
-"""The Transformer layers that encoder and decoder are made of."""
+"""The Transformer layers that trunks and decoders are made of."""
 
 from typing import Literal
 
@@ -12,22 +12,22 @@ from tfmtl.models.layers.options_layer import OptionsLayer
 
 
 class LayerOptions(Options):
-    """What a Transformer layer is made of; the defaults are a pre-norm layer with learned positions.
+    """The options of a Transformer layer; the defaults are a pre-norm layer with learned positions.
 
-    The original layer (Vaswani et al. 2017) has `positions: sine`, `norm_first: false` and `activation: relu`; many of
-    today's have `positions: rotary`, `norm: rms`, `gated: true` and `activation: silu`.
+    The original layer (Vaswani et al. 2017) has `positions: sine`, `norm_first: false` and `activation: relu`; many
+    recent models have `positions: rotary`, `norm: rms`, `gated: true` and `activation: silu`.
 
     Attributes:
-        heads: attention heads; the width must be a multiple of it.
+        heads: the number of attention heads, which must divide the width.
         feedforward: the inner width of the feed-forward networks.
-        activation: of the feed-forward networks.
-        gated: whether their inner states are multiplied by a second projection (Shazeer 2020), which is half as many
-            parameters more.
-        dropout: of the embeddings and after each sublayer.
-        norm: `layer`, or `rms`, without means and biases (Zhang & Sennrich 2019).
-        norm_first: whether what a sublayer reads is normalised (Xiong et al. 2020), and not its sum with what it makes;
-            training from scratch then needs no long warm-up.
-        positions: `learned` and `sine` are added to the embeddings, `rotary` turns queries and keys (Su et al. 2021).
+        activation: the activation of the feed-forward networks.
+        gated: whether their inner states are multiplied by a second projection (Shazeer 2020), which adds half as many
+            parameters.
+        dropout: the dropout rate of the embeddings and after each sublayer.
+        norm: `layer`, or `rms`, which has neither means nor biases (Zhang & Sennrich 2019).
+        norm_first: whether the input of a sublayer is normalised (Xiong et al. 2020), and not the sum of its input and
+            its output; training from scratch then needs no long warm-up.
+        positions: `learned` and `sine` are added to the embeddings, `rotary` rotates queries and keys (Su et al. 2021).
     """
 
     heads: int = Field(4, ge=1)
@@ -49,21 +49,21 @@ class LayerOptions(Options):
         return activation
 
     def of_layers(self, **changes) -> dict:
-        """Returns the options of the layers alone, some of them changed."""
+        """Returns the options of the layers alone, with some of them changed."""
         return {**self.model_dump(include=set(LayerOptions.model_fields)), **changes}
 
     def make_norm(self, name: str, dtype) -> keras.layers.Layer:
-        """Returns a normalisation that is not built yet."""
+        """Returns a normalisation layer that is not built yet."""
         layer = keras.layers.RMSNormalization if self.norm == "rms" else keras.layers.LayerNormalization
         return layer(epsilon=1e-5, name=name, dtype=dtype)
 
 
 @keras.saving.register_keras_serializable("tfmtl")
 class FeedForward(keras.layers.Layer):
-    """Two dense layers with an activation between (Vaswani et al. 2017, section 3.3).
+    """Two dense layers with an activation between them (Vaswani et al. 2017, section 3.3).
 
     Args:
-        inner: the width between the two.
+        inner: the width between the two layers.
         activation: a Keras activation; `gelu` is its tanh form.
         gated: whether the activation's output is multiplied by another projection of the input (Shazeer 2020, eq. 6).
     """
@@ -94,10 +94,10 @@ class FeedForward(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfmtl")
 class EncoderLayer(OptionsLayer):
-    """Self-attention and a feed-forward network, each added to what came in.
+    """Self-attention and a feed-forward network, each with a residual connection.
 
     Args:
-        **kwargs: `LayerOptions`, and what every Keras layer takes.
+        **kwargs: `LayerOptions` and the arguments of every Keras layer.
     """
 
     options_class = LayerOptions
@@ -120,14 +120,14 @@ class EncoderLayer(OptionsLayer):
 
         Args:
             states: `[batch, length, hidden]`.
-            mask: bool, broadcast over `[batch, heads, length, length]`; see `Attention`.
+            mask: bool, broadcast to `[batch, heads, length, length]`; see `Attention`.
             training: whether dropout is on.
         """
         states = self._added(self.attention_norm, lambda x: self.attention(x, x, mask), states, training)
         return self._added(self.feedforward_norm, self.network, states, training)
 
     def _added(self, norm, sublayer, states, training=None):
-        """Returns the states with what a sublayer makes of them, normalised before it or after the sum."""
+        """Returns the states plus a sublayer's output, normalised before the sublayer or after the sum."""
         if self.options.norm_first:
             return states + self.dropout(sublayer(norm(states)), training=training)
         return norm(states + self.dropout(sublayer(states), training=training))
@@ -149,10 +149,10 @@ class DecoderLayer(EncoderLayer):
         """Returns `[batch, length, hidden]`.
 
         Args:
-            states: `[batch, length, hidden]`, of the summary so far.
-            source: `[batch, source_length, hidden]`, of the encoder.
-            mask: bool, causal, broadcast over `[batch, heads, length, length]`.
-            source_mask: bool, broadcast over `[batch, heads, length, source_length]`.
+            states: the states of the summary so far, `[batch, length, hidden]`.
+            source: the states of the source, `[batch, source_length, hidden]`.
+            mask: bool, causal, broadcast to `[batch, heads, length, length]`.
+            source_mask: bool, broadcast to `[batch, heads, length, source_length]`.
             training: whether dropout is on.
         """
         states = self._added(self.attention_norm, lambda x: self.attention(x, x, mask), states, training)
@@ -167,9 +167,9 @@ class DecoderLayer(EncoderLayer):
         Args:
             states: `[batch, 1, hidden]`.
             position: int32 scalar.
-            cache: keys `[batch, heads, size, length]` and values `[batch, heads, length, size]` of the positions
-                before.
-            source: keys and values of the source, of `Attention.keys_and_values`.
+            cache: keys `[batch, heads, size, length]` and values `[batch, heads, length, size]` of the previous
+                positions.
+            source: the source's keys and values, as returned by `Attention.keys_and_values`.
             source_mask: bool `[batch, 1, 1, source_length]`.
 
         Returns:

@@ -1,1 +1,1 @@
-"""Sharing schemes: which parameters tasks share."""
+"""Sharing schemes, which decide which parameters tasks share."""

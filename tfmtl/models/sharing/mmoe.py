@@ -13,9 +13,9 @@ class MMoEOptions(Options):
     """Options of the mixture of experts.
 
     Attributes:
-        experts: how many there are.
-        expert_width: of each one's hidden layer.
-        dropout: of each one's output.
+        experts: the number of experts.
+        expert_width: the width of each expert's hidden layer.
+        dropout: the dropout rate of each expert's output.
     """
 
     experts: int = Field(4, ge=1)
@@ -26,16 +26,16 @@ class MMoEOptions(Options):
 @SHARING.register("mmoe", options=MMoEOptions)
 @keras.saving.register_keras_serializable("tfmtl")
 class MMoESharing(SharingScheme):
-    r"""Experts behind the trunk, which each task mixes by a gate of its own; a text is read once.
+    r"""Experts after the trunk, which each task mixes with a gate of its own; a text is read once.
 
     :math:`f^k(x) = \sum_i g^k(x)_i f_i(x)` with :math:`g^k(x) = \operatorname{softmax}(W_{gk} x)` (equations 6 and 7).
 
-    Differences from the paper: x is the sequence of a text's states, so that an expert is applied at each place, and
-    the gate reads the mean over the places; the gates start with equal shares. What a causal trunk writes behind a text
-    is written by the trunk itself: heads and copying read the experts, its layers do not.
+    Differences from the paper: x is the sequence of a text's states, so that an expert is applied at each position, and
+    the gate reads the mean over the positions; the gates start with equal shares. A causal trunk writes continuations
+    by itself: heads and copying read the experts, its layers do not.
 
     Args:
-        **kwargs: of `SharingScheme`, and `MMoEOptions`.
+        **kwargs: the arguments of `SharingScheme`, and `MMoEOptions`.
     """
 
     options_class = MMoEOptions

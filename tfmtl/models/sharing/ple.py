@@ -13,11 +13,11 @@ class PLEOptions(Options):
     """Options of progressive layered extraction.
 
     Attributes:
-        levels: extraction networks, one behind the other; with one, this is customized gate control (CGC).
-        shared_experts: of all tasks, in each level.
-        task_experts: of each task alone, in each level.
-        expert_width: of each expert's hidden layer.
-        dropout: of each expert's output.
+        levels: the number of successive extraction networks; a single one is customized gate control (CGC).
+        shared_experts: the number of experts that all tasks share, in each level.
+        task_experts: the number of experts of each task alone, in each level.
+        expert_width: the width of each expert's hidden layer.
+        dropout: the dropout rate of each expert's output.
     """
 
     levels: int = Field(2, ge=1)
@@ -30,18 +30,18 @@ class PLEOptions(Options):
 @SHARING.register("ple", options=PLEOptions)
 @keras.saving.register_keras_serializable("tfmtl")
 class PLESharing(SharingScheme):
-    r"""Levels of shared experts and of experts of each task behind the trunk; a text is read once.
+    r"""Levels of shared experts and of each task's own experts after the trunk; a text is read once.
 
     In each level a task's gate mixes its own experts and the shared ones; a gate of the shared part mixes all of them,
-    and what they make is what the next level reads (sections 4.2 and 4.3, equations 5 and 6). The last level has no
-    gate of the shared part. Nothing flows from one task's experts to another task but through the shared part.
+    and the outputs of the gates are the inputs of the next level (sections 4.2 and 4.3, equations 5 and 6). The last
+    level has no gate of the shared part. One task's experts reach another task only through the shared part.
 
-    Differences from the paper: experts are applied at each place of a text, and gates read the mean over the places;
-    the gates start with equal shares. What a causal trunk writes behind a text is written by the trunk itself: heads
-    and copying read the experts, its layers do not.
+    Differences from the paper: experts are applied at each position of a text, and gates read the mean over the
+    positions; the gates start with equal shares. A causal trunk writes continuations by itself: heads and copying read
+    the experts, its layers do not.
 
     Args:
-        **kwargs: of `SharingScheme`, and `PLEOptions`.
+        **kwargs: the arguments of `SharingScheme`, and `PLEOptions`.
     """
 
     options_class = PLEOptions
@@ -90,6 +90,6 @@ class PLESharing(SharingScheme):
         return {task: states._replace(last=of_task) for task, of_task in of_tasks.items()}
 
     def own_variables(self, task: str) -> list[keras.Variable]:
-        """Returns those that no other task reads: of the experts of the last level, and of the gates that feed them."""
+        """Returns the variables that no other task reads: of the last level's experts, and of the gates around them."""
         layers = [*(gates[task] for gates in self.task_gates[-2:]), *self.task_experts[-1][task]]
         return [variable for layer in layers for variable in layer.trainable_variables]

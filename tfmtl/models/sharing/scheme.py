@@ -1,4 +1,4 @@
-"""What every sharing scheme has: the trunk that it owns, and a view of a text's states for each task."""
+"""The base of sharing schemes, which own the trunk and give each task a view of a text's states."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -14,14 +14,14 @@ from tfmtl.models.trunk import States, Trunk
 class SharingScheme(OptionsLayer):
     """Base of the schemes by which tasks share parameters: `call(embedded, tokens) -> {task: States}`.
 
-    A scheme owns the trunk, and what it puts behind or into it. What it learns is saved, trained and served with the
-    model like any other layer. A subclass registers itself in `tfmtl.core.registry.SHARING` with typed options, which
-    are its keyword arguments.
+    A scheme owns the trunk and whatever it adds after or inside it. Its weights are saved, trained and served with the
+    model like those of any other layer. A subclass registers itself in `tfmtl.core.registry.SHARING` with typed
+    options, which are its keyword arguments.
 
     Args:
-        trunk: what reads a text, or the configuration of that layer.
+        trunk: the layer that reads a text, or its configuration.
         tasks: the names of the tasks, in their order.
-        **kwargs: the options of the scheme, and what every Keras layer takes.
+        **kwargs: the options of the scheme and the arguments of every Keras layer.
     """
 
     options_class: ClassVar[type[Options]] = Options
@@ -32,7 +32,7 @@ class SharingScheme(OptionsLayer):
         self.tasks = list(tasks)
 
     def readings(self, tasks: int) -> int:
-        """Returns how often a text is read for so many tasks; schemes behind the trunk read once for all of them."""
+        """Returns how often a text is read for a number of tasks; schemes after the trunk read it once for all."""
         return 1
 
     def build(self, embedded_shape, tokens_shape=None):
@@ -42,19 +42,19 @@ class SharingScheme(OptionsLayer):
         self.build_views(self.trunk.states_width)
 
     def build_views(self, hidden: int) -> None:
-        """Builds what makes the tasks' views of states that are `hidden` wide; here there is nothing."""
+        """Builds the layers that make the tasks' views of states that are `hidden` wide; by default there are none."""
 
     def views(self, states: States, tokens, training=None) -> dict[str, States]:
-        """Returns what the head or decoder of each task reads, by task."""
+        """Returns the input of each task's head or decoder, by task."""
         raise TypeError(f"{type(self).__name__} has no views")
 
     def read(self, embedded, tokens, training=None) -> tuple[States, dict[str, States]]:
-        """Returns the states that all tasks share, and what each task makes of them; as `call`."""
+        """Returns the states that all tasks share and each task's view of them, for the arguments of `call`."""
         states = self.trunk(embedded, tokens, training=training)
         return states, self.views(states, tokens, training=training)
 
     def call(self, embedded, tokens, training=None) -> dict[str, States]:
-        """Returns what the head or decoder of each task reads, by task.
+        """Returns the input of each task's head or decoder, by task.
 
         Args:
             embedded: embeddings of the texts' tokens, `[batch, length, hidden]`.
@@ -69,7 +69,7 @@ class SharingScheme(OptionsLayer):
         return [variable for variable in self.trainable_variables if id(variable) not in own]
 
     def own_variables(self, task: str) -> list[keras.Variable]:
-        """Returns the trainable variables that belong to one task alone; none, where all of them are shared."""
+        """Returns the trainable variables that belong to one task alone; none if all of them are shared."""
         return []
 
     def get_config(self):
