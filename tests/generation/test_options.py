@@ -16,7 +16,7 @@ def test_takes_over_the_configured_generation():
 
 def test_longest_minimum_leaves_room_for_the_end_mark():
     assert SearchOptions.of(GenerationOptions(min_length=8), max_length=9, **SPECIAL).min_length == 8
-    with pytest.raises(ConfigurationError, match=r"^generation: min_length: 9 pieces .* max_length: 9$"):
+    with pytest.raises(ConfigurationError, match=r"^generation: min_length: 9 tokens .* max_length: 9$"):
         SearchOptions.of(GenerationOptions(min_length=9), max_length=9, **SPECIAL)
 
 

@@ -37,5 +37,5 @@ def test_a_weight_of_no_label():
 
 
 def test_a_least_length_that_leaves_no_room_for_the_end():
-    with pytest.raises(ConfigurationError, match="min_length: 12 pieces and an end mark do not fit"):
+    with pytest.raises(ConfigurationError, match="min_length: 12 tokens and an end mark do not fit"):
         check(generation={"min_length": 12})

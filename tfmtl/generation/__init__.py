@@ -1,1 +1,1 @@
-"""Search for the summary that a decoder finds most probable, as TensorFlow graph code that knows no model."""
+"""The search for the summary that a decoder finds most probable, in TensorFlow graph code."""

@@ -1,4 +1,4 @@
-"""A model's answers to a split: what metrics compare with the targets."""
+"""A model's answers to a split, which metrics compare with the targets."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,13 +15,13 @@ from tfmtl.kinds.kind import Answer
 
 
 class BatchReader:
-    """Answers tasks about many rows, in batches of like length.
+    """Answers tasks about many rows, in batches of similar length.
 
-    The traced functions are kept, so that a model that is measured after each epoch is traced once.
+    The traced functions are kept, so that a model that is measured after each epoch is traced only once.
 
     Args:
-        reader: the model.
-        batch_size: rows in a batch.
+        reader: the reader of the model.
+        batch_size: the number of rows in a batch.
     """
 
     def __init__(self, reader: Reader, batch_size: int):
@@ -53,7 +53,7 @@ class BatchReader:
 
 
 def answer_split(batch_reader: BatchReader, streams: Iterable[Stream], split: str) -> dict[str, Answer]:
-    """Returns every task's answers to its stream's split."""
+    """Returns every task's answers to a split of its stream."""
     answers = {}
     for stream in streams:
         names = [task.name for task in stream.tasks]
@@ -62,7 +62,7 @@ def answer_split(batch_reader: BatchReader, streams: Iterable[Stream], split: st
 
 
 def _batches(order: np.ndarray, size: int) -> Iterable[np.ndarray]:
-    """Yields so many rows at a time; where there are none, none once, so that the answers have a shape."""
+    """Yields up to `size` rows at a time; without rows, one empty batch, so that the answers have a shape."""
     return (order[start : start + size] for start in range(0, max(len(order), 1), size))
 
 
@@ -76,7 +76,7 @@ def _padded(rows: RaggedColumn, chosen: np.ndarray) -> np.ndarray:
 
 
 def decoded(texts: np.ndarray) -> np.ndarray:
-    """Returns bytes as an object array of strings; what is no UTF-8 is replaced."""
+    """Returns bytes as an object array of strings; invalid UTF-8 is replaced."""
     strings = np.empty(texts.shape, object)
     strings.flat = [text.decode("utf-8", "replace") for text in texts.flat]
     return strings

@@ -13,11 +13,11 @@ from tfmtl.generation.top_k import top_k
 
 
 class _Running(NamedTuple):
-    """The hypotheses that may be continued, the most probable first; those that are not allowed fill up the rest.
+    """The hypotheses that may be continued, the most probable first; forbidden ones fill up the rest.
 
     Attributes:
         tokens: int32 `[batch, beams, max_length]`.
-        pieces: int32 `[batch, beams]`, the last of each.
+        pieces: int32 `[batch, beams]`, the last token of each.
         totals: float32 `[batch, beams]`, their log-probabilities.
     """
 
@@ -27,14 +27,14 @@ class _Running(NamedTuple):
 
 
 class _Ended(NamedTuple):
-    """The best hypothesis with an end mark; its score is `FORBIDDEN` where there is none yet.
+    """The best hypothesis with an end mark; its score is `FORBIDDEN` if there is none yet.
 
-    Only the best is asked for, and it is settled once its row is done.
+    Only the best is needed, and it is final once its row is done.
 
     Attributes:
         tokens: int32 `[batch, max_length]`.
         totals: float32 `[batch]`, the log-probability.
-        scores: float32 `[batch]`, the same under the length penalty.
+        scores: float32 `[batch]`, the same with the length penalty.
     """
 
     tokens: tf.Tensor
@@ -43,12 +43,13 @@ class _Ended(NamedTuple):
 
 
 class _State(NamedTuple):
-    """What is written so far.
+    """The hypotheses written so far.
 
     Attributes:
-        undone: bool `[batch]`: rows whose best hypothesis may not have been found.
-        running, ended: its hypotheses.
-        cache: of the step, for `batch * beams` hypotheses.
+        undone: bool `[batch]`: whether the best hypothesis of a row may not have been found yet.
+        running: the hypotheses that may be continued.
+        ended: the best hypothesis that has ended.
+        cache: the cache of the step, for `batch * beams` hypotheses.
     """
 
     undone: tf.Tensor
@@ -58,11 +59,11 @@ class _State(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """The `2 * beams` best continuations, the most probable first: so many hold `beams` without an end mark.
+    """The `2 * beams` best continuations, the most probable first, which include `beams` without an end mark.
 
     Attributes:
         tokens: int32 `[batch, 2 * beams, max_length]`.
-        pieces: int32 `[batch, 2 * beams]`, the last of each.
+        pieces: int32 `[batch, 2 * beams]`, the last token of each.
         totals: float32 `[batch, 2 * beams]`, their log-probabilities.
         parents: int32 `[batch, 2 * beams]`, the running hypotheses that they continue.
     """
@@ -78,15 +79,16 @@ def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) 
 
     The penalty is that of Wu et al. 2016, eq. 14. A hypothesis has ended when its end mark is among the `beams` best
     continuations of its row. A row is done when its best running hypothesis does not beat its best ended one: with
-    `early_stopping`, if it ended with the next piece at no cost; else, by all that it could still usage, no more
-    log-probability lost and the penalty of `max_length`. What other rows do has no part in it. A row in which none has
-    ended by `max_length` returns its most probable hypothesis, cut.
+    `early_stopping`, even if it ended with the next token at no cost; otherwise, even if it lost no more
+    log-probability and had the penalty of `max_length`. Other rows have no influence. A row in which no hypothesis has
+    ended by `max_length` returns its most probable one, cut.
 
     Args:
         step: the decoder, see `tfmtl.generation.sequences.Step`; it sees `batch * beams` rows.
-        cache: what the step reads and writes; each tensor's leading dimension is the batch. It follows its hypotheses.
-        context: what the step only reads; likewise, but it is never reordered, being the same for a row's hypotheses.
-        options: beams, penalty, constraints and special pieces.
+        cache: what the step reads and writes; each tensor's leading dimension is the batch. The search reorders it with
+            the hypotheses.
+        context: what the step only reads; likewise, but never reordered, since a row's hypotheses share it.
+        options: the beams, the length penalty, the constraints and the special tokens.
     """
     penalties = _length_penalties(options)
 
@@ -115,14 +117,14 @@ def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) 
 
 
 def _answer(state: _State) -> tuple[tf.Tensor, tf.Tensor]:
-    """The best hypothesis that has ended, int32 `[rows, max_length]` with its total; where there is none, the best."""
+    """The best ended hypothesis, int32 `[rows, max_length]`, with its total; the best running one if there is none."""
     is_cut = state.ended.scores <= FORBIDDEN
     tokens = tf.where(is_cut[:, tf.newaxis], state.running.tokens[:, 0], state.ended.tokens)
     return tokens, tf.where(is_cut, state.running.totals[:, 0], state.ended.totals)
 
 
 def _length_penalties(options: SearchOptions) -> tf.Tensor:
-    """Float32 `[max_length]`: `((5 + length) / 6) ** alpha` of 1, 2, ... pieces (Wu et al. 2016, eq. 14)."""
+    """Float32 `[max_length]`: `((5 + length) / 6) ** alpha` of 1, 2, ... tokens (Wu et al. 2016, eq. 14)."""
     lengths = np.arange(1, options.max_length + 1)
     return tf.constant(((5.0 + lengths) / 6.0) ** options.length_penalty, tf.float32)
 
@@ -132,7 +134,7 @@ def _scores(totals: tf.Tensor, penalty: tf.Tensor) -> tf.Tensor:
 
 
 def _first(batch: tf.Tensor, options: SearchOptions) -> _Running:
-    """One empty hypothesis a row: several equal ones would have equal continuations."""
+    """One empty hypothesis per row: several equal ones would have equal continuations."""
     totals = tf.one_hot(0, options.beams, on_value=0.0, off_value=FORBIDDEN)
     return _Running(
         tokens=tf.fill([batch, options.beams, options.max_length], options.pad_id),
@@ -149,7 +151,7 @@ def _none_ended(batch: tf.Tensor, options: SearchOptions) -> _Ended:
 def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) -> _Candidates:
     """The best continuations, from `log_probabilities` float32 `[batch * beams, vocabulary]`."""
     beams = running.totals.shape[1]
-    # The best of each hypothesis first: only these are added to, and not the whole vocabulary.
+    # The best of each hypothesis come first, so that totals are added to these alone and not to the whole vocabulary.
     count = min(2 * beams, log_probabilities.shape[-1])
     best, best_pieces = top_k(log_probabilities, count)
     totals = tf.reshape(running.totals, [-1, 1]) + best
@@ -161,7 +163,7 @@ def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) 
 
 
 def _end(state: _State, candidates: _Candidates, penalty: tf.Tensor, options: SearchOptions) -> _Ended:
-    """The best of the hypothesis that has ended and, in rows undone, of the first `beams` candidates that end now."""
+    """The best of the ended hypothesis and, in undone rows, of the first `beams` candidates that end now."""
     first = _Candidates(*(field[:, : options.beams] for field in candidates))
     scores = tf.where(first.pieces == options.end_id, _scores(first.totals, penalty), FORBIDDEN)
     best = tf.argmax(scores, axis=-1, output_type=tf.int32)
@@ -188,7 +190,7 @@ def _repeat(state: Nest, beams: int) -> Nest:
 
 
 def _reorder(cache: Nest, parents: tf.Tensor) -> Nest:
-    """The cache with the rows of the hypotheses that go on, from `parents` int32 `[batch, beams]`."""
+    """The cache with the rows of the hypotheses that are continued, from `parents` int32 `[batch, beams]`."""
     batch, beams = tf.shape(parents)[0], parents.shape[1]
     rows = tf.reshape(tf.range(batch)[:, tf.newaxis] * beams + parents, [-1])
     return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), cache)

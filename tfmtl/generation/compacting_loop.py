@@ -1,4 +1,4 @@
-"""A loop over a batch that gets smaller: rows leave it when they are done."""
+"""A loop over a shrinking batch, which rows leave when they are done."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -11,10 +11,10 @@ from tfmtl.generation.sequences import Nest
 class State(Protocol):
     """What a search keeps while it writes: a named tuple of nests of tensors.
 
-    The leading dimension of each tensor is a multiple of the number of rows, so many hypotheses side by side a row.
+    The leading dimension of each tensor is a multiple of the number of rows; the hypotheses of a row are side by side.
 
     Attributes:
-        undone: bool `[rows]`: those that have not found their sequence.
+        undone: bool `[rows]`: whether a row has not found its sequence yet.
     """
 
     undone: tf.Tensor
@@ -27,17 +27,17 @@ def until_done(
     context: Nest,
     steps: int,
 ) -> Nest:
-    """Advances a search until each row is done, or has taken all steps; returns the answer of each.
+    """Advances a search until each row is done or has taken all steps; returns the answer of each.
 
-    A batch takes as many steps as its slowest row. As soon as half of the rows are done, the others go on without them,
-    so that most of each step is for rows that need it.
+    A batch takes as many steps as its slowest row. As soon as half of the rows are done, the others continue without
+    them, so that most of each step is for rows that need it.
 
     Args:
-        advance: `(position, state, context) -> state`: a step; `position` is an int32 scalar, 0 at first.
-        answer: what is asked of a row that is done: from a state to a nest of tensors `[rows, ...]`.
-        state: as it is before the first step.
+        advance: `(position, state, context) -> state`: one step; `position` is an int32 scalar, 0 at first.
+        answer: computes the answers of rows that are done from a state: a nest of tensors `[rows, ...]`.
+        state: the state before the first step.
         context: what steps only read, with leading dimensions as in the state.
-        steps: the most.
+        steps: the maximum number of steps.
     """
 
     def any_is_left(position, rows, *_):
@@ -65,7 +65,7 @@ def until_done(
 
 
 def _undone_rows(nest: Nest, undone: tf.Tensor) -> Nest:
-    """Takes the rows `undone` out of all tensors, with all of their hypotheses."""
+    """Returns only the rows `undone` of all tensors, with all of their hypotheses."""
     rows = tf.cast(tf.where(undone), tf.int32)
 
     def take(tensor: tf.Tensor) -> tf.Tensor:

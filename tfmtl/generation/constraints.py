@@ -1,33 +1,34 @@
-"""Which pieces may be written next."""
+"""The constraints on the next token."""
 
 import tensorflow as tf
 
 from tfmtl.generation.options import SearchOptions
 
-# Finite stand-ins for minus infinity, whose sums and differences stay numbers. A piece to which the model gives no
-# probability costs IMPOSSIBLE; it still precedes a forbidden one, whatever the length (up to 50,000 pieces).
+# Finite stand-ins for minus infinity, whose sums and differences stay numbers. A token to which the model gives no
+# probability costs IMPOSSIBLE; it is still preferred to a forbidden one, whatever the length (up to 50,000 tokens).
 IMPOSSIBLE = -1e4
 FORBIDDEN = -1e9
 
 
 def is_allowed(log_probabilities: tf.Tensor) -> tf.Tensor:
-    """Whether sums of log-probabilities hold no forbidden piece: bool, in the shape of the argument."""
+    """Whether sums of log-probabilities contain no forbidden token: bool, in the shape of the argument."""
     return log_probabilities > FORBIDDEN / 2
 
 
 def constrain(
     log_probabilities: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor, options: SearchOptions
 ) -> tf.Tensor:
-    """Returns the log-probabilities of the next piece with those of forbidden pieces replaced by `FORBIDDEN`.
+    """Returns the log-probabilities of the next token with those of forbidden tokens replaced by `FORBIDDEN`.
 
-    Forbidden are the padding and start marks, the end mark before `min_length` pieces, and a piece that would complete
-    an n-gram which the row already holds (Paulus et al. 2018). Where nothing is left, the end mark is allowed.
+    The padding and start marks are forbidden, and so are the end mark before `min_length` tokens and any token that
+    would complete an n-gram that the row already contains (Paulus et al. 2018). If nothing is left, the end mark is
+    allowed.
 
     Args:
         log_probabilities: float32 `[rows, vocabulary]`; minus infinity is fine.
-        tokens: int32 `[rows, max_length]`, the pieces written so far; the start mark is none of them.
-        position: int32 scalar, how many they are.
-        options: which constraints hold.
+        tokens: int32 `[rows, max_length]`, the tokens written so far, without the start mark.
+        position: int32 scalar, the number of tokens written so far.
+        options: the constraints.
 
     Returns:
         float32 `[rows, vocabulary]`, finite, at most 0.
@@ -48,7 +49,7 @@ def constrain(
 
 
 def _forbidden_marks(vocabulary: tf.Tensor, position: tf.Tensor, options: SearchOptions) -> tf.Tensor:
-    """Bool `[vocabulary]`: the special pieces that may not stand at `position`."""
+    """Bool `[vocabulary]`: whether a token is a mark that is forbidden at `position`."""
     pieces = tf.range(vocabulary)
     is_end = pieces == options.end_id
     is_other = tf.logical_or(pieces == options.pad_id, pieces == options.start_id)
@@ -56,7 +57,7 @@ def _forbidden_marks(vocabulary: tf.Tensor, position: tf.Tensor, options: Search
 
 
 def _end_where_stuck(allowed: tf.Tensor, end: tf.Tensor, options: SearchOptions) -> tf.Tensor:
-    """Allows the end mark, of log-probability `end` `[rows]`, in rows that have no other piece left."""
+    """Allows the end mark, whose log-probability is `end` `[rows]`, in rows that have no other token left."""
     stuck = tf.logical_not(is_allowed(tf.reduce_max(allowed, axis=-1)))
     ends = tf.where(stuck, tf.clip_by_value(end, IMPOSSIBLE, 0.0), allowed[:, options.end_id])
     rows = tf.range(tf.shape(allowed)[0])
@@ -65,10 +66,10 @@ def _end_where_stuck(allowed: tf.Tensor, end: tf.Tensor, options: SearchOptions)
 
 
 def _forbid_repeats(allowed: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor, options: SearchOptions) -> tf.Tensor:
-    """Forbids the pieces that followed an earlier occurrence of the last n - 1 pieces of a row."""
+    """Forbids the tokens that followed an earlier occurrence of the last n - 1 tokens of a row."""
     size = options.no_repeat_ngram
     windows = options.max_length - size + 1
-    # Before the first n pieces the suffix is not complete, but no window is either.
+    # Before the first n tokens are written the suffix is incomplete, but so is every window.
     suffix_starts = tf.maximum(position - size + 1, 0)
     repeats = tf.range(windows)[tf.newaxis] + size <= position
     for offset in range(size - 1):

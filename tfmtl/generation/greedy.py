@@ -1,4 +1,4 @@
-"""Greedy search: at each step the most probable piece."""
+"""Greedy search: the most probable token at each step."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ from tfmtl.generation.sequences import Nest, Sequences, Step, batch_size, sequen
 
 
 class _State(NamedTuple):
-    """What is written so far.
+    """The sequences written so far.
 
     Attributes:
-        undone: bool `[rows]`: those without an end mark.
-        pieces: int32 `[rows]`, the last of each.
+        undone: bool `[rows]`: whether a row has no end mark yet.
+        pieces: int32 `[rows]`, the last token of each.
         tokens: int32 `[rows, max_length]`.
         totals: float32 `[rows]`, their log-probabilities.
-        cache: of the step.
+        cache: the cache of the step.
     """
 
     undone: tf.Tensor
@@ -29,13 +29,13 @@ class _State(NamedTuple):
 
 
 def greedy_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) -> Sequences:
-    """Writes the most probable allowed piece until each row has its end mark or `max_length` pieces.
+    """Writes the most probable allowed token until each row has its end mark or `max_length` tokens.
 
     Args:
         step: the decoder, see `tfmtl.generation.sequences.Step`.
         cache: what the step reads and writes; each tensor's leading dimension is the batch.
         context: what the step only reads; likewise.
-        options: the constraints and special pieces; `beams` and `length_penalty` have no part.
+        options: the constraints and the special tokens; `beams` and `length_penalty` have no effect.
     """
 
     def advance(position: tf.Tensor, state: _State, context: Nest) -> _State:

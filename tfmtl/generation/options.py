@@ -1,4 +1,4 @@
-"""What a search must know beside the model: how far it looks, how long it writes, which pieces are special."""
+"""The options of a search: how far it looks, how long it writes, and which tokens are special."""
 
 from pydantic import Field, model_validator
 
@@ -8,13 +8,13 @@ from tfmtl.data.special_tokens import END_ID, PAD_ID, START_ID
 
 
 class SearchOptions(GenerationOptions):
-    """The configured way of generation, for one task and its tokenizer.
+    """The configured generation, for one task and its tokenizer.
 
     Attributes:
-        max_length: the most pieces of a sequence, its end mark included.
-        start_id: what the first step reads; never written, unless it is the end mark too.
-        end_id: the mark that ends a sequence.
-        pad_id: what stands after the end mark; never written otherwise.
+        max_length: the maximum number of tokens in a sequence, including its end mark.
+        start_id: the id that the first step reads; never written, unless it is also the end mark.
+        end_id: the id of the mark that ends a sequence.
+        pad_id: the id that follows the end mark; never written otherwise.
     """
 
     max_length: int = Field(ge=1)
@@ -35,7 +35,7 @@ class SearchOptions(GenerationOptions):
         """Returns the options of one task's search.
 
         Raises:
-            ConfigurationError: where `generation` does not fit the task, such as a `min_length` beyond `max_length`.
+            ConfigurationError: if `generation` does not fit the task, such as a `min_length` beyond `max_length`.
         """
         special = {"max_length": max_length, "start_id": start_id, "end_id": end_id, "pad_id": pad_id}
         return validate(cls, {**generation.model_dump(), **special}, "generation")
@@ -44,7 +44,7 @@ class SearchOptions(GenerationOptions):
     def _consistent(self) -> "SearchOptions":
         if self.min_length >= self.max_length:
             raise ValueError(
-                f"min_length: {self.min_length} pieces and an end mark do not fit into max_length: {self.max_length}"
+                f"min_length: {self.min_length} tokens and an end mark do not fit into max_length: {self.max_length}"
             )
         if self.pad_id == self.end_id:
             raise ValueError(f"pad_id and end_id must differ: both are {self.pad_id}")

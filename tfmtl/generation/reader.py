@@ -1,4 +1,4 @@
-"""Answers all questions about texts from one reading of them: what evaluation, prediction and serving share."""
+"""The answers of all tasks from one reading of texts, for evaluation, prediction and serving alike."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -19,15 +19,15 @@ from tfmtl.models.network import Encoded
 class Reader:
     """A trained model with its tokenizer; every method is graph code.
 
-    The reading and each task's answer are traced once, whatever number of functions call them: the graphs of all
-    signatures of an export share these, which takes less time and room.
+    The reading and each task's answer are traced once, however many functions call them: the graphs of all signatures
+    of an export share these, which saves time and space.
 
     Attributes:
-        model: of `tfmtl.models.build`, or loaded.
-        tasks: that are answered, with their label sets.
-        tokenizer: of `tfmtl.data.tokenizers`.
-        max_length: the most tokens of a text.
-        generation: how texts are written.
+        model: the model, which was built by `tfmtl.models.build` or loaded.
+        tasks: the tasks that are answered, with their label sets.
+        tokenizer: a tokenizer of `tfmtl.data.tokenizers`.
+        max_length: the maximum number of tokens in a text.
+        generation: the options of generation.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class Reader:
         """Answers the tasks `names` about texts; tasks that read pairs get the pairs, the others the first texts.
 
         Args:
-            names: of tasks.
+            names: the names of the tasks.
             text: string `[batch]`.
-            text_pair: string `[batch]`; needed where one of the tasks reads pairs.
+            text_pair: string `[batch]`; required if one of the tasks reads pairs.
 
         Returns:
-            As `answer`.
+            The same as `answer`.
 
         Raises:
-            DataError: where a task reads pairs and there are none.
+            DataError: if a task reads pairs and there are none.
         """
         names = list(names)
         of_pairs = [name for name in names if self.tasks[name].text_pair]
@@ -96,7 +96,7 @@ class Reader:
         return {name: self._answers[name](*_of_task(name, encoded, linear)) for name in names}
 
     def _encoded(self, tokens: tf.Tensor) -> tuple[Encoded, dict[str, tf.Tensor]]:
-        """Returns what was read, and what linear experts say where tasks have them."""
+        """Returns the encoded texts, and the scores of the linear experts of the tasks that have one."""
         network = self.model.network
         return network.encode(tokens), network.linear_scores(tokens)
 
@@ -114,7 +114,7 @@ class Reader:
 
 
 def _of_task(name: str, encoded: Encoded, linear: dict[str, tf.Tensor]) -> tuple[Encoded, dict[str, tf.Tensor]]:
-    """Returns the part of what was read that concerns one task."""
+    """Returns the part of the encoded texts and of the linear scores that concerns one task."""
     of_task = {name: linear[name]} if name in linear else {}
     return encoded._replace(states={name: encoded.states[name]}), of_task
 

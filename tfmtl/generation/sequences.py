@@ -1,4 +1,4 @@
-"""What a search calls, what it keeps while it writes, and what it returns."""
+"""The types of a search: the step that it calls, the tensors that it keeps, and the sequences that it returns."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,10 +8,11 @@ import tensorflow as tf
 # A dict, tuple or list of tensors, nested in any way.
 Nest = Any
 
-# `step(tokens, position, cache, context) -> (log_probabilities, cache)` reads the piece written last and says what may
-# come next: `tokens` int32 `[rows]` (the start mark at first), `position` int32 scalar (0 at first), `cache` and
-# `context` nests of tensors with leading dimension `rows`, `log_probabilities` float32 `[rows, vocabulary]`. The cache
-# is what the step writes itself, of shapes that do not change; the context is what stays as it was.
+# `step(tokens, position, cache, context) -> (log_probabilities, cache)` reads the token written last and returns the
+# log-probabilities of the next one: `tokens` int32 `[rows]` (the start mark at first), `position` int32 scalar (0 at
+# first), `cache` and `context` nests of tensors with leading dimension `rows`, `log_probabilities` float32
+# `[rows, vocabulary]`. The cache is what the step itself writes, in shapes that do not change; the context does not
+# change.
 Step = Callable[[tf.Tensor, tf.Tensor, Nest, Nest], tuple[tf.Tensor, Nest]]
 
 
@@ -19,10 +20,10 @@ class Sequences(NamedTuple):
     """The sequence that a search has found for each row of a batch.
 
     Attributes:
-        tokens: int32 `[batch, max_length]`: the pieces, the end mark, then padding; where `max_length` cut a sequence,
-            there is no end mark.
-        lengths: int32 `[batch]`: how many of them are not padding; the end mark counts.
-        log_probabilities: float32 `[batch]`: the sum over these pieces and the end mark, without a length penalty.
+        tokens: int32 `[batch, max_length]`: the tokens, the end mark, then padding; there is no end mark if
+            `max_length` cut the sequence.
+        lengths: int32 `[batch]`: the number of tokens that are not padding, including the end mark.
+        log_probabilities: float32 `[batch]`: the sum over these tokens and the end mark, without a length penalty.
     """
 
     tokens: tf.Tensor
@@ -40,7 +41,7 @@ def batch_size(*states: Nest) -> tf.Tensor:
     """The leading dimension, an int32 scalar, of the tensors in `states`.
 
     Raises:
-        ValueError: where there is none.
+        ValueError: if there are no tensors.
     """
     tensors = tf.nest.flatten(states)
     if not tensors:

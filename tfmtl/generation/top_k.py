@@ -1,25 +1,25 @@
-"""The largest of very many values, in the order of their size."""
+"""The largest of very many values, in descending order."""
 
 import math
 
 import tensorflow as tf
 
 _FEWEST = 1024
-"""Values of a row from which on it pays to look at parts first."""
+"""The smallest number of values in a row for which it pays to look at parts first."""
 
 
 def top_k(values: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns what `tf.math.top_k` does, in a third of its time over a vocabulary; of equal values, any.
+    """Returns the same as `tf.math.top_k` in a third of the time over a vocabulary; of equal values, any may be chosen.
 
-    Rows are looked at in parts. The largest values stand in the parts with the largest maxima, as many as are asked
-    for, and a maximum takes one vectorized pass; only these parts are sorted.
+    Rows are split into parts. The `count` largest values are in the `count` parts with the largest maxima, and a
+    maximum takes one vectorized pass; only these parts are sorted.
 
     Args:
         values: float32 `[rows, size]`, finite.
-        count: how many of each row.
+        count: the number of values to find in each row.
 
     Returns:
-        the values, float32 `[rows, count]`, the largest first; and their indices, int32 likewise.
+        The values, float32 `[rows, count]`, the largest first; and their indices, int32 likewise.
     """
     size = values.shape[-1]
     if size is None or size < max(_FEWEST, count * count):
@@ -36,6 +36,6 @@ def top_k(values: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _part_width(size: int) -> int:
-    """Returns about half of the square root, of which rows of `size` are a multiple if there is such a number near."""
+    """Returns about half of the square root of `size`: a divisor of `size` if there is one nearby."""
     near = round(math.sqrt(size) / 2)
     return next((width for width in range(near, 2 * near) if size % width == 0), near)
