@@ -1,1 +1,1 @@
-"""The folder of a run: its paths, whose it is, its checkpoints, and how its model is loaded."""
+"""The folder of a run: its paths, its owner, its checkpoints, and the loading of its model."""

@@ -1,4 +1,4 @@
-"""Checkpoints: every variable of a training and where it stands, in one file that is there whole or not at all."""
+"""Checkpoints: every variable of a training and its progress, in one file that is either complete or absent."""
 
 import json
 import logging
@@ -19,16 +19,16 @@ from tfmtl.core.errors import RunError
 _logger = logging.getLogger("tfmtl")
 _STATE = "state.json"
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, KeyError, EOFError, OSError)
-"""What reading a damaged archive raises; `RuntimeError` where damage reads as a version, method or encryption."""
+"""The errors of reading a damaged archive; `RuntimeError` if damage looks like a version, method or encryption."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What one file holds.
+    """The content of one file.
 
     Attributes:
-        variables: their values, in the order in which they were saved.
-        state: where the training stands, as JSON values.
+        variables: the values of the variables, in the order in which they were saved.
+        state: the progress of the training, as JSON values.
     """
 
     variables: list[np.ndarray]
@@ -38,7 +38,7 @@ class Checkpoint:
         """Assigns the values to Keras variables.
 
         Raises:
-            RunError: where their number or shapes are others.
+            RunError: if their number or their shapes differ.
         """
         shapes = [tuple(variable.shape) for variable in variables]
         if shapes != [value.shape for value in self.variables]:
@@ -48,11 +48,11 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of a run, of which the last few are kept.
+    """The last few checkpoints of a run.
 
     Args:
-        folder: where they are.
-        keep: how many; two or more, so that a damaged one has another before it.
+        folder: the folder that contains them.
+        keep: the number of checkpoints to keep; two or more, so that an older one can replace a damaged one.
     """
 
     def __init__(self, folder: Path, keep: int = 2):
@@ -63,21 +63,21 @@ class Checkpoints:
         """Writes the checkpoint after `update` updates, then removes the oldest."""
         path = self._folder / f"update-{update:08d}.npz"
         arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
-        # A zip archive carries a checksum of each member, by which a damaged file is known.
+        # A zip archive contains a checksum of each member, which reveals a damaged file.
         with atomic_write(path) as aside, open(aside, "wb") as file:
             np.savez(file, **arrays, **{_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
             file.flush()
             os.fsync(file.fileno())
-        # What a killed process has left aside is of no use to anyone.
+        # Temporary files that a killed process has left behind are of no use to anyone.
         for old in [*self._paths()[: -self._keep], *self._folder.glob(".update-*")]:
             old.unlink()
         return path
 
     def latest(self) -> Checkpoint | None:
-        """Returns the newest checkpoint that can be read, and says which cannot; `None` where there is none.
+        """Returns the newest readable checkpoint and warns of unreadable ones; `None` if there are no checkpoints.
 
         Raises:
-            RunError: where there are checkpoints, and none of them can be read.
+            RunError: if there are checkpoints, but none of them can be read.
         """
         paths = self._paths()
         for path in reversed(paths):
@@ -95,7 +95,7 @@ class Checkpoints:
 
 def _read(path: Path) -> Checkpoint:
     with np.load(path, allow_pickle=False) as archive:
-        # Before any array's header is believed: a damaged one can ask for any amount of memory.
+        # Checked before any array's header is trusted: a damaged one can ask for any amount of memory.
         damaged = archive.zip.testzip()
         if damaged:
             raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")

@@ -1,4 +1,4 @@
-"""Fingerprints of rows, by which a run knows those again that it was trained on."""
+"""Fingerprints of rows, by which a run recognises the rows that it was trained on."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,27 +9,27 @@ import numpy as np
 from tfmtl.data.streams import Examples, Stream
 
 Fingerprints = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""By what a stream reads and by split: `rows`, how many there are; `text`, a digest; `targets`, one of each task."""
+"""By the fields of a stream and by split: `rows`, their number; `text`, a digest; `targets`, one digest per task."""
 
 
 def fingerprints(streams: Iterable[Stream]) -> Fingerprints:
-    """Returns the fingerprints of all splits of streams, as JSON can hold them."""
+    """Returns the fingerprints of all splits of streams, as values that JSON can represent."""
     return {
         what_is_read(stream): {split: _fingerprint(rows) for split, rows in stream.splits.items()} for stream in streams
     }
 
 
 def what_is_read(stream: Stream) -> str:
-    """Returns the source and the fields of a stream, whatever other streams there are beside it."""
+    """Returns the source and the fields of a stream, which do not depend on other streams."""
     task = stream.tasks[0]
     parts = (task.source, task.text, task.text_pair, "" if task.is_answered else task.name)
     return "/".join(filter(None, parts))
 
 
 def first_change(before: Fingerprints, now: Fingerprints, splits: Sequence[str]) -> str:
-    """Says which rows are others than before, with their numbers; an empty string where none are.
+    """Names the first rows that differ from before, with their numbers; an empty string if there are none.
 
-    Streams, splits and tasks that only one side knows are not compared.
+    Streams, splits and tasks that are known on only one side are not compared.
     """
     for stream, found in now.items():
         for split in splits:
@@ -59,6 +59,6 @@ def _digest(*columns: np.ndarray) -> str:
             digest.update(np.ascontiguousarray(column).tobytes())
             continue
         for value in column:
-            # With quotation marks about it, so that no two columns of other values give the same bytes.
+            # In quotation marks, so that no two columns of different values give the same bytes.
             digest.update(repr(value).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]

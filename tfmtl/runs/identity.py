@@ -1,4 +1,4 @@
-"""Whose a run folder is: the configuration and the rows that it was made of."""
+"""The owner of a run folder: the configuration and the rows that it was made from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ FREE_KEYS = frozenset(
     {"training.checkpoint_every", "training.log_every", "generation.beams", "generation.length_penalty"}
     | {"generation.early_stopping", "evaluation.batch_size", "evaluation.bootstrap_samples"}
 )
-"""Keys that change neither the weights nor which epoch is the best: a run takes their new values."""
+"""Keys that change neither the weights nor the choice of the best epoch: a run takes their new values."""
 
 
 def experiment_of(run: RunFolder) -> Experiment:
     """Returns the experiment that a run belongs to.
 
     Raises:
-        RunError: where its configuration is damaged.
+        RunError: if its configuration is damaged.
     """
     try:
         return parse(yaml.safe_load(run.config.read_text(encoding="utf-8")))
@@ -33,16 +33,16 @@ def experiment_of(run: RunFolder) -> Experiment:
 
 
 def check_place(run: RunFolder) -> None:
-    """Checks that a folder holds a run, or can be made one's own: told before any text is read.
+    """Checks, before any text is read, that a folder contains a run or can be claimed for one.
 
     Raises:
-        RunError: where it holds something that is no run, or cannot be made.
+        RunError: if it contains something other than a run, or cannot be made.
     """
     if run.config.is_file():
         return
     if run.path.is_dir():
-        # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else; what
-        # is trained on memory keeps its tables here before.
+        # A process that was killed while it claimed the folder leaves only a temporary configuration; a training on
+        # tables in memory has already stored them here.
         strange = (path for path in run.path.iterdir() if path != run.data)
         if any(not path.name.startswith(f".{run.config.stem}.") for path in strange):
             raise RunError(f"{run.path}: the folder is not empty and holds no run; choose another with --run")
@@ -54,15 +54,15 @@ def check_place(run: RunFolder) -> None:
 
 
 def check_configuration(run: RunFolder, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
-    """Checks that a folder is the experiment's own, or free.
+    """Checks that a folder belongs to the experiment, or to no other run.
 
     Args:
         run: the folder.
-        experiment: as configured.
-        tasks: its tasks with their label sets.
+        experiment: the experiment as configured.
+        tasks: its tasks, with their label sets.
 
     Raises:
-        RunError: where the folder belongs to another configuration, or holds something that is no run.
+        RunError: if the folder belongs to another configuration, or contains something other than a run.
     """
     check_place(run)
     if run.config.is_file():
@@ -75,10 +75,10 @@ def check_configuration(run: RunFolder, experiment: Experiment, tasks: Mapping[s
 
 
 def check_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -> None:
-    """Checks that splits hold what they held when the training began.
+    """Checks that splits contain the same rows as when the training began.
 
     Raises:
-        RunError: where they do not.
+        RunError: if they do not.
     """
     change = change_of_rows(run, found, splits)
     if change:
@@ -89,7 +89,7 @@ def check_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -> No
 
 
 def change_of_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -> str:
-    """Says which rows have changed since the training began; an empty string where none have, or none is known."""
+    """Names the rows that have changed since the training began; an empty string if none have, or none are known."""
     if not run.rows.is_file():
         return ""
     try:
@@ -99,15 +99,15 @@ def change_of_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -
 
 
 def claim(run: RunFolder, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
-    """Makes a folder the experiment's own; one that is it already takes the new values of `FREE_KEYS`.
+    """Claims a folder for the experiment; a folder that already belongs to it takes the new values of `FREE_KEYS`.
 
     Args:
         run: the folder.
-        experiment: as configured.
-        tasks: its tasks with their label sets.
+        experiment: the experiment as configured.
+        tasks: its tasks, with their label sets.
 
     Raises:
-        RunError: as `check_configuration`; where it cannot be written.
+        RunError: as in `check_configuration`, or if the folder cannot be written.
     """
     check_configuration(run, experiment, tasks)
     resolved = _resolved(experiment, tasks)
@@ -125,7 +125,7 @@ def _resolved(experiment: Experiment, tasks: Mapping[str, Task]) -> dict[str, An
 
 
 def _first_difference(have: Any, want: Any, place: str = "") -> str:
-    """Says for the first key whose values differ what they are; an empty string where none does that matters."""
+    """Describes the values of the first key that differ; an empty string if no relevant ones do."""
     if place in FREE_KEYS:
         return ""
     if isinstance(have, Mapping) and isinstance(want, Mapping):

@@ -1,4 +1,4 @@
-"""What a run has become: its best model, and what has been measured of it."""
+"""Loads the results of a run: its best model and that model's metrics."""
 
 import json
 import zipfile
@@ -19,10 +19,10 @@ _TRAIN_AGAIN = "remove the run's folder and train it again"
 
 
 def check_best_model(run: RunFolder) -> None:
-    """Checks that a training which is over has left its model.
+    """Checks that a finished training has left its model.
 
     Raises:
-        RunError: where there is none, or no whole archive.
+        RunError: if the model is missing or not a complete archive.
     """
     if not zipfile.is_zipfile(run.best_model):
         found = "damaged" if run.best_model.is_file() else "missing"
@@ -33,7 +33,7 @@ def load_best_model(run: RunFolder) -> MultiTaskModel:
     """Returns the model of the epoch with the best validation score.
 
     Raises:
-        RunError: where no epoch has been finished yet, or the model is damaged.
+        RunError: if no epoch has been finished yet, or the model is damaged.
     """
     if not run.best_model.is_file():
         raise RunError(f"{run.path}: no epoch of this run has been finished, or its {run.best_model.name} was removed")
@@ -49,14 +49,14 @@ def load_best_model(run: RunFolder) -> MultiTaskModel:
 
 
 def load_reader(run: RunFolder, generation: GenerationOptions | None = None) -> Reader:
-    """Returns what answers questions with a run's best model.
+    """Returns a reader that answers tasks with a run's best model.
 
     Args:
         run: the run.
-        generation: how texts are written; as the experiment says where it is `None`.
+        generation: the options of generation; `None` stands for those of the experiment.
 
     Raises:
-        RunError: as `load_best_model`.
+        RunError: as in `load_best_model`.
     """
     experiment = experiment_of(run)
     model = load_best_model(run)
@@ -69,7 +69,7 @@ def read_evaluation(run: RunFolder, split: str) -> dict[str, dict[str, Any]]:
     """Returns the metrics of each task on a split that has been evaluated.
 
     Raises:
-        RunError: where the evaluation is damaged.
+        RunError: if the evaluation is damaged.
     """
     path = run.evaluation(split)
     try:

@@ -1,4 +1,4 @@
-"""The folder of a run: where everything is that one training leaves, and all that evaluation and export need."""
+"""The folder of a run, which contains all results of a training and all that evaluation and export need."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        """Returns the folder of a run that has been started; raises `RunError` where it is none."""
+        """Returns the folder of a run that has been started; raises `RunError` if it is none."""
         folder = cls(path)
         if not folder.path.is_dir():
             raise RunError(f"{path}: there is no such run folder")
@@ -27,12 +27,12 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """The experiment as resolved, label sets included."""
+        """The resolved experiment, including its label sets."""
         return self.path / "config.yaml"
 
     @property
     def data(self) -> Path:
-        """The folder of the tables that a training on memory was given."""
+        """The folder of the tables that a training on tables in memory was given."""
         return self.path / "data"
 
     @property
@@ -42,12 +42,12 @@ class RunFolder:
 
     @property
     def rows(self) -> Path:
-        """The fingerprints of the rows that the run was made of."""
+        """The fingerprints of the rows that the run was made from."""
         return self.path / "rows.json"
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of what an interrupted training goes on from, and of the best model."""
+        """The folder of the checkpoints from which an interrupted training resumes, and of the best model."""
         return self.path / "checkpoints"
 
     @property
@@ -57,7 +57,7 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """The folder of the events that TensorBoard shows."""
+        """The folder of the events for TensorBoard."""
         return self.path / "tensorboard"
 
     @property
@@ -66,18 +66,18 @@ class RunFolder:
         return self.path / "history.csv"
 
     def stage(self, number: int) -> "RunFolder":
-        """The folder of a stage before the last, from 1, which has checkpoints, history and TensorBoard's files."""
+        """The folder of a stage before the last, from 1, with its checkpoints, history and TensorBoard files."""
         return RunFolder(self.path / "stages" / str(number))
 
     @property
     def stages(self) -> list["RunFolder"]:
-        """The folders of the stages that have begun, in order, the last of which is the run's own."""
+        """The folders of the stages that have begun, in order; the last one is the run's own."""
         numbers = sorted(int(path.name) for path in (self.path / "stages").glob("*") if path.name.isdigit())
         return [*map(self.stage, numbers), self]
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is anything of a training in it."""
+        """Whether a training has begun in the folder."""
         return any(stage.checkpoints.is_dir() for stage in self.stages)
 
     def evaluation(self, split: str) -> Path:
