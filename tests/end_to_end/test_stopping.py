@@ -60,7 +60,7 @@ def test_interrupted_and_resumed_a_stopped_task_stays_stopped(train, tmp_path, m
     assert capsys.readouterr().err.strip().splitlines()[-1].startswith("error: interrupted")
     with caplog.at_level(logging.INFO, "tfmtl"):
         assert train() == 0
-    assert f"going on after update {2 * UPDATES_PER_EPOCH + 7}" in caplog.text
+    assert f"resuming after update {2 * UPDATES_PER_EPOCH + 7}" in caplog.text
 
     state = Checkpoints(tmp_path / "run" / "checkpoints").latest().state
     # The first epoch is the best of all; tasks have a patience of one epoch, the training one of three.

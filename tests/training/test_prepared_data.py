@@ -123,7 +123,7 @@ def test_its_size_is_told_in_a_sentence(found):
             positions += len(chosen) * int(length)
             read += sum(int(of.tokens.lengths[row]) for row in chosen if row >= 0)
     padding = 100 * (positions - read) / positions
-    assert found.size == f"41 rows of train, 4 updates an epoch, {padding:.1f} % of encoder positions are padding"
+    assert found.size == f"41 training rows, 4 updates per epoch, {padding:.1f} % of encoder positions are padding"
 
 
 def test_a_stage_reads_the_rows_of_its_tasks_alone(data, experiment, make_experiment):
@@ -135,7 +135,7 @@ def test_a_stage_reads_the_rows_of_its_tasks_alone(data, experiment, make_experi
     assert sum((chosen.rows >= 0).sum() for chosen in part.plan.slices) == 3 * (titles + 10)
     for table, chosen in zip(data.tables, part.plan.slices, strict=True):
         assert not np.isin(chosen.rows, table.streams.get("scores", [])).any()
-    assert part.size.startswith(f"{titles + 10} rows of train, ")
+    assert part.size.startswith(f"{titles + 10} training rows, ")
     assert part.tables is data.tables and part.validation_plan is data.validation_plan
 
 

@@ -136,7 +136,7 @@ def test_an_interrupted_run_makes_only_what_is_left_of_it(trained, interrupted, 
     rest = Scripted(epoch=2)
     with caplog.at_level(logging.INFO, "tfmtl"):
         train(patient, interrupted, lambda tasks: None, rest.make)
-    assert "going on after update 9" in caplog.messages
+    assert "resuming after update 9" in caplog.messages
     assert "training stops: the best validation score was in epoch 2" in caplog.messages
     assert len(rest.weights) == 1
     assert_same(rest.weights[0], whole.weights[2])

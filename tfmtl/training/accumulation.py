@@ -1,4 +1,4 @@
-"""A batch that is read in several parts, one after the other, so that memory holds the activations of one."""
+"""Reads a batch in several parts, one after the other, so that memory holds the activations of only one part."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,14 +8,14 @@ from tfmtl.training.batch_rows import BatchRows
 
 
 class Accumulation:
-    """Adds up what is computed from the parts of a batch.
+    """Adds up the results of the parts of a batch.
 
     The parts are cut out of the batch within the step, after its denominators are known. So an update is that of the
-    whole batch, not of its parts; the optimizer sees one update a batch, on every strategy.
+    whole batch, not of its parts; the optimizer sees one update per batch, under every strategy.
 
     Args:
-        rows: takes the parts.
-        parts: each slice of a batch has a multiple of so many rows.
+        rows: the object that cuts out the parts.
+        parts: the number of parts, of which the rows of each slice of a batch must be a multiple.
     """
 
     def __init__(self, rows: BatchRows | None = None, parts: int = 1):
@@ -25,7 +25,7 @@ class Accumulation:
     def total(self, batch, compute: Callable[..., list[tf.Tensor]], specs: Sequence[tf.TensorSpec]) -> list[tf.Tensor]:
         """Returns the sum of `compute(part)` over the parts of `batch`, each tensor as in `specs`.
 
-        A variable that `compute` assigns must need no other replica for that.
+        Assignments to variables in `compute` must not involve other replicas.
         """
         if self.parts == 1:
             return compute(batch)

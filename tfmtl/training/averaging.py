@@ -7,14 +7,14 @@ import tensorflow as tf
 
 
 class WeightAverage:
-    r"""Keeps the average of variables over the updates: what is validated, kept as the best model, and served.
+    r"""Keeps the average of variables over the updates, which is validated, kept as the best model, and served.
 
     After update t, :math:`a \leftarrow a + (1 - m_t)(w - a)` with :math:`m_t = \min(m, (1 + t) / (10 + t))`, so that
-    the first updates are forgotten soon. Keras' own `use_ema` writes the average into the model whenever a `fit` ends,
-    also where one ends in the middle of a training that has been resumed; this one never touches what is trained.
+    the first updates are soon forgotten. Keras' own `use_ema` writes the average into the model whenever a `fit` ends,
+    even one that ends in the middle of a resumed training; this one never touches the trained variables.
 
     Args:
-        variables: Keras variables of a model.
+        variables: the Keras variables of a model.
         momentum: m, below 1.
 
     Attributes:
@@ -36,10 +36,10 @@ class WeightAverage:
         ]
 
     def update(self, iterations: tf.Tensor) -> None:
-        """Takes in what an update has made of the variables, on every replica.
+        """Adds the variables after an update to the averages, on every replica.
 
         Args:
-            iterations: updates made, this one included.
+            iterations: the number of updates made, including this one.
         """
         count = tf.cast(iterations, tf.float32)
         share = 1.0 - tf.minimum(self._momentum, (1.0 + count) / (10.0 + count))

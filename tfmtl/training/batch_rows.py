@@ -1,4 +1,4 @@
-"""A part of a batch's rows, out of all its slices: those of some tasks, or one of several equal parts."""
+"""Selects rows of a batch from all its slices: those of some tasks, or one of several equal parts."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,15 +8,15 @@ from tfmtl.data.tables import Slice, target_name
 from tfmtl.training.losses import TaskLoss
 
 Take = Callable[[tf.Tensor], tf.Tensor]
-"""From what all rows of a slice have, `[rows, ...]`, to what some of them have."""
+"""Maps the values of all rows of a slice, `[rows, ...]`, to those of some of them."""
 
 
 class BatchRows:
-    """Takes rows out of a batch `(inputs, targets)` of the form that `tfmtl.data.batches` makes.
+    """Selects rows of a batch `(inputs, targets)` of the form that `tfmtl.data.batches` makes.
 
     Args:
-        slices: of the model, in order.
-        losses: each task's, by name.
+        slices: the slices of the model, in order.
+        losses: the loss of each task, by name.
     """
 
     def __init__(self, slices: Sequence[Slice], losses: Mapping[str, TaskLoss]):
@@ -26,8 +26,8 @@ class BatchRows:
     def of_tasks(self, batch, tasks: Sequence[str]):
         """Returns the batch of the rows that have a target of one of `tasks`.
 
-        A slice in which none of them has a place stays as it is: nothing that these tasks need is computed from it.
-        Which rows these are is known when the graph runs: shapes are dynamic.
+        A slice without any of these tasks stays as it is: nothing that they need is computed from it. The rows are
+        known only when the graph runs, so that shapes are dynamic.
         """
 
         def take(part: Slice, targets: Mapping[str, tf.Tensor]) -> Take:
@@ -40,7 +40,7 @@ class BatchRows:
         return self._taken(batch, take)
 
     def part(self, batch, index: tf.Tensor, parts: int):
-        """Returns the batch of each `parts`-th row of every slice, the first of them `index`.
+        """Returns the batch of each `parts`-th row of every slice, starting at row `index`.
 
         The number of rows of each slice must be a multiple of `parts`; the parts have the same static shape.
         """
@@ -63,7 +63,7 @@ class BatchRows:
         return inputs, {task: tf.concat(targets[task], axis=0) for task in batch[1]}
 
     def _targets_by_slice(self, inputs, targets) -> list[dict[str, tf.Tensor]]:
-        """Returns each slice's part of the targets, which stand one after the other in the slices' order."""
+        """Returns each slice's part of the targets, which are concatenated in the slices' order."""
         sizes = [inputs[part.tokens].shape[0] for part in self._slices]
         parts: list[dict[str, tf.Tensor]] = [{} for _ in self._slices]
         for task, values in targets.items():

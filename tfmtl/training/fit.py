@@ -1,4 +1,4 @@
-"""One stage of a training: `fit`, from where it stands to its end."""
+"""Runs one stage of a training from its newest checkpoint to its end."""
 
 import logging
 import sys
@@ -26,18 +26,18 @@ _logger = logging.getLogger("tfmtl")
 
 @dataclass(frozen=True)
 class Training:
-    """A stage of a training that is about to begin, or to go on.
+    """A stage of a training that is about to begin or resume.
 
     Attributes:
-        experiment: as configured.
-        stage: of it.
-        run: where the stage keeps what it writes.
-        data: planned for the stage.
-        strategy: how replicas are run.
+        experiment: the experiment as configured.
+        stage: the stage of the experiment.
+        run: the folder of the stage.
+        data: the data, planned for the stage.
+        strategy: the distribution strategy.
         writes: whether this process writes the run folder.
-        model: compiled for the stage.
-        update: what makes the steps.
-        progress: where the stage stands.
+        model: the model, compiled for the stage.
+        update: the update that makes the steps.
+        progress: the progress of the stage.
     """
 
     experiment: Experiment
@@ -52,16 +52,17 @@ class Training:
 
 
 MakeCallbacks = Callable[[tf.summary.SummaryWriter], list[keras.callbacks.Callback]]
-"""Returns a stage's callbacks but the last, once it stands where it goes on from."""
+"""Returns all callbacks of a stage but the last; called once the stage has been restored from its checkpoint."""
 
 
 def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
-    """Trains a stage to its end, from its newest checkpoint on; one that is finished only gives the model its weights.
+    """Trains a stage from its newest checkpoint to its end; a finished stage only gives the model its weights.
 
-    Keras' `fit` is called once for the rest of a begun epoch, where there is one, and once for the epochs after it.
+    Keras' `fit` is called once for the rest of an epoch that has begun, if there is one, and once for the epochs after
+    it.
 
     Raises:
-        RunError: where the checkpoints cannot be used.
+        RunError: if the checkpoints cannot be used.
     """
     progress, epochs = training.progress, training.stage.epochs
     progress.updates_per_epoch = training.data.plan.updates_per_epoch
@@ -92,7 +93,7 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
 
 
 def _verbosity(writes: bool) -> int:
-    """Keras' bar in a terminal or notebook; one line an epoch in a file, which would keep each redrawing of the bar."""
+    """Keras' bar in a terminal or notebook; one line per epoch in a file, where each redrawing would stay."""
     if not writes:
         return 0
     return 1 if sys.stdout.isatty() or hasattr(sys, "ps1") else 2
@@ -111,7 +112,7 @@ def _resume(training: Training, checkpointing: Checkpointing) -> None:
         raise RunError(f"{training.run.checkpoints}: {error}") from None
     for name, value in checkpoint.state.items():
         setattr(training.progress, name, value)
-    _logger.info("going on after update %d", training.progress.update)
+    _logger.info("resuming after update %d", training.progress.update)
 
 
 def _dataset(training: Training, start: int, stop: int):
@@ -122,7 +123,7 @@ def _dataset(training: Training, start: int, stop: int):
 
 
 def _validation(training: Training):
-    """Passes over validation without an end, of which Keras reads as many batches as it is told."""
+    """Repeats the validation split endlessly; Keras reads as many batches of it as it is told to."""
     tables, plan = training.data.validation_tables, training.data.validation_plan
     if not tf.distribute.has_strategy():
         return batches(tables, plan).repeat()

@@ -1,4 +1,4 @@
-"""Linear experts learn before the network does."""
+"""Fits the linear experts before the network is trained."""
 
 import logging
 
@@ -16,9 +16,9 @@ _logger = logging.getLogger("tfmtl")
 
 
 def fit_linear_experts(model: MultiTaskModel, experiment: Experiment, data: TrainingData) -> None:
-    """Fits the linear experts of a new model to the training split, where it has them.
+    """Fits the linear experts of a new model, if it has any, to the training split.
 
-    Those of tasks that have a head in common learn together, as their heads do.
+    The experts of tasks that share a head are fitted together, as their heads are trained together.
     """
     experts = model.network.layers.linear_experts
     if experts is None:
@@ -27,7 +27,7 @@ def fit_linear_experts(model: MultiTaskModel, experiment: Experiment, data: Trai
     tables = [table for table in data.tables if not {*names}.isdisjoint(table.slice.heads)]
     tokens = RaggedColumn.join([table.tokens for table in tables])
     targets = {name: np.concatenate([_classes(table, name) for table in tables]) for name in names}
-    # Rows that only other tasks have a target of say nothing of how often a word appears in a text of these.
+    # Rows with targets of other tasks only say nothing about the frequency of a word in the texts of these tasks.
     labelled = np.flatnonzero(np.any([column >= 0 for column in targets.values()], axis=0))
     tokens, targets = tokens.take(labelled), {name: column[labelled] for name, column in targets.items()}
     groups: dict[str, list[str]] = {}
@@ -41,5 +41,5 @@ def fit_linear_experts(model: MultiTaskModel, experiment: Experiment, data: Trai
 
 
 def _classes(table: Table, task: str) -> np.ndarray:
-    """Returns the class of each row of a table, int `[rows]`; -1 where it has none of the task."""
+    """Returns the class of each row of a table, int `[rows]`; -1 where it has no target of the task."""
     return table.targets[task].values if task in table.targets else np.full(len(table.tokens), -1, np.int32)

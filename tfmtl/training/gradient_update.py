@@ -1,4 +1,4 @@
-"""One update whose gradient is a combination of the tasks' own gradients."""
+"""An update whose gradient is a combination of the tasks' own gradients."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from tfmtl.training.update import all_sum, dense, flat, specs
 class GradientUpdate(SplitUpdate):
     """An update by a method that combines gradients of the shared parameters.
 
-    Each task has a gradient of its own, summed over all replicas before they are combined: a combination of the
-    replicas' gradients would be another one.
+    Each task has a gradient of its own, which is summed over all replicas before the gradients are combined: combining
+    the gradients of each replica would give a different result.
 
-    Tasks of one group share rows: one forward pass of the group's rows, and a backward pass for each of its tasks. So
-    tasks of groups of their own cost together what one pass over all rows does.
+    Tasks of one group share rows: there is one forward pass over the group's rows, and a backward pass for each of its
+    tasks. So tasks that are alone in their groups cost, together, as much as one pass over all rows.
 
     Args:
-        task_losses, balancing, clip_norm, accumulation, usage: as `SplitUpdate`; the method is built for the shared
+        task_losses, balancing, clip_norm, accumulation, usage: as in `SplitUpdate`; the method is built for the shared
             parameters.
     """
 
@@ -28,11 +28,11 @@ class GradientUpdate(SplitUpdate):
     _rows: BatchRows | None = None
 
     def group(self, groups: Sequence[Sequence[str]], rows: BatchRows) -> None:
-        """Reads the rows of each group of tasks by themselves; shapes become dynamic.
+        """Reads the rows of each group of tasks separately; shapes become dynamic.
 
         Args:
-            groups: no row has targets of two of them.
-            rows: finds the rows of a group.
+            groups: groups of tasks, such that no row has targets of two groups.
+            rows: the object that selects the rows of a group.
         """
         self._groups = list(groups)
         self._rows = rows
@@ -56,7 +56,7 @@ class GradientUpdate(SplitUpdate):
         return [dense(gradients.get(position), variable) for position, variable in enumerate(variables)]
 
     def _combined(self, matrix, losses, counts, scale) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns the unscaled gradients, what the method makes of them, and its weights."""
+        """Returns the unscaled gradients, the method's combination of them, and its weights."""
         present = (counts > 0) & (self.active.value > 0)
         # A scaled gradient overflows now and then; the optimizer skips such an update.
         matrix = matrix / scale if tf.is_tensor(scale) else matrix
@@ -69,8 +69,8 @@ class GradientUpdate(SplitUpdate):
             inputs, targets = batch if self._rows is None else self._rows.of_tasks(batch, tasks)
             with tf.GradientTape(persistent=True) as tape:
                 shares = self._shares_of(tasks, targets, model(inputs, training=True), counts)
-                # Not out of a stack, by which each task's gradient would flow through all heads, as zeros. A stopped
-                # task's gradient is zero from here on.
+                # Not taken from a stack, through which each task's gradient would flow into all heads, as zeros. The
+                # gradient of a stopped task is zero from here on.
                 kept = [self.active.value[self.tasks.index(task)] for task in tasks]
                 scaled = [model.optimizer.scale_loss(s * k) for s, k in zip(shares, kept, strict=True)]
             for task, share, loss in zip(tasks, shares, scaled, strict=True):
@@ -83,7 +83,7 @@ class GradientUpdate(SplitUpdate):
         return [*stacked, *(own[position] for _, position in self._own)]
 
     def _gradients_of(self, tape, loss: tf.Tensor, task: str, variables: Sequence) -> dict[int, tf.Tensor]:
-        """Returns the gradient by each variable that is shared or the task's own; zero by what it does not usage."""
+        """Returns the gradient by each variable that is shared or the task's own; zero if the task does not use it."""
         reached = sorted(self._usage.tasks[task])
         found = dict(zip(reached, tape.gradient(loss, [variables[k] for k in reached]), strict=True))
         return {k: dense(found.get(k), variables[k]) for k in {*self._shared, *reached}}

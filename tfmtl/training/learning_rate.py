@@ -1,4 +1,4 @@
-"""The learning rate over a training: a linear rise, then a fall to zero."""
+"""The schedule of the learning rate: a linear rise, then a fall to zero."""
 
 import math
 
@@ -18,9 +18,9 @@ class WarmupThenDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         peak: the highest learning rate.
-        updates: of the whole training.
-        warmup: the share of them over which it rises.
-        decay: `cosine`, `linear` or `none`.
+        updates: the number of updates of the whole training.
+        warmup: the share of the updates during which the rate rises.
+        decay: the form of the fall: `cosine`, `linear` or `none`.
     """
 
     def __init__(self, peak: float, updates: int, warmup: float, decay: str):
@@ -33,7 +33,7 @@ class WarmupThenDecay(keras.optimizers.schedules.LearningRateSchedule):
         step = ops.cast(step, "float32")
         rise = self.warmup * self.updates
         passed = ops.clip((step - rise) / max(self.updates - rise, 1.0), 0.0, 1.0)
-        # The first update has step 0: it is one step up already, so that it is not lost.
+        # The first update has step 0; its rate is already one step up, so that the update is not lost.
         return self.peak * ops.minimum((step + 1.0) / max(rise, 1.0), 1.0) * _FALLS[self.decay](passed)
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""From the balancing method of an experiment to the update that it needs."""
+"""Makes the update that the balancing method of an experiment needs."""
 
 import logging
 import math
@@ -24,7 +24,7 @@ _logger = logging.getLogger("tfmtl")
 
 
 def make_update(experiment: Experiment, data: TrainingData, model: keras.Model) -> Update:
-    """Returns what makes the steps of an experiment, and says which parameters its tasks share."""
+    """Returns the update that makes the steps of an experiment, and logs which parameters its tasks share."""
     options = experiment.training
     columns = data.columns
     losses: Mapping[str, TaskLoss] = {
@@ -54,11 +54,11 @@ def _log_shared(usage: VariableUsage, model: keras.Model, balancing: GradientCom
     size = sum(math.prod(variable.shape) for variable in variables)
     layers = dict.fromkeys(variable.path.split("/")[0] for variable in variables)
     _logger.info(
-        "%s combines the gradients of %d parameters that two tasks or more share, in: %s", name, size, ", ".join(layers)
+        "%s combines the gradients of %d parameters that two or more tasks share, in: %s", name, size, ", ".join(layers)
     )
     return size
 
 
 def _needs_static_shapes() -> bool:
-    """Whether the step is compiled by XLA, which can take no number of rows that only the batch tells."""
+    """Whether the step is compiled by XLA, for which the number of rows must be known in advance."""
     return bool(tf.config.list_logical_devices("TPU"))

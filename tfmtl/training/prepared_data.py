@@ -22,22 +22,22 @@ from tfmtl.runs.identity import check_configuration, check_place, check_rows, cl
 from tfmtl.runs.run_folder import RunFolder
 
 _SEEDS = 1 << 20
-"""Between those of two stages."""
+"""The distance between the seeds of two stages."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a training reads.
+    """The data that a training reads.
 
     Attributes:
-        streams: with train and validation.
-        tasks: with their label sets.
-        tokenizer: learned from train, or that of the run.
-        tables: of train.
+        streams: the streams, with their training and validation splits.
+        tasks: the tasks, with their label sets.
+        tokenizer: the tokenizer, learned from the training split or loaded from the run.
+        tables: the tables of the training split.
         plan: every batch of the training, or of one of its stages.
-        validation_tables: in the slices of train.
-        validation_plan: one pass over them.
-        rows: the fingerprints of all splits, those of test among them.
+        validation_tables: the tables of the validation split, in the slices of the training split.
+        validation_plan: the batches of one pass over the validation tables.
+        rows: the fingerprints of all splits, including the test split.
     """
 
     streams: list[Stream]
@@ -50,16 +50,16 @@ class TrainingData:
     rows: Fingerprints = field(default_factory=dict)
 
     def of(self, experiment: Experiment, number: int, replicas: int) -> "TrainingData":
-        """Returns what a stage of the training reads; the first has number 0."""
+        """Returns the data of a stage of the training; the first stage has number 0."""
         return replace(self, plan=_plan(experiment, number, self.tables, replicas))
 
     @property
     def size(self) -> str:
-        """A sentence for people: what is read, and how much of it is padding."""
+        """A readable summary of the size of the data and of its share of padding."""
         rows = sum(len(np.unique(part.rows[part.rows >= 0])) for part in self.plan.slices)
         padding = 100 * padding_share(self.tables, self.plan)
         return (
-            f"{rows} rows of train, {self.plan.updates_per_epoch} updates an epoch, "
+            f"{rows} training rows, {self.plan.updates_per_epoch} updates per epoch, "
             f"{padding:.1f} % of encoder positions are padding"
         )
 
@@ -70,7 +70,7 @@ class TrainingData:
 
     @property
     def columns(self) -> dict[str, Column]:
-        """The targets of the training split, by task, of all tables; none of a task that makes its own."""
+        """The targets of the training split by task, from all tables; none for a task that makes its own targets."""
         parts: dict[str, list[Column]] = {}
         for table in self.tables:
             for name, column in table.targets.items():
@@ -82,17 +82,17 @@ def prepare(experiment: Experiment, run: RunFolder | None, replicas: int) -> Tra
     """Reads, tokenizes and plans the last stage; writes nothing.
 
     Args:
-        experiment: as configured.
-        run: its folder, which must be its own; the tokenizer is read from it where it has one. None where there is no
+        experiment: the experiment as configured.
+        run: its folder, which must belong to it, and whose tokenizer is used if there is one; `None` if there is no
             folder yet.
-        replicas: of the strategy.
+        replicas: the number of replicas of the strategy.
 
     Raises:
-        UserError: where configuration, data or folder cannot be used.
+        UserError: if the configuration, the data or the folder cannot be used.
     """
     if run is not None:
         check_place(run)
-    # Test is read as well, so that what is wrong with it is said now and not once the model is trained.
+    # The test split is read as well, so that errors in it are reported now and not after the training.
     streams, tasks = load_streams(experiment)
     rows = fingerprints(streams)
     streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]
@@ -111,10 +111,10 @@ def prepare(experiment: Experiment, run: RunFolder | None, replicas: int) -> Tra
 
 
 def _check_tasks(experiment: Experiment, tasks: Mapping[str, Task]) -> None:
-    """Checks what the configuration says by the names of tasks, labels and metrics, before anything is written.
+    """Checks what the configuration says about tasks, labels and metrics, before anything is written.
 
     Raises:
-        ConfigurationError: for what the experiment cannot learn, generate or measure.
+        ConfigurationError: if there is something that the experiment cannot learn, generate or measure.
     """
     BALANCING.get(experiment.balancing.name).build(experiment.balancing.options).check(list(tasks))
     for task in tasks.values():
@@ -123,7 +123,7 @@ def _check_tasks(experiment: Experiment, tasks: Mapping[str, Task]) -> None:
 
 
 def _plan(experiment: Experiment, number: int, tables: Sequence[Table], replicas: int) -> Plan:
-    """Plans a stage on the rows of its tasks, in an order that no other stage has."""
+    """Plans a stage on the rows of its tasks, in an order that differs from that of every other stage."""
     options, stages = experiment.training, experiment.stages
     stage, seed = stages[number], options.seed + _SEEDS * (len(stages) - 1 - number)
     multiple = replicas * options.accumulation
@@ -145,7 +145,7 @@ def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder
 
 
 def claim_folder(run: RunFolder, experiment: Experiment, data: TrainingData) -> None:
-    """Makes the folder the experiment's own: its configuration, what it reads, and its tokenizer, which comes last."""
+    """Claims the folder for the experiment: writes its configuration, its fingerprints and, last, its tokenizer."""
     claim(run, experiment, data.tasks)
     if not run.tokenizer.is_dir():
         try:
@@ -158,7 +158,7 @@ def claim_folder(run: RunFolder, experiment: Experiment, data: TrainingData) -> 
 
 
 def _training_text(streams: Sequence[Stream], seed: int) -> Iterator[str]:
-    """Yields texts, pairs and summaries of train in a random order of rows, so that a part of them stands for all."""
+    """Yields the training texts, pairs and summaries in a random order of rows, so that any part is a sample."""
     sizes = [len(stream.splits["train"]) for stream in streams]
     ends = np.cumsum(sizes)
     for place in np.random.default_rng(seed).permutation(ends[-1]):

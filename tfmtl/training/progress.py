@@ -1,4 +1,4 @@
-"""Where a training stands: what its callbacks share, and what a checkpoint keeps beside the variables."""
+"""The progress of a training, which its callbacks share and a checkpoint keeps along with the variables."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 
 @dataclass
 class Progress:
-    """Where a training stands.
+    """The state of a training other than its variables.
 
     Attributes:
-        update: updates made.
-        updates_per_epoch: of the plan.
+        update: the number of updates made.
+        updates_per_epoch: the number of updates per epoch of the plan.
         history: the logs of each finished epoch.
         best_score: the highest validation score so far.
-        best_epoch: the epoch that had it, from 0; -1 before the first.
-        task_best: for each task, its best validation metric and the epoch that had it.
-        stopped_tasks: tasks whose loss weight has been set to zero.
+        best_epoch: the epoch with the highest score, counted from 0; -1 before the first.
+        task_best: for each task, its best validation metric and the epoch that reached it.
+        stopped_tasks: the tasks whose loss weight has been set to zero.
         finished: whether training has ended.
     """
 
@@ -30,14 +30,14 @@ class Progress:
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next update belongs to, from 0."""
+        """The epoch to which the next update belongs, counted from 0."""
         return self.update // self.updates_per_epoch
 
     @property
     def within_epoch(self) -> int:
-        """Updates that this epoch has had already."""
+        """The number of updates already made in this epoch."""
         return self.update % self.updates_per_epoch
 
     def as_mapping(self) -> dict[str, Any]:
-        """Returns plain values, such as a checkpoint keeps."""
+        """Returns plain values, which a checkpoint can keep."""
         return asdict(self)

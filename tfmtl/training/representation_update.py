@@ -1,4 +1,4 @@
-"""One update whose weights follow from the tasks' gradients by what the trunk gives to all of them."""
+"""An update whose weights follow from the tasks' gradients by the shared states of the trunk."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from tfmtl.training.update import all_sum, dense, specs
 
 
 class RepresentationUpdate(SplitUpdate):
-    """An update by a method whose weights are found from gradients by the shared representation (Sener & Koltun 2018).
+    """An update by a method that finds weights from gradients by the shared representation (Sener & Koltun 2018).
 
     A task's gradient by the representation `[rows, length, hidden]` costs a backward pass through its head alone; the
     trunk has one backward pass, of the weighted sum of the losses. With MGDA these are the weights of MGDA-UB, the
-    minimum of an upper bound. Inner products are summed over all replicas, each of which has other rows.
+    minimum of an upper bound. Inner products are summed over all replicas, each of which has different rows.
 
     Gradients of tasks without a common row are orthogonal here, whatever their gradients by the parameters are.
     """
@@ -35,7 +35,7 @@ class RepresentationUpdate(SplitUpdate):
                     weights = weigh(losses, lambda: self._inner_products(tape, parts, states) / scale**2)
                 loss = tf.reduce_sum(tf.stack(parts) * weights)
             of_shared = tape.gradient(loss, shared)
-            # A pass for each task, not for each of its variables: all of them would be in the graph.
+            # One pass for each task, not for each of its variables: all of these passes would be in the graph.
             of_own = [
                 tape.gradient(share, [variables[position] for position in self._usage.own(task)])
                 for task, share in zip(self.tasks, parts, strict=True)
@@ -51,7 +51,7 @@ class RepresentationUpdate(SplitUpdate):
         return [dense(gradients.get(position), variable) for position, variable in enumerate(variables)]
 
     def _forward(self, model: MultiTaskModel, batch, counts: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Returns this replica's share of each loss, and what the trunk has made of each slice."""
+        """Returns this replica's share of each loss, and the states of the trunk for each slice."""
         inputs, targets = batch
         outputs: dict[str, list[tf.Tensor]] = {}
         states = []
@@ -64,12 +64,12 @@ class RepresentationUpdate(SplitUpdate):
         return self._shares_of(self.tasks, targets, joined, counts), states
 
     def _weigh_by_gram(self, model, batch, counts, scale):
-        """Returns what gives the losses their weights; see `Update._weigh`."""
+        """Returns the function that weighs the losses; see `Update._weigh`."""
 
         def weights_of(losses, gram):
             present = (counts > 0) & (self.active.value > 0)
             losses, gram = all_sum(losses), all_sum(gram)
-            # From a gradient that overflows, for which the optimizer skips the update, the method must learn nothing.
+            # The method must learn nothing from a gradient that overflows, for which the optimizer skips the update.
             present &= tf.reduce_all(tf.math.is_finite(gram))
             gram = tf.where(present[:, None] & present[None, :], gram, 0.0)
             weights = self.balancing.weights_of(gram, losses, present) * self.active.value

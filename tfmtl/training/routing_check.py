@@ -1,4 +1,4 @@
-"""The check at start-up that each head learns from its own target, and from no other."""
+"""The check at start-up that each head learns from its own target and from no other."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,16 +19,16 @@ _ROWS = 2
 def check_routing(model: MultiTaskModel, update: Update, tasks: Mapping[str, Task], slices: Sequence[Slice]) -> None:
     """Checks that each task's loss reads its own target and its own head, and those of no other task.
 
-    Releases of Keras have sent targets to the wrong head where names and order disagree (keras#20346, #20596, #22625).
+    Releases of Keras have sent targets to the wrong head if names and order disagree (keras#20346, #20596, #22625).
 
     Args:
-        model: compiled or not.
-        update: what computes the losses.
-        tasks: with their label sets.
-        slices: of the model.
+        model: the model, compiled or not.
+        update: the update that computes the losses.
+        tasks: the tasks, with their label sets.
+        slices: the slices of the model.
 
     Raises:
-        RuntimeError: where a loss moves with another task's target or head, or does not move with its own.
+        RuntimeError: if a loss changes with another task's target or head, or does not change with its own.
     """
     names = update.tasks
     losses = on_first_replica(lambda batch: update.measure(model, batch))
@@ -44,9 +44,9 @@ def check_routing(model: MultiTaskModel, update: Update, tasks: Mapping[str, Tas
 
 
 def _reached(model: MultiTaskModel, update: Update, batch) -> tf.Tensor:
-    """Returns which task's loss reaches which task, bool `[tasks, tasks]`.
+    """Returns whether each task's loss reaches each task, bool `[tasks, tasks]`.
 
-    A task's loss reaches another task where it has a gradient in the layers that are the other one's own.
+    A task's loss reaches another task if it has a gradient in the layers that belong to that task alone.
     """
     heads = [[variable.value for variable in model.network.own_variables(name)] for name in update.tasks]
     with tf.GradientTape(persistent=True) as tape:
@@ -66,7 +66,7 @@ def _require_only(index: int, moved: np.ndarray, names: Sequence[str], what: str
 
 
 def _batch(tasks: Mapping[str, Task], slices: Sequence[Slice], changed: Sequence[str]) -> tuple[dict, dict]:
-    """Returns rows that are all the same, and targets of which the last one of each changed task differs."""
+    """Returns rows that are all the same, and targets that differ in the last row of each changed task."""
     inputs, targets = {}, {name: [] for name in tasks}
     for part in slices:
         inputs[part.tokens] = tf.constant([[START_ID, SPECIAL_IDS, SPECIAL_IDS + 1, END_ID]] * _ROWS)

@@ -1,4 +1,4 @@
-"""An update that tells what tasks share from what is a task's own."""
+"""An update that distinguishes shared variables from those of single tasks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,14 @@ from tfmtl.training.variable_usage import VariableUsage
 
 
 class SplitUpdate(Update):
-    """An update by a method that reads the tasks' gradients by what they share.
+    """An update by a method that reads the tasks' gradients by their shared variables.
 
-    What only one task reaches, such as its head, follows that task's loss, by the task's weight where the method scales
-    heads too.
+    Variables that only one task reaches, such as those of its head, follow that task's loss, multiplied by the task's
+    weight if the method also scales heads.
 
     Args:
-        task_losses, balancing, clip_norm, accumulation: as `Update`.
-        usage: which variables the tasks read.
+        task_losses, balancing, clip_norm, accumulation: as in `Update`.
+        usage: the variables that each task reads.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class SplitUpdate(Update):
         self.gram = self._state([[0.0] * len(self.tasks)] * len(self.tasks), "gram")
 
     def _weighed(self, gradients: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[int, tf.Tensor]:
-        """Returns the gradients of the tasks' own variables, by position, as the method weighs them."""
+        """Returns the gradients of the tasks' own variables by position, weighed by the method."""
         scales = self.active.value * (weights if self.balancing.scales_heads else 1.0)
         return {
             position: tf.cast(scales[task], gradient.dtype) * gradient

@@ -1,4 +1,4 @@
-"""On which devices a training runs."""
+"""The strategies that distribute a training over devices."""
 
 import contextlib
 import functools
@@ -17,11 +17,11 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     It must be called before TensorFlow has run an operation, because several workers need to set up their connection.
 
     Args:
-        name: `auto`, `none`, `mirrored`, `multi_worker` or `tpu`. `auto` is `multi_worker` where `TF_CONFIG` names
-            several workers, else `mirrored` where there are several GPUs, else `none`.
+        name: `auto`, `none`, `mirrored`, `multi_worker` or `tpu`. `auto` is `multi_worker` if `TF_CONFIG` names several
+            workers, else `mirrored` if there are several GPUs, else `none`.
 
     Raises:
-        ConfigurationError: where the machine does not have what the strategy needs.
+        ConfigurationError: if the machine does not have what the strategy needs.
     """
     return _STRATEGIES[_automatic() if name == "auto" else name]()
 
@@ -42,7 +42,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def is_same_everywhere(strategy: tf.distribute.Strategy, number: int) -> bool:
-    """Whether all workers have the same `number`; every worker must ask."""
+    """Whether all workers have the same `number`; every worker must call this."""
     numbers = tf.function(lambda: strategy.run(lambda: tf.constant(number, tf.float64)), autograph=False)()
     return float(strategy.reduce(tf.distribute.ReduceOp.MEAN, numbers, axis=None)) == number
 
@@ -50,7 +50,7 @@ def is_same_everywhere(strategy: tf.distribute.Strategy, number: int) -> bool:
 def on_first_replica(compute: Callable) -> Callable:
     """Returns the function of a batch that runs `compute(batch)` on every replica and returns the first one's tensor.
 
-    Without a strategy there is no graph: to make one takes longer than the few runs that a check or an epoch needs.
+    Without a strategy no graph is made, which would take longer than the few runs that a check or an epoch needs.
     """
     if not tf.distribute.has_strategy():
         return compute
@@ -71,7 +71,7 @@ def _automatic() -> str:
 
 
 def _tf_config() -> dict:
-    """Returns what the environment says about the workers; nothing where it is silent."""
+    """Returns the workers that the environment describes; an empty dict if it describes none."""
     text = os.environ.get("TF_CONFIG", "").strip() or "{}"
     try:
         config = json.loads(text)
@@ -84,7 +84,7 @@ def _tf_config() -> dict:
 
 @functools.cache
 def _mirrored() -> tf.distribute.Strategy:
-    # One a process: the collective operations of a second strategy on the same devices get the keys of the first.
+    # One per process: collective operations of a second strategy on the same devices would get the keys of the first.
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 

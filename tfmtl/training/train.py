@@ -1,4 +1,4 @@
-"""From an experiment to a trained run: what `tfmtl train` does."""
+"""Turns an experiment into a trained run, for `tfmtl train`."""
 
 import functools
 import logging
@@ -38,7 +38,7 @@ from tfmtl.training.validation_scorer import make_scorer
 _logger = logging.getLogger("tfmtl")
 
 MoreCallbacks = Callable[[Training], list[keras.callbacks.Callback]]
-"""Returns what else is to be called in a training, once it stands where it goes on from."""
+"""Returns further callbacks of a training; called once it has been restored from its checkpoint."""
 
 
 def train_run(
@@ -46,19 +46,19 @@ def train_run(
     run: RunFolder,
     more_callbacks: MoreCallbacks = lambda training: [],
 ) -> RunFolder:
-    """Trains an experiment, or goes on with it where it was interrupted.
+    """Trains an experiment, or resumes it where it was interrupted.
 
     Args:
-        experiment: what to train.
-        run: the folder; its own, new or of this experiment.
-        more_callbacks: of this training; they see an update before it is counted.
+        experiment: the experiment to train.
+        run: the folder of the run, either new or of this experiment.
+        more_callbacks: returns further callbacks, which see an update before it is counted.
 
     Raises:
-        UserError: where configuration, data or folder cannot be used.
+        UserError: if the configuration, the data or the folder cannot be used.
     """
     strategy = make_strategy(experiment.training.strategy)
-    # What Keras draws its seeds from. Its `set_random_seed` sets TensorFlow's seed too, which drops all cached kernels,
-    # and with them the pieces of every SentencePiece tokenizer in the process.
+    # Keras draws its seeds from this generator. Its `set_random_seed` also sets TensorFlow's seed, which drops all
+    # cached kernels, and with them the tokens of every SentencePiece tokenizer in the process.
     random.seed(experiment.training.seed)
     data = prepare(experiment, run, strategy.num_replicas_in_sync)
     with scope(strategy):
@@ -73,7 +73,7 @@ def train_model(
     model: MultiTaskModel,
     more_callbacks: MoreCallbacks = lambda training: [],
 ) -> Progress:
-    """Trains the model of an experiment, on the strategy in whose scope it is called; as `train_run`."""
+    """Trains the model of an experiment under the strategy in whose scope it is called; see `train_run`."""
     *first, last = experiment.stages
     strategy = tf.distribute.get_strategy()
     writes = is_chief(strategy)
@@ -98,7 +98,7 @@ def train_model(
 
 
 def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
-    """Builds the model of an experiment, and fits its linear experts where it has them."""
+    """Builds the model of an experiment, and fits its linear experts if it has any."""
     precision = experiment.training.precision
     vocabulary_size = data.tokenizer.vocabulary_size
     model = build_model(experiment.model, data.tasks, data.slices, data.columns, vocabulary_size, precision)
@@ -115,13 +115,13 @@ def compile_model(experiment: Experiment, data: TrainingData) -> tuple[MultiTask
 def compile_update(
     model: MultiTaskModel, experiment: Experiment, data: TrainingData, stage: Stage | None = None
 ) -> Update:
-    """Compiles the model of an experiment with its losses, weights and optimizer; returns what makes its steps.
+    """Compiles the model of an experiment with its losses, weights and optimizer; returns the update of its steps.
 
     Args:
-        model: to be trained.
-        experiment: as configured.
-        data: planned for the stage.
-        stage: of the training; the last where it is `None`.
+        model: the model to train.
+        experiment: the experiment as configured.
+        data: the data, planned for the stage.
+        stage: the stage of the training; `None` stands for the last one.
     """
     options, stage = experiment.training, stage or experiment.stages[-1]
     update = make_update(experiment, data, model)
@@ -133,14 +133,14 @@ def compile_update(
     optimizer.build(model.trainable_variables)
     if options.ema_momentum:
         update.average = WeightAverage(model.trainable_variables, options.ema_momentum)
-    # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster, where it can compile the step.
+    # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster, if it can compile the step.
     jit_compile = update.has_static_shapes and bool(tf.config.list_physical_devices("GPU"))
     model.compile(optimizer, update=update, jit_compile=jit_compile)
     return update
 
 
 def _callbacks(training: Training, writer: tf.summary.SummaryWriter) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks of the last stage, in the order in which they read what those before them have written."""
+    """Returns the callbacks of the last stage, each after those whose results it reads."""
     experiment, data, run, progress = training.experiment, training.data, training.run, training.progress
     options = experiment.training
     greedy = GenerationOptions(**{**experiment.generation.model_dump(), "beams": 1})
@@ -163,7 +163,7 @@ def _callbacks(training: Training, writer: tf.summary.SummaryWriter) -> list[ker
 
 
 def _observers(training: Training, writer: tf.summary.SummaryWriter) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks of every stage, which look on and change nothing."""
+    """Returns the callbacks of every stage, which only observe."""
     data, run, progress, update = training.data, training.run, training.progress, training.update
     callbacks = [
         GradientNorms(writer, update, progress, lambda: _first_batch(training)),
@@ -177,5 +177,5 @@ def _observers(training: Training, writer: tf.summary.SummaryWriter) -> list[ker
 
 
 def _first_batch(training: Training):
-    """The first batch of the training, whole: each replica is given the same rows."""
+    """The whole first batch of the training: each replica is given the same rows."""
     return next(iter(batches(training.data.tables, training.data.plan, 0, 1)))

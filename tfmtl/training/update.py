@@ -1,4 +1,4 @@
-"""One update: losses of all tasks with global denominators, their weighted sum, clipping after the reduction."""
+"""An update: losses of all tasks with global denominators, their weighted sum, and clipping after the reduction."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -14,34 +14,35 @@ from tfmtl.training.losses import TaskLoss
 
 
 class Update:
-    """Makes one step of a batch.
+    """Makes one training step from a batch.
 
-    A task's loss is the sum over its labelled rows (pieces, for a summary) divided by their count, both over all
+    A task's loss is the sum over its labelled rows (tokens, for a summary) divided by their count, both over all
     replicas; a task that is absent from a batch has a loss of zero and no gradient. Gradients are summed over replicas,
-    then clipped by their global norm, then applied: one replica and several make the same step of the same
+    then clipped by their global norm, then applied: one replica and several replicas make the same step from the same
     global batch.
 
     Args:
-        task_losses: each task's, by name.
-        balancing: what weighs the losses; built for these tasks, in their order.
-        clip_norm: the largest global norm of the gradient; 0 turns it off.
-        accumulation: in which parts a batch is read; whole, where it is `None`.
+        task_losses: the loss of each task, by name.
+        balancing: the method that weighs the losses; built for these tasks, in their order.
+        clip_norm: the maximum global norm of the gradient; 0 turns clipping off.
+        accumulation: the parts in which a batch is read; `None` reads it as a whole.
 
     Attributes:
-        active: float32 variable `[tasks]`: 0 where a task has been stopped, else 1.
-        weights: of the last update's losses, float32 variable `[tasks]`.
-        average: of the weights, where one is kept.
-        losses, counts: of the last update, float32 variables `[tasks]`, over all replicas.
-        means: of the losses, since they were reset.
-        gradient_norm: of the last update before clipping, float32 variable.
-        test_graph: the graph in which `test` was traced last; `None` before.
-        gram: inner products of the tasks' gradients in the last update, float32 variable `[tasks, tasks]`, where each
-            task's gradient is known.
+        active: float32 variable `[tasks]`: 0 if a task has been stopped, else 1.
+        weights: the weights of the losses in the last update, float32 variable `[tasks]`.
+        average: the average of the model's weights; `None` if none is kept.
+        losses: the losses of the last update over all replicas, float32 variable `[tasks]`.
+        counts: the counts of the last update over all replicas, float32 variable `[tasks]`.
+        means: the means of the losses since they were last reset.
+        gradient_norm: the norm of the last update's gradient before clipping, float32 variable.
+        test_graph: the graph in which `test` was last traced; `None` before that.
+        gram: the inner products of the tasks' gradients in the last update, float32 variable `[tasks, tasks]`; `None`
+            if the gradient of each task is not known.
     """
 
     gram: keras.Variable | None = None
     has_static_shapes = True
-    """Whether the step's shapes follow from those of the batch, as XLA needs them to."""
+    """Whether the step's shapes follow from those of the batch, as XLA requires."""
 
     def __init__(
         self,
@@ -66,15 +67,15 @@ class Update:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """What a checkpoint keeps beside the model's and the optimizer's variables."""
+        """The variables that a checkpoint keeps in addition to those of the model and the optimizer."""
         return [self.active, self.weights, *self.balancing.variables, *(self.average.variables if self.average else ())]
 
     def activate(self, stopped: Collection[str]) -> None:
-        """Lets every task but some shape the model."""
+        """Lets all tasks except the stopped ones train the model."""
         self.active.assign([0.0 if task in stopped else 1.0 for task in self.tasks])
 
     def train_only(self, tasks: Collection[str]) -> None:
-        """Lets some tasks shape the model, and no loss of another be told; to be called before the first step."""
+        """Lets only some tasks train the model and have their losses reported; must be called before the first step."""
         self.activate([task for task in self.tasks if task not in tasks])
         self.means.shown = [task for task in self.tasks if task in tasks]
 
@@ -84,7 +85,7 @@ class Update:
         self.counts.assign(counts)
         before = self._measured(model, batch, counts, False) if self.balancing.reads_losses_after else None
         gradients = self._clip(self._gradients(model, batch, counts), model.optimizer)
-        # The optimizer sums over replicas as well, what is here the same on all of them.
+        # The optimizer sums the gradients over replicas again, although they are the same on all of them.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         model.optimizer.apply([gradient / replicas for gradient in gradients], model.trainable_variables)
         if self.average is not None:
@@ -100,7 +101,7 @@ class Update:
             self.test_graph = tf.compat.v1.get_default_graph()
         (inputs, targets), counts = batch, self._count(batch)
         outputs = model(inputs, training=False)
-        # As they are served, where linear experts have a say.
+        # The answers as they are served, including those of linear experts.
         served = {task: outputs[task] for task in self.tasks}
         return self._track(all_sum(tf.stack(self._shares_of(self.tasks, targets, served, counts))), counts)
 
@@ -113,7 +114,7 @@ class Update:
         return self._shares(model, batch, self._count(batch), False)
 
     def _gradients(self, model: keras.Model, batch, counts: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the gradient of the weighted loss by each variable, over all replicas; notes losses and weights."""
+        """Returns the gradient of the weighted loss by each variable, over all replicas; stores losses and weights."""
         variables = model.trainable_variables
         weigh = self._weigh(model, batch, counts)
 
@@ -129,10 +130,10 @@ class Update:
         return all_sum(gradients)
 
     def _weigh(self, model: keras.Model, batch, counts: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Returns what gives a replica's share of the losses their weights.
+        """Returns the function from a replica's share of the losses to the weights.
 
-        Weights follow from the losses of the whole batch. Where it is read in parts, those are measured before, in a
-        pass of its own, by methods that read them.
+        Weights follow from the losses of the whole batch. If it is read in parts, a method that reads losses needs a
+        separate pass that measures them first.
         """
         if self._accumulation.parts == 1:
             return lambda losses: self._weights(all_sum(losses), counts)
@@ -167,7 +168,7 @@ class Update:
         return [total / tf.maximum(counts[k], 1.0) for k, total in zip(places, totals, strict=True)]
 
     def _count(self, batch) -> tf.Tensor:
-        """Returns each task's rows or pieces that have a target, over all replicas, float32 `[tasks]`."""
+        """Returns the number of each task's rows or tokens with a target, over all replicas, float32 `[tasks]`."""
         return all_sum(tf.stack([self._task_losses[task].count(batch[1][task]) for task in self.tasks]))
 
     def _clip(self, gradients: list[tf.Tensor], optimizer) -> list[tf.Tensor]:
@@ -202,14 +203,14 @@ def specs(variables: Sequence[keras.Variable]) -> list[tf.TensorSpec]:
 
 
 def dense(gradient, variable) -> tf.Tensor:
-    """A dense gradient: repeated ids of an embedding's are summed; one that does not exist is zero."""
+    """A dense gradient: repeated ids of an embedding's gradient are summed; a missing gradient is zero."""
     if gradient is None:
         return tf.zeros(variable.shape, variable.dtype)
-    # What the graph no longer knows of an embedding's gradient, the variable does.
+    # The graph loses the static shape of an embedding's gradient, which is the variable's.
     return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
 
 
 def flat(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns dense gradients one after the other, float32 `[size]`."""
+    """Returns the concatenation of dense gradients, float32 `[size]`."""
     parts = [tf.reshape(tf.cast(gradient, tf.float32), [-1]) for gradient in gradients]
     return tf.concat(parts, axis=0) if parts else tf.zeros([0])

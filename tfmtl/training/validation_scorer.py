@@ -17,12 +17,12 @@ _SHOWN = 4
 
 
 class ValidationScorer:
-    """Measures every task on validation: heads on all rows, summaries on the first few by generation.
+    """Measures every task on the validation split: heads on all rows, summaries on the first few by generation.
 
     Args:
-        batch_reader: the model that is trained; with greedy search, for speed.
-        streams: with their validation split.
-        generate_examples: rows for which each summary is generated.
+        batch_reader: the reader of the model in training; with greedy search, for speed.
+        streams: the streams, with their validation splits.
+        generate_examples: the number of rows for which summaries are generated.
     """
 
     def __init__(self, batch_reader: BatchReader, streams: Sequence[Stream], generate_examples: int):
@@ -64,11 +64,11 @@ class ValidationScorer:
         return quick_scores(task, targets[chosen], texts)
 
     def samples(self) -> dict[str, list[tuple[str, str, str]]]:
-        """Returns, for each summarization task, a few (text, reference, summary) of the last measurement."""
+        """Returns, for each summarization task, a few (text, reference, summary) triples of the last measurement."""
         return self._samples
 
 
 def make_scorer(reader: Reader, streams: Sequence[Stream], experiment: Experiment) -> ValidationScorer:
-    """Returns what measures a reader's model on the validation of an experiment."""
+    """Returns the scorer of a reader's model on the validation splits of an experiment."""
     batch_reader = BatchReader(reader, experiment.evaluation.batch_size)
     return ValidationScorer(batch_reader, streams, experiment.training.generate_examples)

@@ -1,4 +1,4 @@
-"""Which variables each task's answer is computed from."""
+"""The variables from which each task's answer is computed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from tfmtl.models.network import network_output
 
 @dataclass(frozen=True)
 class VariableUsage:
-    """Which of a model's trainable variables each task reads, by position.
+    """The trainable variables of a model that each task reads, by position.
 
     Attributes:
-        tasks: the positions of each.
+        tasks: the positions of each task's variables.
 
     >>> usage = VariableUsage({"topic": frozenset({0, 1}), "stars": frozenset({0, 2})})
     >>> usage.shared, usage.own("stars")
@@ -25,24 +25,24 @@ class VariableUsage:
 
     @property
     def shared(self) -> list[int]:
-        """What two tasks or more usage."""
+        """The variables that two or more tasks use."""
         sets = list(self.tasks.values())
         return sorted({position for k, one in enumerate(sets) for other in sets[:k] for position in one & other})
 
     def among(self, tasks: Iterable[str]) -> "VariableUsage":
-        """Returns what some of the tasks usage."""
+        """Returns the usage of some of the tasks."""
         return VariableUsage({task: self.tasks[task] for task in tasks})
 
     def own(self, task: str) -> list[int]:
-        """What this task alone reaches."""
+        """Returns the variables that only this task uses."""
         return sorted(self.tasks[task].difference(*(read for name, read in self.tasks.items() if name != task)))
 
 
 def variable_usage(model: keras.Model) -> VariableUsage:
-    """Returns what each task's answer depends on, in a functional model with dict inputs and outputs.
+    """Returns the variables that each task's answer depends on, in a functional model with dict inputs and outputs.
 
-    Found in the graph of one traced call, from each output back to the variables that it reads: whatever the layers
-    do inside, two tasks share exactly what both of their answers are computed from.
+    They are found in the graph of one traced call, from each output back to the variables that it reads: whatever the
+    layers do inside, two tasks share exactly the variables from which both of their answers are computed.
     """
     signature = {name: tf.TensorSpec(tensor.shape, tensor.dtype, name) for name, tensor in model.input.items()}
     graph = tf.function(model, autograph=False).get_concrete_function(signature).graph

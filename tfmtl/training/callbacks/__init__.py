@@ -1,1 +1,1 @@
-"""What happens beside the updates of a training."""
+"""The callbacks of a training, which act between its updates."""

@@ -1,4 +1,4 @@
-"""How much a step for one task helps or hurts the others, measured while all of them are trained."""
+"""Measures how much a step for one task helps or hurts the others, while all of them are trained."""
 
 import json
 from collections.abc import Iterable
@@ -13,25 +13,25 @@ from tfmtl.training.variable_usage import VariableUsage
 
 
 class AffinityProbe(keras.callbacks.Callback):
-    r"""Measures inter-task affinity (TAG, Fifty et al. 2021, eq. 2) each few updates, on the batch that comes next.
+    r"""Measures inter-task affinity (TAG, Fifty et al. 2021, eq. 2) every few updates, on the next batch.
 
     :math:`Z_{i \to j} = 1 - L_j(X; \theta_s - \eta \nabla_{\theta_s} L_i, \theta_j) / L_j(X; \theta_s, \theta_j)`,
-    which is positive where a step for task i lowers the loss of task j. The shared parameters are those that two of the
-    tasks or more usage, eta is the learning rate of the update to come. The weights are afterwards what they were.
+    which is positive if a step for task i lowers the loss of task j. The shared parameters are those that two or more
+    of the tasks use; eta is the learning rate of the next update. Afterwards, the weights are restored.
 
-    Both losses are without dropout, which is the paper's demand of one mask for both. A step is one of plain gradient
-    descent, whatever optimizer trains the model.
+    Both losses are computed without dropout, which meets the paper's requirement of one mask for both. A step is one of
+    plain gradient descent, whatever optimizer trains the model.
 
-    One line of JSON is added to a file for each measurement: the update, after how many the next one follows, the
-    affinities `[from][to]` and the inner products of the gradients, with null for tasks that have no row in the batch.
+    Each measurement adds one line of JSON to a file: the update, the interval between measurements, the affinities
+    `[from][to]` and the inner products of the gradients, with null for tasks that have no row in the batch.
 
     Args:
-        path: of the file.
-        update: computes the losses.
-        progress: where the training stands.
-        usage: which variables the tasks read that are measured.
-        batches: every so many, those that follow the update at which the training begins.
-        every: updates between two measurements; the first batch is that of update `every`.
+        path: the path of the file.
+        update: the update that computes the losses.
+        progress: the progress of the training.
+        usage: the variables that each of the measured tasks reads.
+        batches: the batches to measure, one per `every` updates, from the update at which the training begins.
+        every: the number of updates between two measurements; the first batch is that of update `every`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Validation, and all that follows from it, by the average of the weights."""
+"""Validation, and everything that depends on it, with the averaged weights."""
 
 import keras
 
@@ -9,7 +9,7 @@ class AveragedWeights(keras.callbacks.Callback):
     """Puts the averages into the model before validation.
 
     Args:
-        average: of the model's weights.
+        average: the average of the model's weights.
     """
 
     def __init__(self, average: WeightAverage):
@@ -21,10 +21,10 @@ class AveragedWeights(keras.callbacks.Callback):
 
 
 class TrainedWeights(keras.callbacks.Callback):
-    """Puts the trained weights back once an epoch has been measured; what stands after it sees them.
+    """Puts the trained weights back once an epoch has been measured; later callbacks see these.
 
     Args:
-        average: of the model's weights.
+        average: the average of the model's weights.
     """
 
     def __init__(self, average: WeightAverage):

@@ -1,4 +1,4 @@
-"""Checkpoints while training goes on."""
+"""Saves checkpoints during training."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,15 @@ from tfmtl.training.update import Update
 
 
 class Checkpointing(keras.callbacks.Callback):
-    """Counts updates and saves all that a training needs to go on, every so many of them and after each epoch.
+    """Counts updates and saves all that a training needs to resume, at regular intervals and after each epoch.
 
-    It must stand last, so that what the other callbacks do after an epoch is in the epoch's checkpoint.
+    It must be the last callback, so that what the others do after an epoch is in the epoch's checkpoint.
 
     Args:
-        checkpoints: where to; `None` in a process that does not write.
-        progress: where the training stands.
-        update: its variables are saved beside the model's and the optimizer's.
-        every: updates between two checkpoints.
+        checkpoints: the checkpoints of the run; `None` in a process that does not write.
+        progress: the progress of the training.
+        update: the update whose variables are saved along with those of the model and the optimizer.
+        every: the number of updates between two checkpoints.
     """
 
     def __init__(self, checkpoints: Checkpoints | None, progress: Progress, update: Update, every: int):
@@ -31,7 +31,7 @@ class Checkpointing(keras.callbacks.Callback):
         self._running_means: list[np.ndarray] | None = None
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Sets every variable as it was; the running means of a begun epoch follow when its rest begins."""
+        """Restores every variable; the running means of an unfinished epoch follow when the rest of it begins."""
         checkpoint.restore(self._variables())
         self._running_means = [variable.numpy() for variable in self._tracked()]
 
@@ -51,7 +51,7 @@ class Checkpointing(keras.callbacks.Callback):
         self._save()
 
     def _save(self) -> None:
-        # Every worker reads: what a metric has counted is summed over all of them.
+        # Every worker reads the variables, because a metric's counts are summed over all workers.
         values = [np.asarray(variable) for variable in self._variables()]
         if self._checkpoints is not None:
             self._checkpoints.save(self._progress.update, values, self._progress.as_mapping())

@@ -1,4 +1,4 @@
-"""What happens after each epoch: scores, the best model, stopping, the history."""
+"""The callbacks after each epoch: scores, the best model, stopping and the history."""
 
 import csv
 import io
@@ -20,10 +20,10 @@ Scorer = Callable[[], tuple[float, dict[str, dict[str, float]]]]
 
 
 class ValidationScores(keras.callbacks.Callback):
-    """Adds `val_<task>_<metric>` and `val_score` to the epoch's logs, which the callbacks after it read.
+    """Adds `val_<task>_<metric>` and `val_score` to the epoch's logs, which later callbacks read.
 
     Args:
-        score: measures the model as it is.
+        score: a function that measures the current model.
     """
 
     def __init__(self, score: Scorer):
@@ -43,8 +43,8 @@ class BestModel(keras.callbacks.Callback):
     """Saves the model of the epoch with the highest validation score.
 
     Args:
-        run: where to.
-        progress: keeps the score.
+        run: the folder of the run.
+        progress: the progress of the training, which keeps the score.
         writes: whether this process writes the run folder.
     """
 
@@ -67,14 +67,14 @@ class BestModel(keras.callbacks.Callback):
 class TaskStopping(keras.callbacks.Callback):
     """Sets a task's loss weight to zero once its own validation metric has stopped rising.
 
-    A task that overfits first then no longer shapes the trunk, while the others go on learning. Once all that have a
-    metric have stopped, training ends.
+    A task that overfits first then no longer shapes the trunk, while the others continue to learn. Once all tasks with
+    a metric have stopped, training ends.
 
     Args:
-        update: holds the weights.
-        tasks: name their primary metrics.
-        progress: keeps each task's best value.
-        patience: epochs without a better value.
+        update: the update, which holds the weights.
+        tasks: the tasks, which name their primary metrics.
+        progress: the progress of the training, which keeps each task's best value.
+        patience: the number of epochs without a better value before a task is stopped.
     """
 
     def __init__(self, update: Update, tasks: Mapping[str, Task], progress: Progress, patience: int):
@@ -109,8 +109,8 @@ class EarlyStopping(keras.callbacks.Callback):
     """Ends training once the validation score has stopped rising.
 
     Args:
-        progress: keeps the best score and its epoch.
-        patience: epochs without a better score.
+        progress: the progress of the training, which keeps the best score and its epoch.
+        patience: the number of epochs without a better score before training ends.
     """
 
     def __init__(self, progress: Progress, patience: int):
@@ -129,8 +129,8 @@ class History(keras.callbacks.Callback):
     """Keeps each epoch's logs in `history.csv`.
 
     Args:
-        run: where to.
-        progress: keeps the rows.
+        run: the folder of the run.
+        progress: the progress of the training, which keeps the rows.
         writes: whether this process writes the run folder.
     """
 

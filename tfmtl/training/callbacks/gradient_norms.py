@@ -1,4 +1,4 @@
-"""How hard each task pulls at what all share."""
+"""Measures how hard each task pulls at the shared trunk."""
 
 from collections.abc import Callable
 
@@ -12,16 +12,16 @@ from tfmtl.training.update import Update, all_sum, dense, flat
 
 
 class GradientNorms(keras.callbacks.Callback):
-    """Writes, after each epoch, how the tasks' unweighted gradients of the shared trunk are on one batch of train.
+    """Describes, after each epoch, the tasks' unweighted gradients of the shared trunk on one training batch.
 
-    Their norms; and how far they are at odds (`tfmtl.balancing.conflict`), where the update itself does not know it.
-    All tasks share one forward pass.
+    It writes their norms, and their conflict (`tfmtl.balancing.conflict`) if the update itself does not know it. All
+    tasks share one forward pass.
 
     Args:
-        writer: of TensorBoard.
-        update: computes the losses.
-        progress: where the training stands.
-        batch: returns a batch of inputs and targets.
+        writer: the writer of TensorBoard's events.
+        update: the update that computes the losses.
+        progress: the progress of the training.
+        batch: a function that returns a batch of inputs and targets.
     """
 
     def __init__(self, writer: tf.summary.SummaryWriter, update: Update, progress: Progress, batch: Callable):
@@ -38,7 +38,7 @@ class GradientNorms(keras.callbacks.Callback):
         gram = tf.matmul(gradients, gradients, transpose_b=True).numpy()
         with self._writer.as_default(step=self._progress.update):
             for index, task in enumerate(self._update.tasks):
-                # A task without a row in the batch has no gradient, which is not one of zero.
+                # A task without a row in the batch has no gradient, which is not the same as a zero gradient.
                 if gram[index, index] > 0:
                     tf.summary.scalar(f"gradient_norm/{task}", gram[index, index] ** 0.5)
             if self._update.gram is None:
@@ -46,7 +46,7 @@ class GradientNorms(keras.callbacks.Callback):
                     tf.summary.scalar(f"gradients/{name}", value)
 
     def _compute(self, batch) -> tf.Tensor:
-        """Returns a row for each task: its gradient by each variable of the trunk, zeros where it does not usage."""
+        """Returns a row for each task: its gradient by each variable of the trunk, zeros if it does not use one."""
         variables = [variable.value for variable in self.model.network.trunk_variables()]
         with tf.GradientTape(persistent=True) as tape:
             shares = self._update.shares(self.model, batch)

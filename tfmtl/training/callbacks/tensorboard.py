@@ -1,4 +1,4 @@
-"""What one sees in TensorBoard while a model trains."""
+"""Writes what TensorBoard shows while a model trains."""
 
 import time
 
@@ -12,17 +12,17 @@ from tfmtl.training.update import Update
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes scalars each few updates, each epoch's logs, the configuration, and the graph of the first validation.
+    """Writes scalars every few updates, each epoch's logs, the configuration, and the graph of the first validation.
 
-    A task that an update has no row of has no loss there.
+    A task that has no row in an update has no loss for it.
 
     Args:
-        writer: of TensorBoard.
-        update: the losses, counts and weights of the last update.
-        progress: where the training stands.
-        tokens: that each update reads, `[updates]`.
-        shares: of each update's rows that have a target of each task, `[updates]`.
-        every: updates between two records.
+        writer: the writer of TensorBoard's events.
+        update: the update, which holds its last losses, counts and weights.
+        progress: the progress of the training.
+        tokens: the number of tokens that each update reads, `[updates]`.
+        shares: for each task, the share of each update's rows that have a target of it, `[updates]`.
+        every: the number of updates between two records.
         configuration: the experiment as text.
     """
 
@@ -52,7 +52,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._start_clock()
 
     def on_test_end(self, logs=None):
-        # Of the step that validation has traced anyway, because tracing takes seconds.
+        # Uses the step that validation has traced anyway, because tracing takes seconds.
         if self._update.test_graph is not None and not self._progress.history:
             with self._writer.as_default():
                 tf.summary.graph(self._update.test_graph)

@@ -1,1 +1,1 @@
-"""Optimizers, one file each: what makes an update of a gradient that is reduced and clipped already."""
+"""Optimizers, one file each, which turn a reduced and clipped gradient into an update."""

@@ -1,4 +1,4 @@
-"""AdamW, in a graph that does not compute for each variable what all of them have in common."""
+"""AdamW, in a graph that computes only once what all variables have in common."""
 
 from collections.abc import Mapping
 
@@ -13,9 +13,9 @@ class AdamWOptions(Options):
     """Options of AdamW.
 
     Attributes:
-        beta_1: of the average of the gradients.
-        beta_2: of the average of their squares.
-        epsilon: added to the root of the latter.
+        beta_1: the decay rate of the average of the gradients.
+        beta_2: the decay rate of the average of their squares.
+        epsilon: the constant added to the root of the latter average.
     """
 
     beta_1: float = Field(0.9, ge=0.0, lt=1.0)
@@ -27,20 +27,20 @@ class AdamWOptions(Options):
 class AdamW(keras.optimizers.Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
 
-    Weight decay applies to variables with two axes or more, and so neither to the scales of normalisations, whatever
+    Weight decay applies to variables with two or more axes, and so neither to the scales of normalisations, whatever
     their name, nor to separators and task marks. It does not apply to biases of any shape.
 
-    Its numbers are those of Keras' own AdamW, but for rounding. That one has one learning rate for all variables, and
-    computes the schedule and Adam's corrections of bias again for each of them; here they are computed once for each
-    replica. Updates take about as long with either (1.00 and 1.04 times, for the models that follow). The first one,
-    with which the step is traced, takes 8.1 s of CPU time here and 11.2 s there for the model of `configs/pydocs.yaml`,
+    Its numbers are those of Keras' own AdamW, except for rounding. Keras' has one learning rate for all variables, and
+    computes the schedule and Adam's bias corrections again for each of them; here they are computed once for each
+    replica. Updates take about as long with either (1.00 and 1.04 times, for the following models). The first update,
+    which traces the step, takes 8.1 s of CPU time here and 11.2 s with Keras' for the model of `configs/pydocs.yaml`,
     which has 62 variables, and 13.0 s and 18.6 s with four layers of 256 units, which have 88 (Keras 3.15.1, medians).
 
     Args:
         learning_rate: a number or a schedule.
         decay: the share of a weight, times the learning rate, that an update takes away.
-        rates: what the learning rate is multiplied by, by the path of a variable; 1 where it has none.
-        **kwargs: of `keras.optimizers.Adam`.
+        rates: the factors of the learning rate by the paths of variables; a variable without one has a factor of 1.
+        **kwargs: the arguments of `keras.optimizers.Adam`.
     """
 
     def __init__(self, learning_rate=1e-3, decay: float = 0.01, rates: Mapping[str, float] | None = None, **kwargs):
@@ -71,12 +71,12 @@ class AdamW(keras.optimizers.Adam):
         self.assign_sub(variable, momentum * step / (ops.sqrt(velocity) + self.epsilon))
 
     def _of_replica(self, learning_rate, factor: float):
-        """Returns the learning rate times a factor, and the step that makes of it what corrects the averages' bias."""
+        """Returns the learning rate times a factor, and the step size that corrects the bias of the averages."""
         key = id(learning_rate), factor
         if key not in self._steps:
             rate, count = ops.cast(learning_rate, "float32") * factor, ops.cast(self.iterations + 1, "float32")
             first, second = (1 - ops.power(ops.cast(beta, "float32"), count) for beta in (self.beta_1, self.beta_2))
-            # The learning rate is kept too, or another one could have its id.
+            # The learning rate itself is kept too, or another object could get its id.
             self._steps[key] = learning_rate, rate, rate * ops.sqrt(second) / first
         return self._steps[key][1:]
 
