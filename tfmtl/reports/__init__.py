@@ -1,1 +1,1 @@
-"""Metrics, their intervals, baselines, and the report that shows them."""
+"""Reports of metrics with their intervals, of baselines, comparisons and affinities."""

@@ -1,4 +1,4 @@
-"""A model's answers to the rows of a split beside the true ones, in a file: what runs are compared by."""
+"""The file of a model's answers to the rows of a split, with the true ones, by which runs are compared."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,12 +14,12 @@ from tfmtl.reports.task_result import TaskResult
 
 @dataclass(frozen=True)
 class Answers:
-    """To one task, on rows that all have a target.
+    """The answers to one task, on rows that all have a target.
 
     Attributes:
-        texts: as they were read, `[rows]`.
-        targets: as in `tfmtl.metrics.metric`.
-        predictions: likewise.
+        texts: the texts as they were read, `[rows]`.
+        targets: the targets, in the form of `tfmtl.metrics.metric`.
+        predictions: the predictions, in the same form.
     """
 
     texts: list[str]
@@ -30,8 +30,8 @@ class Answers:
 def write_answers(path: Path, results: Iterable[TaskResult]) -> None:
     """Writes a JSON line for each row of a task that has a target: `task`, `text`, `target` and `prediction`.
 
-    A target is what the data holds, such as a label, a number or a list of references; a prediction is what
-    `tfmtl predict` says of the task.
+    A target is the value in the data, such as a label, a number or a list of references; a prediction is the output of
+    `tfmtl predict` for the task.
     """
     with atomic_write(path) as aside, open(aside, "w", encoding="utf-8") as file:
         for result in map(TaskResult.labelled, results):
@@ -43,10 +43,10 @@ def write_answers(path: Path, results: Iterable[TaskResult]) -> None:
 
 
 def read_answers(path: Path, tasks: Mapping[str, Task]) -> dict[str, Answers]:
-    """Returns the answers that `write_answers` wrote, by task; a task without a row is left out.
+    """Returns the answers written by `write_answers`, by task; a task without rows is left out.
 
     Raises:
-        RunError: where the file is damaged.
+        RunError: if the file is damaged.
     """
     rows: dict[str, list[dict]] = {}
     try:

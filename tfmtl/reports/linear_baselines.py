@@ -1,4 +1,4 @@
-"""Linear models of words and word pairs: what a sceptic would try first, by scikit-learn."""
+"""Linear models of words and word pairs from scikit-learn, which a sceptic would try first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,20 +14,20 @@ from tfmtl.models.layers.linear_experts import augmented
 def fitted_predictions(
     models: Mapping[str, Any], train: Examples, targets: np.ndarray, asked: Examples
 ) -> dict[str, np.ndarray]:
-    """Returns what models predict that learn from the TF-IDF weights of words and word pairs.
+    """Returns the predictions of models that learn from the TF-IDF weights of words and word pairs.
 
     Args:
-        models: scikit-learn's, not fitted yet, by name.
-        train: texts of the training split; of a pair both, joined.
-        targets: of its rows, `[rows]`.
-        asked: texts that are asked.
+        models: unfitted models of scikit-learn, by name.
+        train: the texts of the training split; the two texts of a pair are joined.
+        targets: the targets of its rows, `[rows]`.
+        asked: the texts to predict.
     """
     features, asked_features = features_of(train, asked)
     return {name: model.fit(features, targets).predict(asked_features) for name, model in models.items()}
 
 
 def features_of(train: Examples, asked: Examples) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Returns the TF-IDF weights of words and word pairs, `[rows, features]`, of both; learned from the first."""
+    """Returns the TF-IDF weights of words and word pairs, `[rows, features]`, of both; fitted to the first."""
     vectorizer = _vectorizer()
     return vectorizer.fit_transform(joined(train)), vectorizer.transform(joined(asked))
 
@@ -35,15 +35,16 @@ def features_of(train: Examples, asked: Examples) -> tuple[sparse.csr_matrix, sp
 def pooled_predictions(
     model: Any, tasks: Mapping[str, tuple[Examples, np.ndarray, Examples]]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Returns what a model predicts that learns from the rows of several tasks.
+    """Returns the predictions of a model that learns from the rows of several tasks.
 
     Args:
-        model: scikit-learn's; fitted anew for each way of pooling.
-        tasks: training texts, their targets `[rows]` and the texts that are asked, by task.
+        model: a model of scikit-learn, which is fitted anew for each way of pooling.
+        tasks: the training texts, their targets `[rows]` and the texts to predict, by task.
 
     Returns:
-        By task under `linear_svm_pooled`, as if all rows were of one task, and `linear_svm_augmented`, which sees each
-        feature twice, once for all tasks and once for the row's own (Daumé III 2007, eq. 1).
+        The predictions by task, under `linear_svm_pooled`, which treats all rows as if they were of one task, and under
+        `linear_svm_augmented`, which sees each feature twice, once for all tasks and once for the row's own (Daumé III
+        2007, eq. 1).
     """
     vectorizer = _vectorizer()
     texts = {name: (joined(train), joined(asked)) for name, (train, _, asked) in tasks.items()}
@@ -60,7 +61,7 @@ def pooled_predictions(
 
 
 def cosines(train: Examples, asked: Examples) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the cosines of the TF-IDF weights of both texts of pairs, a column `[rows, 1]` each."""
+    """Returns, for both arguments, the cosines of the TF-IDF weights of the two texts of pairs, `[rows, 1]`."""
     vectorizer = TfidfVectorizer(sublinear_tf=True).fit([*train.text, *train.text_pair])
 
     def of_pairs(pairs: Examples) -> np.ndarray:
@@ -72,7 +73,7 @@ def cosines(train: Examples, asked: Examples) -> tuple[np.ndarray, np.ndarray]:
 
 
 def joined(examples: Examples) -> list[str]:
-    """Returns the texts, of a pair both, with single spaces for white space."""
+    """Returns the texts, joined if they are pairs, with single spaces for white space."""
     pairs = [[text] for text in examples.text]
     if examples.text_pair is not None:
         pairs = zip(examples.text, examples.text_pair, strict=True)

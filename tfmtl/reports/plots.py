@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator
 from tfmtl.core.errors import RunError
 
 History = Mapping[str, Sequence[float]]
-"""The columns of `history.csv`, an epoch each row; NaN where an epoch has no value."""
+"""The columns of `history.csv`, with one value per epoch; NaN if an epoch has no value."""
 
 DPI = 120
-"""Dots an inch of every plot."""
+"""The dots per inch of every plot."""
 
 _COLUMNS = 3
 
@@ -23,7 +23,7 @@ def read_history(path: str | Path) -> dict[str, list[float]]:
     """Reads the columns of a `history.csv`; an empty field is NaN.
 
     Raises:
-        RunError: where a field is no number, with its place.
+        RunError: if a field is not a number; the message gives its place.
     """
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -41,11 +41,11 @@ def _number(text: str | None, place: str) -> float:
 
 
 def plot_losses(history: History, path: str | Path) -> None:
-    """Draws the loss of train and validation by epoch: a panel for the total, then one a task.
+    """Draws the training and validation losses by epoch: a panel for the total, then one per task.
 
     Args:
-        history: has the columns `epoch`, `loss` and `<task>_loss`, and each with `val_` before it where there was a
-            validation.
+        history: the history, with the columns `epoch`, `loss` and `<task>_loss`, and each loss prefixed with `val_` if
+            there was a validation.
         path: the PNG file.
     """
     panels = {"all tasks": "loss"} | {

@@ -1,4 +1,4 @@
-"""The report of a run: `report.md` with its plots, for people."""
+"""The readable report of a run: `report.md` with its plots."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ def write_report(folder: str | Path, results: Sequence[TaskResult], split: str) 
     """Writes `report.md` and `plots/*.png` into a run folder.
 
     Args:
-        folder: the run folder; the loss curves come from its `history.csv`, where there is one.
+        folder: the run folder; the loss curves come from its `history.csv`, if there is one.
         results: the answers to each task.
         split: the split that was evaluated.
 
     Returns:
-        the report's path.
+        The path of the report.
     """
     folder = Path(folder)
     (folder / "plots").mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def _metrics_table(results: Iterable[TaskResult]) -> list[str]:
         for result in results
         for name, interval in result.metrics["intervals"].items()
     ]
-    note = "Intervals hold 95 % of the scores of samples of the rows, drawn with replacement (percentile bootstrap)."
+    note = "Intervals contain 95 % of the scores of samples of rows, drawn with replacement (percentile bootstrap)."
     return [*cells_table(("task", "metric", "value", "95 % interval", "examples"), rows), "", note]
 
 

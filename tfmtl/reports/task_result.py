@@ -1,4 +1,4 @@
-"""What a model answered to one task on one split, and how reports show rows of it."""
+"""A model's answers to one task on one split, and the rows that reports show."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,21 +13,21 @@ from tfmtl.kinds.kind import Answer, Predictions, kind_of
 from tfmtl.kinds.task import Task
 
 SAMPLES = 5
-"""Rows of a task that a report shows."""
+"""The number of rows of a task that a report shows."""
 
 _TEXT_START = 300
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a model answered to one task on one split.
+    """A model's answers to one task on one split.
 
     Attributes:
-        task: the task, its labels known.
+        task: the task, with its labels.
         texts: the texts as they were read, `[rows]`.
-        targets: the true answers, as in `tfmtl.metrics.metric`, or absent.
-        answer: the model's, arrays `[rows, ...]`.
-        metrics: what `tfmtl.metrics.scoring.evaluate_task` returned.
+        targets: the true answers, in the form of `tfmtl.metrics.metric`, or absent.
+        answer: the model's answers, arrays `[rows, ...]`.
+        metrics: the result of `tfmtl.metrics.scoring.evaluate_task`.
     """
 
     task: Task
@@ -38,7 +38,7 @@ class TaskResult:
 
     @cached_property
     def predictions(self) -> Predictions:
-        """What metrics read of the answer."""
+        """The part of the answer that metrics read."""
         return kind_of(self.task).predictions(self.answer)
 
     def labelled(self) -> "TaskResult":
@@ -49,10 +49,10 @@ class TaskResult:
 
 
 def evenly_spread(rows: int) -> np.ndarray:
-    """Returns a few of so many rows, from the first to the last."""
+    """Returns a few evenly spread indices of `rows` rows, from the first to the last."""
     return np.unique(np.linspace(0, rows - 1, num=min(SAMPLES, rows)).round().astype(int))
 
 
 def cells_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Returns the lines of a Markdown table that shows cells as they are, long ones without their end."""
+    """Returns the lines of a Markdown table that shows cells as they are, with long ones truncated."""
     return table(header, [[plain(cell, _TEXT_START) for cell in row] for row in rows])

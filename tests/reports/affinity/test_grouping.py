@@ -57,5 +57,5 @@ def test_pairs_that_were_never_measured_count_as_nothing():
 
 
 def test_too_many_tasks_are_told():
-    with pytest.raises(UserError, match="a grouping of 17 tasks cannot be searched; 16 are the most"):
+    with pytest.raises(UserError, match="a grouping of 17 tasks cannot be searched; the maximum is 16"):
         best_groups(np.zeros([17, 17]), 2)

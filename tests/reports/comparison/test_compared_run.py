@@ -61,7 +61,7 @@ def test_other_metrics_are_told(compared, other):
 
 
 def test_nothing_in_common_is_told(compared):
-    with pytest.raises(RunError, match=r"no task stands in two of the runs.*topic, stars"):
+    with pytest.raises(RunError, match=r"no task is in two of the runs.*topic, stars"):
         check_comparable([compared("a", {"topic": 0.9}), compared("b", {"stars": 0.9})])
 
 

@@ -26,7 +26,7 @@ def test_rows_that_have_been_seen_are_told_and_left_out(systems):
     baselines = {"majority": {"topic": scores(0.6)}}
     unseen = {"both": {"topic": 0.7, "stars": 0.1}, "alone": {"topic": 0.4}, "majority": {"topic": 0.5}}
     lines = reference_section(Reference(baselines, {"topic": 7, "stars": 0}, unseen), systems)
-    assert "Rows whose text stands in train or validation too: topic 7." in lines
+    assert "Rows whose text is also in the training or validation split: topic 7." in lines
     both, alone = systems
     mean = (both.score("topic", "accuracy") + both.score("stars", "spearman")) / 2
     assert f"| both | 2 | {mean:.4f} | 0.4000 |" in lines

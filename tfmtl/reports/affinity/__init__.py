@@ -1,1 +1,1 @@
-"""Which tasks belong together: affinities measured in a training, and the groups that follow from them."""
+"""The affinities of tasks, measured in a training, and the groups that follow from them."""

@@ -1,4 +1,4 @@
-"""Which tasks to train together, under a budget of models."""
+"""The choice of tasks to train together, within a budget of models."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -13,13 +13,13 @@ MOST_TASKS = 16
 
 
 def group_value(affinity: np.ndarray, group: Sequence[int]) -> float:
-    """Returns what a group is worth: the sum over its tasks of the mean affinity of the others onto it.
+    """Returns the value of a group: the sum over its tasks of the mean affinity of the other tasks onto each.
 
-    A task alone has nobody's help: it is worth 0. Pairs that were never measured count as 0.
+    A single task gets no help, so that its value is 0. Pairs that were never measured count as 0.
 
     Args:
-        affinity: `[from, to]`.
-        group: positions of tasks.
+        affinity: the affinities `[from, to]`.
+        group: the positions of the tasks.
     """
     if len(group) < 2:
         return 0.0
@@ -30,25 +30,25 @@ def group_value(affinity: np.ndarray, group: Sequence[int]) -> float:
 def best_groups(affinity: np.ndarray, models: int) -> list[list[int]]:
     """Returns the partition of the tasks into at most `models` groups whose values have the largest sum.
 
-    Fifty et al. 2021, section 4.3, with two differences: a group is the model of all its tasks, so groups do not
-    overlap; and the best partition is found exactly, as a set-partitioning problem by SciPy's branch and bound.
+    Fifty et al. 2021, section 4.3, with two differences: each task has one model, that of its group, so that groups do
+    not overlap; and the best partition is found exactly, as a set-partitioning problem by SciPy's branch and bound.
 
     Args:
-        affinity: `[from, to]`.
-        models: the budget.
+        affinity: the affinities `[from, to]`.
+        models: the maximum number of groups.
 
     Raises:
-        UserError: where there are more than 16 tasks, whose groups are too many to be listed.
+        UserError: if there are more than 16 tasks, which have too many groups to enumerate.
     """
     count = len(affinity)
     if count > MOST_TASKS:
-        raise UserError(f"a grouping of {count} tasks cannot be searched; {MOST_TASKS} are the most")
+        raise UserError(f"a grouping of {count} tasks cannot be searched; the maximum is {MOST_TASKS}")
     groups = [list(group) for size in range(1, count + 1) for group in combinations(range(count), size)]
     values = np.array([group_value(affinity, group) for group in groups])
     rows = np.concatenate(groups)
     columns = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     membership = csr_array((np.ones(len(rows)), (rows, columns)), shape=(count, len(groups)))
-    # Tiny values would fall under the solver's tolerance.
+    # Tiny values would be below the solver's tolerance.
     scale = np.abs(values).max() or 1.0
     solution = milp(
         -values / scale,

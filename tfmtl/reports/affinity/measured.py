@@ -1,4 +1,4 @@
-"""What was measured of the relations of tasks, from the file that a training has left."""
+"""The measured relations of tasks, read from the file that a training has left."""
 
 import json
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from tfmtl.core.errors import RunError
 
 @dataclass(frozen=True)
 class Relations:
-    """Means over a training.
+    """The relations of tasks, as means over a training.
 
     Attributes:
-        tasks: their names.
-        affinity: `[from, to]`, TAG's inter-task affinity; NaN for tasks that were never in one batch.
-        standard_error: of that, over the measurements with both tasks in the batch, `[from, to]`; NaN where there are
-            fewer than two.
-        cosine: of the gradients by the shared parameters, `[tasks, tasks]`.
-        conflicts: the share of measurements in which that was negative, `[tasks, tasks]`.
-        measurements: how many there were.
+        tasks: the names of the tasks.
+        affinity: `[from, to]`, TAG's inter-task affinity; NaN for tasks that were never in the same batch.
+        standard_error: the standard error of the affinity, over the measurements with both tasks in the batch,
+            `[from, to]`; NaN where there are fewer than two.
+        cosine: the cosine of the gradients by the shared parameters, `[tasks, tasks]`.
+        conflicts: the share of measurements in which the cosine was negative, `[tasks, tasks]`.
+        measurements: the number of measurements.
     """
 
     tasks: list[str]
@@ -32,10 +32,10 @@ class Relations:
 
 
 def check_interval(path: Path, every: int) -> None:
-    """Checks that what has been measured already, where something has, was so at the same updates.
+    """Checks that earlier measurements, if there are any, were made at the same interval.
 
     Raises:
-        RunError: where it was not.
+        RunError: if they were not.
     """
     if not path.is_file():
         return
@@ -46,7 +46,7 @@ def check_interval(path: Path, every: int) -> None:
 
 
 def _interval_of(line: str) -> int | None:
-    """Returns the updates between two lines; None of one that is damaged, which `read_relations` names."""
+    """Returns the interval that a line gives; `None` if the line is damaged, which `read_relations` reports."""
     try:
         return json.loads(line)["every"]
     except (KeyError, TypeError, ValueError):
@@ -56,10 +56,10 @@ def _interval_of(line: str) -> int | None:
 def read_relations(path: Path, tasks: list[str]) -> Relations:
     """Reads the lines of `tfmtl.training.callbacks.affinity_probe`.
 
-    A training that was interrupted measures again what came after its checkpoint; the last line of an update counts.
+    An interrupted training repeats the measurements after its checkpoint; the last line of each update counts.
 
     Raises:
-        RunError: where there is no line, or one is damaged.
+        RunError: if there are no lines, or one is damaged.
     """
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -86,7 +86,7 @@ def read_relations(path: Path, tasks: list[str]) -> Relations:
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """The mean over the first axis of what is finite; NaN where nothing is."""
+    """The mean of the finite values over the first axis; NaN where there are none."""
     finite = np.isfinite(values)
     counts = finite.sum(axis=0)
     total = np.where(finite, values, 0.0).sum(axis=0)
@@ -94,7 +94,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _standard_error(values: np.ndarray) -> np.ndarray:
-    """That of the mean over the first axis of what is finite; NaN of fewer than two."""
+    """The standard error of the mean of the finite values over the first axis; NaN for fewer than two."""
     counts = np.isfinite(values).sum(axis=0)
     variance = _mean((values - _mean(values)) ** 2)
     return np.sqrt(np.divide(variance, counts - 1, out=np.full(variance.shape, np.nan), where=counts > 1))

@@ -1,4 +1,4 @@
-"""The relations of tasks for people and for programs: `affinity.md`, `affinity.json` and a heat map."""
+"""The report of the relations of tasks, for people and for programs: `affinity.md`, `affinity.json` and a heat map."""
 
 import json
 from pathlib import Path
@@ -17,9 +17,9 @@ def write_affinity(folder: Path, relations: Relations, groups: list[list[int]]) 
     """Writes the three files into a folder; returns the path of `affinity.md`.
 
     Args:
-        folder: where to.
-        relations: what was measured.
-        groups: that are proposed, as positions of tasks.
+        folder: the folder for the files.
+        relations: the measured relations.
+        groups: the proposed groups, as positions of tasks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plot_relations(relations, folder / "affinity.png")
@@ -47,9 +47,9 @@ def as_markdown(relations: Relations, groups: list[list[int]]) -> str:
             "",
             _certainty(relations),
             "",
-            "## Affinity: by how many thousandths a step for the task of a row lowers the loss of that of a column",
+            "## Affinity: by how many thousandths a step for the row's task lowers the loss of the column's task",
             "",
-            "With the standard error, where both tasks were in the batch of two measurements or more.",
+            "With the standard error, if both tasks were in the batch of two or more measurements.",
             "",
             *_matrix(tasks, 1000 * relations.affinity, 1000 * relations.standard_error),
             "",
@@ -67,20 +67,20 @@ def as_markdown(relations: Relations, groups: list[list[int]]) -> str:
 
 
 def _certainty(relations: Relations) -> str:
-    """A sentence for people: how many of the affinities of two tasks may be told from zero."""
+    """A readable summary of how many of the affinities between two tasks differ from zero."""
     with np.errstate(invalid="ignore", divide="ignore"):
         errors = relations.affinity / relations.standard_error
     pairs = errors[~np.eye(len(errors), dtype=bool) & np.isfinite(errors)]
     return (
         f"Of the {len(pairs)} affinities of one task onto another that were measured twice or more, "
         f"{np.sum(pairs > 2)} are more than two standard errors above zero and {np.sum(pairs < -2)} below it; "
-        "chance has one in forty of each. Groups that few of them carry are not to be relied on: measure more often, "
+        "chance alone gives one in forty of each. Groups that few of them support are unreliable: measure more often, "
         "or on larger batches."
     )
 
 
 def plot_relations(relations: Relations, path: Path) -> None:
-    """Draws affinity, without a task's effect on itself, and cosine as heat maps; red hurts."""
+    """Draws affinities, without each task's effect on itself, and cosines as heat maps; red stands for harm."""
     count = len(relations.tasks)
     side = max(3.2, 0.5 * count + 1.6)
     figure = Figure(figsize=(2 * side + 1.5, side), layout="constrained")

@@ -1,1 +1,1 @@
-"""Whether one model is better than another: runs side by side, on the same rows."""
+"""Comparisons of models, by runs side by side on the same rows."""

@@ -1,4 +1,4 @@
-"""Whether compared systems have read as much: a system that reads more is no fair rival."""
+"""Checks whether compared systems have read the same number of rows, without which a comparison is unfair."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,8 +12,8 @@ def unequal_budgets(systems: Sequence[System]) -> list[str]:
     """Returns a sentence for each budget that differs by more than a tenth.
 
     Systems of the same tasks are compared by all rows that one training of each has read, over all its stages. Others
-    are compared by the rows of each common task, where these are known: of a run with several sources or stages it is
-    known how many rows it has read, not for which.
+    are compared by the rows of each common task, if these are known: for a run with several sources or stages, only the
+    total number of rows is known, not the number for each task.
     """
     by_tasks: dict[frozenset[str], dict[str, int]] = {}
     for system in systems:
@@ -31,7 +31,7 @@ def unequal_budgets(systems: Sequence[System]) -> list[str]:
 
 
 def _rows_of_one_training(system: System) -> int:
-    """Returns the rows that its runs have read, over the number of its trainings."""
+    """Returns the number of rows that its runs have read, divided by the number of its trainings."""
     trainings = len(next(iter(system.runs.values())))
     return round(sum(run.rows_read for run in system.members) / trainings)
 

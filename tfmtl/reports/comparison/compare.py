@@ -23,13 +23,13 @@ ReadReference = Callable[[Sequence[System], str], Reference]
 
 @dataclass(frozen=True)
 class Change:
-    """Of one metric of one task, from one system to another.
+    """The change of one metric of one task, from one system to another.
 
     Attributes:
-        task: its name.
-        metric: its name.
+        task: the name of the task.
+        metric: the name of the metric.
         before: the first system's score.
-        difference: of the second.
+        difference: the difference of the second system's score from it.
         is_primary: whether the metric is the task's primary one.
     """
 
@@ -41,22 +41,22 @@ class Change:
 
     @property
     def relative(self) -> float | None:
-        """The difference as a share of the first score; None where that is no positive number."""
+        """The difference as a share of the first score; `None` if that is not positive."""
         return self.difference.value / self.before if self.before > 0 else None
 
     @property
     def is_worse(self) -> bool:
-        """Whether the whole interval lies below zero: negative transfer, where the first system learns tasks alone."""
+        """Whether the whole interval is below zero: negative transfer, if the first system learns tasks alone."""
         return self.difference.interval[1] < 0
 
 
 @dataclass(frozen=True)
 class MeanChange:
-    """Of several tasks, of each the mean of its metrics.
+    """The mean change of several tasks, each counted by the mean of its metrics.
 
     Attributes:
         value: the mean.
-        interval: percentile bootstrap at 95 %; tasks on the same rows are scored on the same drawn ones.
+        interval: the percentile bootstrap interval at 95 %; tasks on the same rows are scored on the same drawn rows.
     """
 
     value: float
@@ -64,25 +64,25 @@ class MeanChange:
 
     @classmethod
     def of(cls, changes: Sequence[Change]) -> "MeanChange":
-        """Returns the mean of some changes."""
+        """Returns the mean of changes."""
         replicates = _mean_of_tasks(changes, [change.difference.replicates for change in changes])
         value = _mean_of_tasks(changes, [change.difference.value for change in changes])
         return cls(float(value), percentile_interval(replicates))
 
     @classmethod
     def of_primary(cls, changes: Sequence[Change]) -> "MeanChange":
-        """Returns the mean of those by the tasks' primary metrics."""
+        """Returns the mean of the changes of the tasks' primary metrics."""
         return cls.of([change for change in changes if change.is_primary])
 
 
 @dataclass(frozen=True)
 class Gain:
-    """What a model gains by learning its tasks together.
+    """The gain of a model from learning its tasks together.
 
     Attributes:
-        system: of several tasks.
-        single: the same network, each task alone.
-        changes: of every metric of the tasks that both have.
+        system: the system of several tasks.
+        single: the system that learns each task alone, with the same network.
+        changes: the changes of every metric of the tasks that both have.
     """
 
     system: System
@@ -91,7 +91,7 @@ class Gain:
 
     @property
     def delta(self) -> float | None:
-        """Delta_p of Vandenhende et al. 2021, the mean relative change, first of each task; None where one has none."""
+        """Delta_p of Vandenhende et al. 2021, the mean over tasks of relative changes; `None` if one is undefined."""
         changes = [change.relative for change in self.changes]
         if None in changes:
             return None
@@ -99,24 +99,25 @@ class Gain:
 
     @property
     def absolute(self) -> MeanChange:
-        """The same mean of the differences themselves, which does not explode where a score is near zero."""
+        """The same mean of the differences themselves, which does not explode if a score is near zero."""
         return MeanChange.of(self.changes)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Of runs.
+    """A comparison of runs.
 
     Attributes:
-        split: on which they were evaluated.
-        samples: behind each interval and each p-value: those of the first run's evaluation.
-        systems: that the runs belong to.
-        gains: of each system that has single-task counterparts.
-        differences: of each later system to the first, by its name.
-        ranks: of each system by its name, the mean over the tasks that all of them have; 1 is the best.
-        warnings: sentences.
-        reference: the baselines; `None` where they were not asked for.
-        baseline_differences: of each baseline to the first system, by the tasks' primary metrics, by its name.
+        split: the split on which the runs were evaluated.
+        samples: the number of samples for each interval and p-value, which is that of the first run's evaluation.
+        systems: the systems to which the runs belong.
+        gains: the gain of each system that has single-task counterparts.
+        differences: the differences of each later system from the first, by its name.
+        ranks: the mean rank of each system by its name, over the tasks that all systems have; 1 is the best.
+        warnings: warnings, as sentences.
+        reference: the baselines; `None` if they were not requested.
+        baseline_differences: the differences of each baseline from the first system in the tasks' primary metrics, by
+            its name.
     """
 
     split: str
@@ -134,12 +135,12 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
     """Compares runs that share their data.
 
     Args:
-        runs: two or more.
-        split: on which they were evaluated.
-        read_reference: what scores the baselines that stand beside them, such as `reference_of`.
+        runs: two or more runs.
+        split: the split on which they were evaluated.
+        read_reference: the function that scores baselines for comparison, such as `reference_of`.
 
     Raises:
-        RunError: where they do not, or one system has more trainings than another.
+        RunError: if they do not share their data, or one system has more trainings than another.
     """
     check_comparable(runs)
     systems = _with_names(systems_of(runs))
@@ -166,7 +167,7 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
 
 
 def _with_names(systems: Sequence[System]) -> list[System]:
-    """Returns the systems with different names: those of a name that stands twice are told by their first run."""
+    """Returns the systems with distinct names: those with a name that appears twice are named by their first run."""
     names = [system.name for system in systems]
     return [
         system if names.count(system.name) == 1 else System(system.members[0].path, system.runs, system.is_single_task)
@@ -193,7 +194,7 @@ def _changes(first: System, second: System, samples: int) -> list[Change]:
 
 
 def _baseline_differences(first: System, reference: Reference, samples: int) -> dict[str, list[Change]]:
-    """Returns the changes of the primary metrics; a baseline answers the same beside every training."""
+    """Returns the changes of the primary metrics; a baseline gives the same answers for every training."""
     return {
         baseline: [
             _change(first, task, _described(first, task).primary, [found] * len(first.runs[task]), samples)
@@ -205,9 +206,9 @@ def _baseline_differences(first: System, reference: Reference, samples: int) -> 
 
 
 def _change(first: System, task: str, metric: str, second: Sequence[Rows], samples: int) -> Change:
-    """Returns the change of one metric from a system to other answers, of as many trainings as it has."""
+    """Returns the change of one metric from a system to other answers, from the same number of trainings."""
     described = _described(first, task)
-    # Rows of different sources are drawn by different seeds: what they have in common is no row.
+    # Rows of different sources are drawn with different seeds, because they have no rows in common.
     seed = zlib.crc32(described.source.encode())
     targets = first.runs[task][0].answers[task].targets
     answers = [run.answers[task].predictions for run in first.runs[task]]

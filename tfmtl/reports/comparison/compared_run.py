@@ -1,4 +1,4 @@
-"""Runs as they are compared: what they were asked, what they answered, what they cost."""
+"""Runs for a comparison: their tasks, their answers and their costs."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from tfmtl.runs.run_folder import RunFolder
 _TIMED_TEXTS = 33
 
 Evaluate = Callable[[RunFolder, str], Any]
-"""Evaluates a run on a split, and writes what it finds into the run."""
+"""Evaluates a run on a split and writes the results into the run."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class ComparedRun:
 
     Attributes:
         path: its folder, as it was given.
-        experiment: as resolved.
-        metrics: of each task, as in `evaluation_<split>.json`.
-        answers: to each task.
-        parameters: of its model.
-        training: what it cost.
-        milliseconds: to answer all its tasks about one text.
-        epochs: that its last stage has been trained for, as far as its checkpoint tells; None where that was the end.
+        experiment: the resolved experiment.
+        metrics: the metrics of each task, as in `evaluation_<split>.json`.
+        answers: the answers to each task.
+        parameters: the number of parameters of its model.
+        training: the cost of its training.
+        milliseconds: the time to answer all its tasks about one text.
+        epochs: the number of epochs of its last stage up to its checkpoint; `None` if the training has ended.
     """
 
     path: str
@@ -50,19 +50,19 @@ class ComparedRun:
 
     @property
     def tasks(self) -> list[str]:
-        """Those that have an answer."""
+        """The tasks that have answers."""
         return list(self.answers)
 
     @property
     def rows_read(self) -> int:
-        """Rows that its training has read, again and again."""
+        """The number of rows that its training has read, counting repetitions."""
         return self.training.updates * self.experiment.training.batch_size
 
 
 def load_runs(runs: Sequence[RunFolder], split: str, evaluate: Evaluate) -> list[ComparedRun]:
-    """Returns runs with their evaluations, which are made where there is none of a run's present model.
+    """Returns runs with their evaluations, which are made if a run's current model has none.
 
-    All answer the same texts while they are timed.
+    All runs answer the same texts while they are timed.
     """
     for run in runs:
         if not _is_evaluated(run, split):
@@ -73,10 +73,10 @@ def load_runs(runs: Sequence[RunFolder], split: str, evaluate: Evaluate) -> list
 
 
 def timed_texts(answers: Iterable[Mapping[str, Answers]]) -> list[str]:
-    """Returns some of the texts that were asked, of each task in turn, because those of one are longer than another's.
+    """Returns some of the texts, from each task in turn, because texts of some tasks are longer than those of others.
 
     Args:
-        answers: of each run, by task.
+        answers: the answers of each run, by task.
     """
     of_tasks: dict[str, Sequence[str]] = {}
     for of_run in answers:
@@ -125,14 +125,14 @@ def unfinished(runs: Iterable[ComparedRun]) -> list[str]:
 
 
 def _is_evaluated(run: RunFolder, split: str) -> bool:
-    """Whether there are metrics and answers, written since the last better model and the last new option."""
+    """Whether there are metrics and answers that are newer than the best model and the configuration."""
     written = [path for path in (run.evaluation(split), run.answers(split)) if path.is_file()]
     changed = [path.stat().st_mtime for path in (run.best_model, run.config) if path.is_file()]
     return len(written) == 2 and all(path.stat().st_mtime >= max(changed, default=0.0) for path in written)
 
 
 def check_comparable(runs: Sequence[ComparedRun]) -> None:
-    """Raises `RunError` where a task of two runs has other data or other rows."""
+    """Raises `RunError` if a task has different data or different rows in two runs."""
     first: dict[str, ComparedRun] = {}
     for run in runs:
         for task in run.tasks:
@@ -143,17 +143,17 @@ def check_comparable(runs: Sequence[ComparedRun]) -> None:
                     f"{run.path}: task '{task}' {difference} than in {reference.path}; they cannot be compared"
                 )
     if len(first) == sum(len(run.tasks) for run in runs):
-        raise RunError(f"no task stands in two of the runs, so nothing can be compared; tasks: {', '.join(first)}")
+        raise RunError(f"no task is in two of the runs, so nothing can be compared; tasks: {', '.join(first)}")
 
 
 def check_same_data(experiments: Mapping[str, Experiment]) -> None:
-    """Checks that experiments ask the same of the same sources, as far as that is known before any is trained.
+    """Checks that experiments have the same tasks on the same sources, as far as this is known before training.
 
     Args:
-        experiments: by what they are called.
+        experiments: the experiments, by the names used in messages.
 
     Raises:
-        RunError: where a task of two experiments is of another kind, or reads another source.
+        RunError: if a task is of different kinds, or reads different sources, in two experiments.
     """
     first: dict[str, str] = {}
     for name, experiment in experiments.items():
@@ -167,7 +167,7 @@ def check_same_data(experiments: Mapping[str, Experiment]) -> None:
 def _declared_difference(task: str, *experiments: Experiment) -> str:
     tasks = [experiment.tasks[task] for experiment in experiments]
     sources = [experiment.as_mapping()["sources"][of.source] for experiment, of in zip(experiments, tasks, strict=True)]
-    # Labels that are not declared are those of train, which a run's own configuration names.
+    # Labels that are not declared come from the training split; a run's own configuration names them.
     labels = {labels for task in tasks if (labels := kind_of(task).label_set(task))}
     if tasks[0].kind != tasks[1].kind or len(labels) > 1:
         return "is of another kind, or has other labels"

@@ -1,4 +1,4 @@
-"""What a run has cost, and what its model costs to ask."""
+"""The cost of a run's training and of its model's answers."""
 
 import io
 import statistics
@@ -22,14 +22,15 @@ _WEIGHTS = "model.weights.h5"
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """Of a training, from what it has written for TensorBoard.
+    """The cost of a training, from its TensorBoard events.
 
     Attributes:
-        updates: of all stages, each until the end of its last epoch.
-        seconds: for which its processes ran, validation included; without pauses between them, and without what an
-            interruption lost.
-        tokens_per_second: of the encoder, the median over the training; None where it was too short for a record.
-        losses: of each task over the time, as `(seconds, loss)`.
+        updates: the number of updates in all stages, each until the end of its last epoch.
+        seconds: the running time of its processes, including validation; without pauses between them, and without
+            updates lost by an interruption.
+        tokens_per_second: the number of tokens that the trunk reads per second, as the median over the training; `None`
+            if the training was too short for a record.
+        losses: the losses of each task over time, as `(seconds, loss)`.
     """
 
     updates: int
@@ -39,9 +40,9 @@ class TrainingCost:
 
 
 def training_cost(run: RunFolder) -> TrainingCost:
-    """Reads the event files of a run's stages; each process of a training that was interrupted has left one.
+    """Reads the event files of a run's stages; each process of an interrupted training has left one.
 
-    Updates that were lost by an interruption and made again count once, as they were made last.
+    Updates that were lost by an interruption and repeated count once, as they were last made.
     """
     updates, seconds = 0, 0.0
     speeds: list[float] = []
@@ -64,14 +65,14 @@ def training_cost(run: RunFolder) -> TrainingCost:
 
 
 def _by_beginning(folder: Path) -> list[list]:
-    """Returns the events of each file; the names of files of one second are in no order of time."""
+    """Returns the events of each file in order of time, which file names within one second do not give."""
     files = [list(EventFileLoader(str(path)).Load()) for path in folder.glob("events.out.tfevents.*")]
     # TensorFlow dates the first event of a file to the second, the next one exactly.
     return sorted(filter(None, files), key=lambda events: [event.wall_time for event in events[:2]])
 
 
 def _kept(files: Sequence[Sequence]) -> list[list]:
-    """Returns the events without those of updates that a later process made again."""
+    """Returns the events without those of updates that a later process repeated."""
     kept, limit = [], float("inf")
     for events in reversed(files):
         kept.append([event for event in events if event.step < limit])
@@ -86,7 +87,7 @@ def _scalars(event) -> Iterator[tuple[str, float]]:
 
 
 def parameters(model: Path) -> int:
-    """Returns how many numbers the weights of a saved Keras model are."""
+    """Returns the number of parameters of a saved Keras model."""
     total = 0
 
     def count(name: str, item) -> None:
@@ -101,7 +102,7 @@ def parameters(model: Path) -> int:
 
 
 def milliseconds_per_text(reader: Reader, texts: Sequence[str]) -> float:
-    """Returns the median time in which every task is answered about one text, given as a string."""
+    """Returns the median time to answer every task about one text, which is given as a string."""
     names = tuple(reader.tasks)
 
     def answer(text: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -8,20 +8,20 @@ import numpy as np
 from tfmtl.metrics.bootstrap import percentile_interval, samples_of_rows
 from tfmtl.metrics.metric import Metric, Rows
 
-# Swapped differences that equal the observed one but for rounding count as being as large.
+# Swapped differences that equal the observed one except for rounding count as equally large.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Of a metric between two models.
+    """The difference of a metric between two models.
 
     Attributes:
-        value: the second model's score less that of the first.
-        interval: percentile bootstrap at 95 %: both models are scored on the same drawn rows.
-        p_value: of the hypothesis that it does not matter which of the two an answer is from.
+        value: the second model's score minus that of the first.
+        interval: the percentile bootstrap interval at 95 %; both models are scored on the same drawn rows.
+        p_value: the p-value of the hypothesis that it does not matter which of the two models an answer is from.
         replicates: the differences of the drawn samples, `[samples]`; with the same seed, those of two tasks on the
-            same rows are of the same drawn rows.
+            same rows come from the same drawn rows.
     """
 
     value: float
@@ -36,24 +36,24 @@ def paired_difference(
     """Compares two models' answers to the same rows.
 
     The p-value is that of an approximate randomization test (Noreen 1989; Yeh 2000): in each sample the two answers to
-    each row change sides with a probability of one half; it is the share of samples, the observed one among them, whose
-    difference is at least as large in either direction. It assumes nothing of the metric.
+    each row change sides with a probability of one half; it is the share of samples, including the observed one, whose
+    difference is at least as large in either direction. It assumes nothing about the metric.
 
-    Of several trainings of a model the mean score counts; a drawn row is so in all of them, and a swapped row changes
-    sides between the first trainings of both, between the second ones, and so on.
+    For several trainings of a model, the mean score counts; a row is drawn for all of them together, and a swapped row
+    changes sides between the first trainings of both models, between the second ones, and so on.
 
     Args:
-        metric: of the task.
-        targets: `[rows]`, all with a target.
+        metric: a metric of the task.
+        targets: the targets, `[rows]`; no row is without one.
         first: the answers of each training of the first model, `[rows, ...]` each.
-        second: those of the second model, as many, in the same order of seeds.
-        samples: behind the interval and the p-value each.
-        seed: of the samples.
+        second: the answers of as many trainings of the second model, in the same order of seeds.
+        samples: the number of samples for the interval, and for the p-value.
+        seed: the seed of the samples.
     """
     rows, trainings = len(targets), len(first)
     all_targets = _joined([targets] * (2 * trainings))
     answers = _joined([*first, *second])
-    # The same row of every training of a model.
+    # The indices of the same row in every training of a model.
     of_first = np.arange(trainings)[:, None] * rows
     of_second = of_first + trainings * rows
 

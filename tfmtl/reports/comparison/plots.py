@@ -12,12 +12,12 @@ from tfmtl.reports.comparison.systems import System
 
 _DPI = 120
 _COLUMNS = 3
-# More than so many points, of few rows each, are noise.
+# The maximum number of points of a curve: more of them, of few rows each, would be noise.
 _RECORDS = 40
 
 
 def plot_convergence(systems: Sequence[System], path: Path) -> None:
-    """Draws each task's training loss over the minutes since the training began: a panel a task, a line a run."""
+    """Draws each task's training loss over the minutes of training: a panel per task, a line per run."""
     tasks = list(dict.fromkeys(task for system in systems for task in system.runs))
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
@@ -27,25 +27,25 @@ def plot_convergence(systems: Sequence[System], path: Path) -> None:
         for index, system in enumerate(systems):
             for run in system.runs.get(task, ()):
                 minutes, losses = _smoothed(run.training.losses.get(task, []))
-                # A short run has a record or two, of which a line shows nothing.
+                # A short run has only one or two records, of which a line would show nothing.
                 marker = "." if len(losses) < 5 else ""
                 axes.plot(minutes, losses, color=f"C{index}", linewidth=1.2, marker=marker)
         axes.set_title(task, fontsize=10)
         axes.set_xlabel("minutes of training")
-        axes.set_ylabel("loss of train")
+        axes.set_ylabel("training loss")
         axes.grid(alpha=0.3)
-        # Axes in common have their numbers in the last row only, where not every column has a panel.
+        # Shared axes have numbers only in the last row, where not every column has a panel.
         axes.tick_params(labelbottom=True)
     for axes in grid[len(tasks) :]:
         axes.set_axis_off()
-    # One for all panels, beside them: it would cover curves.
+    # One legend for all panels, outside them, because it would cover curves.
     lines = [Line2D([], [], color=f"C{index}", label=system.name) for index, system in enumerate(systems)]
     figure.legend(handles=lines, loc="outside lower center", ncols=columns, fontsize=8)
     figure.savefig(path, dpi=_DPI)
 
 
 def plot_gains(gain: Gain, path: Path) -> None:
-    """Draws what each task's primary metric gains over the task alone, with the 95 % interval; red where it loses."""
+    """Draws the gain of each task's primary metric over the task alone, with 95 % intervals; losses are red."""
     changes = primary_changes(gain)
     figure = Figure(figsize=(6.4, 1.4 + 0.32 * len(changes)), layout="constrained")
     axes = figure.subplots()
@@ -67,7 +67,7 @@ def primary_changes(gain: Gain) -> list[Change]:
 
 
 def _smoothed(losses: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns minutes and losses, means over neighbours where there are many."""
+    """Returns minutes and losses, averaged over neighbours if there are many."""
     if not losses:
         return np.zeros(0), np.zeros(0)
     parts = np.array_split(np.array(losses), min(_RECORDS, len(losses)))

@@ -1,4 +1,4 @@
-"""What stands beside compared runs: simple baselines, and the scores without rows that train has too."""
+"""References for compared runs: simple baselines, and the scores without rows that were seen in training."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,14 +22,15 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True)
 class Reference:
-    """Of a comparison.
+    """The reference of a comparison.
 
     Attributes:
-        baselines: the metrics of each baseline by its name and the task's; a baseline has not all tasks.
-        seen_rows: of each task, how many rows of the split have a text that stands in train or validation too.
-        unseen: the primary metric without those rows, by the name of a system or baseline and by task; empty where
-            there are none.
-        answers: of each baseline to the rows of each task, `[rows, ...]`.
+        baselines: the metrics of each baseline by its name and the task's; a baseline may lack some tasks.
+        seen_rows: for each task, the number of rows of the split whose text is also in the training or validation
+            split.
+        unseen: the primary metric without those rows, by the name of a system or baseline and by task; empty if there
+            are no such rows.
+        answers: the answers of each baseline to the rows of each task, `[rows, ...]`.
     """
 
     baselines: dict[str, dict[str, Scores]]
@@ -40,13 +41,13 @@ class Reference:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A task's rows of train and of the split that is scored, all with a target.
+    """A task's rows of the training split and of the split that is scored, all with a target.
 
     Attributes:
-        task: with its labels.
-        train: the rows of train.
-        rows: those of the split.
-        seen: bool `[rows]`, whether a text of train or validation is the same but for white space.
+        task: the task, with its labels.
+        train: the rows of the training split.
+        rows: the rows of the split that is scored.
+        seen: bool `[rows]`, whether a text of the training or validation split is the same except for white space.
     """
 
     task: Task
@@ -68,7 +69,7 @@ def reference_of(systems: Sequence[System], split: str) -> Reference:
     """Reads the data of the compared tasks, as the first run of each has split them, and scores the baselines.
 
     Raises:
-        UserError: where the data is not there, or its rows are not those that were evaluated.
+        UserError: if the data is missing, or its rows are not those that were evaluated.
     """
     asked = _asked_of(systems, split)
     answers: dict[str, dict[str, Predictions]] = {}
@@ -120,7 +121,7 @@ def _check_same(run: ComparedRun, task: str, answers: Answers, rows: Examples) -
 
 
 def _pooled(asked: Mapping[str, _Asked]) -> dict[str, dict[str, Predictions]]:
-    """Returns what systems predict that learn from several tasks with the same labels, by system and by task."""
+    """Returns the predictions of systems that learn from several tasks with the same labels, by system and task."""
     groups: dict[Hashable, dict[str, _Asked]] = {}
     for name, of_task in asked.items():
         key = kind_of(of_task.task).common_head_key(of_task.task)
@@ -136,7 +137,7 @@ def _pooled(asked: Mapping[str, _Asked]) -> dict[str, dict[str, Predictions]]:
 
 
 def _unseen(asked: Mapping[str, _Asked], systems: Iterable[System], answers: Mapping[str, Mapping[str, Predictions]]):
-    """Returns the primary metric without seen rows, the mean over a system's trainings, by name and task."""
+    """Returns the primary metric without seen rows, as the mean over a system's trainings, by name and task."""
     given = {
         system.name: {name: [run.answers[name].predictions for run in runs] for name, runs in system.runs.items()}
         for system in systems

@@ -1,4 +1,4 @@
-"""The baselines of a comparison as tables, and the scores without rows that train has too."""
+"""Tables of the baselines of a comparison, and of the scores without rows that were seen in training."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,11 +11,11 @@ from tfmtl.reports.comparison.systems import System
 
 
 def reference_section(reference: Reference, systems: Sequence[System]) -> list[str]:
-    """Returns the lines of the baselines, and of unseen rows where some have been seen."""
+    """Returns the lines of the baselines, and those of unseen rows if some have been seen."""
     tasks = {name: runs[0].experiment.tasks[name] for system in systems for name, runs in system.runs.items()}
     lines = ["## Baselines", "", *_baselines(reference, tasks), ""]
     if reference.unseen:
-        lines += ["## Without rows that train has too", "", *_unseen(reference, systems, tasks), ""]
+        lines += ["## Without rows seen in training", "", *_unseen(reference, systems, tasks), ""]
     return lines
 
 
@@ -47,7 +47,7 @@ def _unseen(reference: Reference, systems: Sequence[System], tasks: Mapping[str,
     for baseline, of_tasks in reference.baselines.items():
         scores[baseline] = {name: found[tasks[name].primary] for name, found in of_tasks.items()}
     seen = {name: count for name, count in reference.seen_rows.items() if count}
-    # Of a task all of whose rows have been seen there is no score without them.
+    # A task all of whose rows have been seen has no score without them.
     scored = {task for of_tasks in reference.unseen.values() for task in of_tasks}
     rows = []
     for name, of_tasks in scores.items():
@@ -57,7 +57,7 @@ def _unseen(reference: Reference, systems: Sequence[System], tasks: Mapping[str,
             rows.append([plain(name), str(len(common)), *map(_cell, means)])
     listed = ", ".join(f"{plain(name)} {count}" for name, count in seen.items())
     return [
-        f"Rows whose text stands in train or validation too: {listed}.",
+        f"Rows whose text is also in the training or validation split: {listed}.",
         "",
         *table(["system or baseline", "tasks", "mean of the primary metrics", "without these rows"], rows),
     ]

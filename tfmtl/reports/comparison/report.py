@@ -1,4 +1,4 @@
-"""A comparison for people and for programs: `comparison.md` with its plots, and `comparison.json`."""
+"""The report of a comparison, for people and for programs: `comparison.md` with its plots, and `comparison.json`."""
 
 import json
 import statistics
@@ -20,7 +20,7 @@ from tfmtl.reports.comparison.systems import System
 def write_comparison(folder: Path, comparison: Comparison) -> Path:
     """Writes `comparison.md`, `comparison.json` and the plots into a folder; returns the path of the first.
 
-    Those of an earlier comparison there are replaced; gains that it had and this one has not are removed.
+    Files of an earlier comparison there are replaced; plots of gains that this one lacks are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for earlier in folder.glob("gains_*.png"):
@@ -41,7 +41,7 @@ def as_markdown(comparison: Comparison) -> str:
     lines = [f"# Comparison on {comparison.split}", ""]
     lines += [f"**{plain(warning)}**\n" for warning in comparison.warnings]
     lines += [*_table(["task", "metric", *(system.name for system in comparison.systems)], _scores(comparison)), ""]
-    lines += ["With the 95 % interval of the rows (bootstrap); of several trainings mean and standard deviation.", ""]
+    lines += ["With the 95 % bootstrap interval over rows; for several trainings, mean and standard deviation.", ""]
     lines += [*_table(["system", *_COSTS], [_cost(system) for system in comparison.systems]), ""]
     if comparison.ranks:
         ranked = sorted(comparison.ranks.items(), key=lambda item: item[1])
@@ -159,7 +159,7 @@ _COSTS = ("parameters", "updates", "rows read", "seconds of training", "tokens/s
 
 
 def _costs(system: System) -> list[float | None]:
-    """Sums over the runs of one seed, because a system of single tasks is all of them; of speeds the median."""
+    """Sums over the runs of one seed, all of which make up a system of single tasks; for speeds, the median."""
     seeds = max(len(runs) for runs in system.runs.values())
     members = system.members
     totals = [

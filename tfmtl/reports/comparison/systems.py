@@ -1,4 +1,4 @@
-"""Systems: runs that differ in their seed alone, or are the single-task counterparts of one model."""
+"""Systems: runs that differ only in their seeds, or are the single-task counterparts of one model."""
 
 import itertools
 import json
@@ -10,17 +10,17 @@ import numpy as np
 from tfmtl.reports.comparison.compared_run import ComparedRun
 from tfmtl.runs.identity import FREE_KEYS
 
-# Of `training`: by which trainings of one system may differ. How summaries are generated is part of a system.
+# Keys of `training` in which trainings of one system may differ. The options of generation are part of a system.
 _NOT_COMPARED = {"training.seed", *(key for key in FREE_KEYS if key.startswith("training."))}
 
 
 @dataclass(frozen=True)
 class System:
-    """What is compared: one way to answer tasks.
+    """One of the compared ways to answer tasks.
 
     Attributes:
-        name: for people.
-        runs: of each task, one a seed, in the order of the seeds; by task.
+        name: a readable name.
+        runs: the runs of each task, one per seed in the order of the seeds, by task.
         is_single_task: whether each run learned one task alone.
     """
 
@@ -34,23 +34,23 @@ class System:
         return list({run.path: run for of_task in self.runs.values() for run in of_task}.values())
 
     def scores(self, task: str, metric: str) -> list[float]:
-        """Returns a metric of a task in each of its runs."""
+        """Returns the values of a metric of a task in each of its runs."""
         return [run.metrics[task][metric] for run in self.runs[task]]
 
     def score(self, task: str, metric: str) -> float:
-        """Returns the mean over the runs."""
+        """Returns the mean of a metric of a task over the runs."""
         return float(np.mean(self.scores(task, metric)))
 
     def backbone(self) -> str:
-        """What the single-task counterpart of a model has in common with it: the network."""
+        """Returns the network as text, which a model and its single-task counterpart have in common."""
         return _text(self.members[0].experiment.as_mapping()["model"])
 
 
 def systems_of(runs: Iterable[ComparedRun]) -> list[System]:
-    """Groups runs into systems, in their order; a run that fits into none is one of its own.
+    """Groups runs into systems, in their order; a run that fits into none forms a system of its own.
 
-    Of two trainings of the same tasks with the same seed, which differ in what no configuration says, such as the
-    version of the code, each belongs to another system.
+    Two trainings of the same tasks with the same seed, which differ in something that no configuration contains, such
+    as the version of the code, belong to different systems.
     """
     groups: dict[tuple[str, int], dict[tuple, ComparedRun]] = {}
     for run in runs:
@@ -61,7 +61,7 @@ def systems_of(runs: Iterable[ComparedRun]) -> list[System]:
 
 
 def counterpart(system: System, systems: Sequence[System]) -> System | None:
-    """Returns the system of single-task runs of the same network and some of its tasks, where there is one."""
+    """Returns the system of single-task runs of the same network and some of its tasks, if there is one."""
     if system.is_single_task:
         return None
     alone = (other for other in systems if other.is_single_task and not system.runs.keys().isdisjoint(other.runs))
@@ -83,12 +83,12 @@ def _system(members: Sequence[ComparedRun]) -> System:
 
 
 def _key(run: ComparedRun) -> str:
-    """Equal for runs of one system."""
+    """Returns a key that is equal for all runs of one system."""
     values = run.experiment.as_mapping()
     training = {key: value for key, value in values["training"].items() if f"training.{key}" not in _NOT_COMPARED}
     common = {key: values[key] for key in ("model", "tokenizer", "generation")}
     if len(run.experiment.tasks) == 1:
-        # Stages that do not train a task were left out of its run; they name it, where the others name themselves.
+        # The run of a task lacks stages that do not train it; the others name the task, which differs between the runs.
         training["stages"] = [{**stage, "tasks": None} for stage in training["stages"][-1:]]
         return _text({**common, "training": training, "single": True})
     rest = {key: values[key] for key in values if key not in ("name", "training", "evaluation")}
