@@ -1,1 +1,1 @@
-"""From a run to an export, and to predictions."""
+"""Exports of runs, predictions, and a server."""

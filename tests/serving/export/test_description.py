@@ -65,5 +65,5 @@ def test_that_no_stock_server_has_both_is_told(caplog):
     assert not caplog.messages
     Description(name="tiny", tasks={}, versions={**versions, "tensorflow-text": "2.20.1"}).warn_of_stock_servers()
     assert caplog.messages == [
-        "TensorFlow is 2.21.0 and TensorFlow Text 2.20.1: a stock server has both of one minor version"
+        "TensorFlow is 2.21.0 and TensorFlow Text 2.20.1: a stock server has both in the same minor version"
     ]

@@ -110,7 +110,7 @@ def test_without_validation_it_is_made_up_texts_and_said(run, monkeypatch, caplo
     monkeypatch.setattr(export_module, "load_streams", gone)
     with caplog.at_level("WARNING", "tfmtl"):
         rows = export_module._rows(export_module._validation_streams(run.experiment()), run.reader())
-    assert "made-up texts, for want of validation: tickets.jsonl: there is no such file" in caplog.text
+    assert "made-up texts, because the validation split is missing: tickets.jsonl: there is no such file" in caplog.text
     assert len(rows) == len(probe_texts(run.reader().tokenizer))
 
 
@@ -146,7 +146,7 @@ def test_the_folder_is_that_of_the_name_by_default(unloaded, tmp_path, monkeypat
 @pytest.mark.parametrize("name", ["notes.txt", "1", "best", "01"])
 def test_a_folder_with_anything_else_is_left_alone(unloaded, tmp_path, name):
     (tmp_path / name).touch()
-    with pytest.raises(RunError, match=rf"'{name}' is no version of an export"):
+    with pytest.raises(RunError, match=rf"'{name}' is not a version of an export"):
         export_run(unloaded, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 

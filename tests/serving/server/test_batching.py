@@ -119,7 +119,7 @@ def test_what_waits_beyond_the_limit_is_refused_and_the_rest_is_answered():
         await asyncio.sleep(0.1)
         waiting = asyncio.create_task(submit(1, 2))
         await asyncio.sleep(0)
-        with pytest.raises(RequestError, match="2 rows wait") as error:
+        with pytest.raises(RequestError, match="2 rows are already waiting") as error:
             await submit(3, 4)
         assert error.value.fault is Fault.OVERLOADED
         function.free.set()

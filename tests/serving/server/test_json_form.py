@@ -47,11 +47,11 @@ def test_half_of_a_surrogate_pair_becomes_a_question_mark():
         (b"", "not JSON: Expecting value at line 1, column 1"),
         (b'{"instances": ["a"', "not JSON"),
         (b'{"instances": ["\xff"]}', "not UTF-8, at byte 16"),
-        (b"[1]", r"no JSON object: \[1\]"),
+        (b"[1]", r"not a JSON object: \[1\]"),
         (b'{"instances": [], "inputs": []}', "either 'instances'"),
         (b"{}", "either 'instances'"),
         (b'{"instances": [], "signature": "a"}', "unknown field 'signature'; did you mean 'signature_name'"),
-        (b'{"instances": [], "signature_name": 3}', "'signature_name' is no string: 3"),
+        (b'{"instances": [], "signature_name": 3}', "'signature_name' is not a string: 3"),
         (b"[" * 100_000, "nested too deeply"),
     ],
 )
@@ -70,13 +70,13 @@ def test_the_signature_of_all_tasks_is_asked_where_none_is_named():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("a", "'instances' is no list"),
-        (["a"], r"instances\[0\] is no object with the inputs text, text_pair"),
+        ("a", "'instances' is not a list"),
+        (["a"], r"instances\[0\] is not an object with the inputs text, text_pair"),
         ([{"text": "a", "text_pair": "b"}, {"text": "a"}], r"instances\[1\] has no 'text_pair'"),
         ([{"text": "a", "txt_pair": "b"}], "no input 'txt_pair'; did you mean 'text_pair'"),
-        ([{"text": 3, "text_pair": "b"}], r"instances\[0\]: 'text' is no string: 3"),
-        ([{"text": ["a"], "text_pair": "b"}], r"'text' is no string: \[\"a\"\]"),
-        ([{"text": {"b64": "?"}, "text_pair": "b"}], "'text' is no base64"),
+        ([{"text": 3, "text_pair": "b"}], r"instances\[0\]: 'text' is not a string: 3"),
+        ([{"text": ["a"], "text_pair": "b"}], r"'text' is not a string: \[\"a\"\]"),
+        ([{"text": {"b64": "?"}, "text_pair": "b"}], "'text' is not base64"),
     ],
 )
 def test_rows_that_cannot_be_used_are_told_with_their_place(rows, message):
@@ -87,10 +87,10 @@ def test_rows_that_cannot_be_used_are_told_with_their_place(rows, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (["a"], "no object with the inputs"),
-        ({"text": "a"}, "'text' is no list"),
+        (["a"], "not an object with the inputs"),
+        ({"text": "a"}, "'text' is not a list"),
         ({"tex": ["a"]}, "no input 'tex'; did you mean 'text'"),
-        ({"text": ["a", None]}, r"'text'\[1\] is no string: null"),
+        ({"text": ["a", None]}, r"'text'\[1\] is not a string: null"),
     ],
 )
 def test_columns_that_cannot_be_used_are_told(columns, message):

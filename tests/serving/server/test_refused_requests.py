@@ -26,8 +26,8 @@ from tests.serving.server.asked import SECONDS, predict_request
         ("/v1/models/tiny:predict", {"inputs": {"text": ["a"] * 65, "text_pair": ["b"] * 65}}, 400, "at most 64"),
         ("/v1/models/tony:predict", {"instances": []}, 404, "did you mean 'tiny'"),
         ("/v1/models/tiny/versions/9:predict", {"instances": []}, 404, "version 9 is not served; served: 1"),
-        ("/v1/models/tiny/versions/x:predict", {"instances": []}, 400, "'x' is no whole number"),
-        (f"/v1/models/tiny/versions/{5000 * '9'}:predict", {"instances": []}, 400, "is no whole number of 63 bits"),
+        ("/v1/models/tiny/versions/x:predict", {"instances": []}, 400, "'x' is not a whole number"),
+        (f"/v1/models/tiny/versions/{5000 * '9'}:predict", {"instances": []}, 400, "is not a whole number of 63 bits"),
         ("/v1/models/tiny:predict", {"signature_name": "\ud800", "instances": ["a"]}, 400, "there is no signature '?'"),
         ("/v1/models/tiny:predict", {"\udfff": 1}, 400, "'?'"),
         ("/v1/models/tiny/labels/stabel:predict", {"instances": []}, 404, "did you mean 'stable'"),
@@ -43,7 +43,7 @@ def test_rest_says_what_is_wrong_with_a_request(server, path, body, status, mess
 
 def test_what_is_asked_by_post_says_so(server):
     answer = requests.get(f"{server.rest}/v1/models/tiny:predict", timeout=SECONDS)
-    assert (answer.status_code, answer.json()["error"]) == (405, "this is asked by POST, with a body in JSON")
+    assert (answer.status_code, answer.json()["error"]) == (405, "use POST, with a JSON body")
     assert answer.headers["Allow"] == "POST"
     assert "POST" in requests.put(f"{server.rest}/v1/models/tiny:predict", timeout=SECONDS).headers["Allow"]
 
@@ -89,10 +89,10 @@ def no_such_version(request):
     [
         (wrong_dtype, "INVALID_ARGUMENT", "input 'text' is float32; expected strings"),
         (wrong_rank, "INVALID_ARGUMENT", "input 'text' has the shape [1, 2]"),
-        (no_tensor, "INVALID_ARGUMENT", "input 'text' is no tensor"),
+        (no_tensor, "INVALID_ARGUMENT", "input 'text' is not a tensor"),
         (too_large, "INVALID_ARGUMENT", "1125899906842624 elements and 4 strings"),
         (lambda request: request.inputs.pop("text"), "INVALID_ARGUMENT", "needs the input 'text'"),
-        (resource, "INVALID_ARGUMENT", "input 'text' is no tensor"),
+        (resource, "INVALID_ARGUMENT", "input 'text' is not a tensor"),
         (long_signature, "INVALID_ARGUMENT", "z'; known: "),
         (no_such_version, "NOT_FOUND", "version 9 is not served"),
     ],
@@ -108,4 +108,4 @@ def test_grpc_says_what_is_wrong_with_a_request(stub, damage, code, message):
 def test_grpc_says_what_it_does_not_answer(stub):
     with pytest.raises(grpc.RpcError) as error:
         stub.Classify(classification_pb2.ClassificationRequest(), timeout=SECONDS)
-    assert (error.value.code(), "Predict is" in error.value.details()) == (grpc.StatusCode.UNIMPLEMENTED, True)
+    assert (error.value.code(), "use Predict" in error.value.details()) == (grpc.StatusCode.UNIMPLEMENTED, True)

@@ -92,7 +92,7 @@ def test_classify_gives_labels_with_probabilities_and_regress_scores(server, exp
     np.testing.assert_allclose(answer, expected["stars_score"], rtol=1e-5)
     refused = requests.post(f"{server.rest}/v1/models/tiny:classify", json=body, timeout=SECONDS)
     assert refused.status_code == 400
-    assert "'stars' is not that of one classification task" in refused.json()["error"]
+    assert "'stars' is not that of a classification task" in refused.json()["error"]
 
 
 def test_versions_and_labels_lead_to_the_same_model(server):

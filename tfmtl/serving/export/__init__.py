@@ -1,1 +1,1 @@
-"""From a run to a SavedModel that takes raw strings."""
+"""The export of a run as a SavedModel that takes raw strings."""

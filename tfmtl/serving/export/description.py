@@ -1,4 +1,4 @@
-"""What an export says about itself, in a file beside the graph: its tasks, and the versions that made it."""
+"""The description of an export, in a file beside the graph: its tasks, and the versions that made it."""
 
 import logging
 from importlib.metadata import version
@@ -15,19 +15,20 @@ _logger = logging.getLogger("tfmtl")
 METADATA_FILE = "metadata.json"
 
 _OF_OPS = ("tensorflow", "tensorflow-text")
-"""The packages whose ops an export is made of."""
+"""The packages whose ops an export consists of."""
 
 DESCRIPTION_FIELD = "tfmtl"
-"""Under which a server gives an export's description, its label lists among it, to clients that ask for metadata."""
+"""The metadata field under which a server gives clients an export's description, including its label lists."""
 
 
 class Description(BaseModel):
     """An export, as its `metadata.json` describes it.
 
     Attributes:
-        name: of the experiment.
-        tasks: by name, in the experiment's order.
-        versions: of the packages that made it; a server's TensorFlow Text should be of the same minor version.
+        name: the name of the experiment.
+        tasks: the tasks by name, in the experiment's order.
+        versions: the versions of the packages that made it; a server's TensorFlow Text should have the same minor
+            version.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,7 +39,7 @@ class Description(BaseModel):
 
     @classmethod
     def of(cls, name: str, tasks: dict[str, ServedTask]) -> "Description":
-        """Returns the description of an export that the installed packages make."""
+        """Returns the description of an export that is made with the installed packages."""
         versions = {package: version(package) for package in (*_OF_OPS, "keras")}
         return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions})
 
@@ -47,10 +48,10 @@ class Description(BaseModel):
         """Reads the description of an export.
 
         Args:
-            export: one version's directory.
+            export: the directory of one version.
 
         Raises:
-            RunError: where there is none, or it is damaged.
+            RunError: if there is no description, or it is damaged.
         """
         path = export / METADATA_FILE
         try:
@@ -63,18 +64,18 @@ class Description(BaseModel):
             raise RunError(f"{path}: cannot be read: {error.strerror}") from None
 
     def warn_of_other_versions(self, export: Path) -> None:
-        """Warns where the ops that are installed are of another minor version than those that made an export."""
+        """Warns if the installed ops have a different minor version from those that made an export."""
         for package in _OF_OPS:
             made, here = self.versions.get(package, ""), version(package)
             if made and _minor(made) != _minor(here):
                 _logger.warning("%s was made with %s %s; here it is %s", export, package, made, here)
 
     def warn_of_stock_servers(self) -> None:
-        """Warns where no stock server has both the TensorFlow and the TensorFlow Text that make an export."""
+        """Warns if no stock server has both the TensorFlow and the TensorFlow Text that make an export."""
         versions = [self.versions[package] for package in _OF_OPS]
         if _minor(versions[0]) != _minor(versions[1]):
             _logger.warning(
-                "TensorFlow is %s and TensorFlow Text %s: a stock server has both of one minor version", *versions
+                "TensorFlow is %s and TensorFlow Text %s: a stock server has both in the same minor version", *versions
             )
 
     def write(self, export: Path) -> None:
@@ -98,15 +99,15 @@ def is_version(path: Path) -> bool:
 
 
 def is_version_number(text: str) -> bool:
-    """Whether a text is a whole number that the protocol can name a version by."""
+    """Whether a text is a whole number that can be a version number in the protocol."""
     return text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 1 << 63
 
 
 def newest_version(path: Path) -> Path:
-    """Returns the directory of an export's newest version; `path` itself where it is that of a version.
+    """Returns the directory of an export's newest version; `path` itself if it is one.
 
     Raises:
-        RunError: where there is none.
+        RunError: if there is no version.
     """
     if (path / "saved_model.pb").is_file():
         return path

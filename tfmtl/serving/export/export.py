@@ -1,4 +1,4 @@
-"""From a run to a SavedModel that takes raw strings."""
+"""Exports a run as a SavedModel that takes raw strings."""
 
 import logging
 import tempfile
@@ -35,21 +35,21 @@ def export_run(
 ) -> Path:
     """Exports a run's best model as the next version of a SavedModel.
 
-    It is written aside, compared with the model, and only then given its number: a server that watches the folder
-    never sees a part of it.
+    It is written to a temporary folder, compared with the model, and only then given its number: a server that watches
+    the folder never sees an unfinished version.
 
     Args:
-        run: with a finished epoch.
-        to: the export's folder; `saved_models/<name>` where it is `None`.
-        quantize: one of `QUANTIZATIONS`, by which the weights are made smaller; `None` leaves them as they are.
+        run: a run with a finished epoch.
+        to: the export's folder; `None` stands for `saved_models/<name>`.
+        quantize: one of `QUANTIZATIONS`, which makes the weights smaller; `None` leaves them as they are.
         encoder_only: whether tasks with a decoder are left out.
 
     Returns:
         The directory of the new version.
 
     Raises:
-        RunError: where the folder holds anything but versions of this export, or cannot be written.
-        RuntimeError: where the export does not answer as the model does; nothing is left behind then.
+        RunError: if the folder contains anything but versions of this export, or cannot be written.
+        RuntimeError: if the export's answers differ from the model's; nothing is left behind then.
     """
     experiment = experiment_of(run)
     tasks = _exported_tasks(experiment, encoder_only)
@@ -57,7 +57,7 @@ def export_run(
     description = Description.of(experiment.name, tasks)
     _check_folder(folder, description)
     description.warn_of_stock_servers()
-    # What the model card quotes: that it is damaged is told before the minutes of an export.
+    # The model card quotes these; reading them now reports damage before an export that takes minutes.
     for split in filter(lambda split: run.evaluation(split).is_file(), EVALUATED):
         read_evaluation(run, split)
     reader = load_reader(run)
@@ -70,7 +70,7 @@ def export_run(
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Inside the folder, so that the renaming stays within one file system, even where the folder is a mount.
+        # Inside the folder, so that the renaming stays within one file system, even if the folder is a mount.
         with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as aside:
             unfinished = Path(aside) / "export"
             functions = _functions(reader, tasks)
@@ -97,9 +97,9 @@ def _exported_tasks(experiment: Experiment, encoder_only: bool) -> dict[str, Ser
 
 
 def _losses(readers: Sequence[Reader], streams: Sequence[Stream], experiment: Experiment):
-    """Returns what the metrics of validation were before and are after quantization."""
+    """Returns the validation metrics before and after quantization."""
     if not streams:
-        raise RunError("what quantization costs cannot be measured without the validation split; bring its files back")
+        raise RunError("the cost of quantization cannot be measured without the validation split; restore its files")
     before, after = (make_scorer(reader, streams, experiment)()[1] for reader in readers)
     return loss_by_quantization(before, after)
 
@@ -121,20 +121,20 @@ def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: 
 
 
 def _validation_streams(experiment: Experiment) -> Sequence[Stream]:
-    """Returns the streams with their validation, or none where its files are gone."""
+    """Returns the streams with their validation splits, or none if the files are gone."""
     try:
         streams, _ = load_streams(experiment, ("validation",))
     except UserError as error:
-        _logger.warning("the requests that warm a server up are made-up texts, for want of validation: %s", error)
+        _logger.warning("the warm-up requests use made-up texts, because the validation split is missing: %s", error)
         return []
     return streams
 
 
 def _rows(streams: Sequence[Stream], reader: Reader) -> list[tuple[str, str]]:
-    """Returns texts and pairs such as the export will be asked about."""
+    """Returns texts and pairs like those that the export will be asked about."""
     if not streams:
         return [(text.decode("utf-8", "replace"), "") for text in probe_texts(reader.tokenizer)]
-    # From each stream in turn, so that few rows are of all of them.
+    # From each stream in turn, so that few rows represent all of them.
     pairs = [zip(*_columns(stream.splits["validation"]), strict=False) for stream in streams]
     return [row for rows in zip_longest(*pairs) for row in rows if row is not None][: max(ALLOWED_BATCH_SIZES)]
 
@@ -144,7 +144,7 @@ def _columns(examples: Examples) -> tuple[Iterable[str], Iterable[str]]:
 
 
 def _check_folder(folder: Path, description: Description) -> None:
-    """Raises `RunError` where something stands in the folder that is no version of this export."""
+    """Raises `RunError` if the folder contains something other than versions of this export."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -153,7 +153,7 @@ def _check_folder(folder: Path, description: Description) -> None:
         if path.name.startswith(_UNFINISHED):
             _logger.info("%s: left by an export that was interrupted; it can be removed", path)
         elif not is_version(path):
-            raise RunError(f"{folder}: '{path.name}' is no version of an export; choose another folder with --to")
+            raise RunError(f"{folder}: '{path.name}' is not a version of an export; choose another folder with --to")
         else:
             _check_version(folder, Description.read(path), description)
 

@@ -1,4 +1,4 @@
-"""What people should know of an export: a page beside the graph."""
+"""The model card of an export, a page for people beside the graph."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from tfmtl.serving.export.signatures import signatures
 
 CARD_FILE = "model_card.md"
 EVALUATED = ("test", "validation")
-"""Splits whose evaluations are quoted."""
+"""The splits whose evaluations are quoted."""
 _LABELS_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """What was done to the weights, and what it cost.
+    """The quantization of the weights and its cost.
 
     Attributes:
-        name: of `tfmtl.serving.export.quantization.QUANTIZATIONS`.
-        losses: task, metric, its value before and after, on validation.
+        name: a name of `tfmtl.serving.export.quantization.QUANTIZATIONS`.
+        losses: task, metric, and its value before and after, on the validation split.
     """
 
     name: str
@@ -33,13 +33,14 @@ class Quantization:
 def write_model_card(
     export: Path, run: RunFolder, description: Description, quantization: Quantization | None = None
 ) -> None:
-    """Writes `model_card.md`: tasks, how they were measured, what made the model, how it is asked.
+    """Writes `model_card.md`: the tasks, their metrics, the signatures, and the origin of the model.
 
     Args:
         export: the directory of one version.
-        run: that it was made from; its evaluations of validation and test are quoted where it has them.
-        description: of the export.
-        quantization: of its weights, if they are not as they were trained.
+        run: the run that it was made from; its evaluations on the validation and test splits are quoted if there are
+            any.
+        description: the description of the export.
+        quantization: the quantization of its weights; `None` if they are as they were trained.
     """
     lines = [f"# {plain(description.name)}", "", "One model that answers every task below about a text.", ""]
     lines += _tasks(description)
@@ -82,8 +83,8 @@ def _quantized(quantization: Quantization) -> list[str]:
     return [
         f"## Weights in {quantization.name}",
         "",
-        "The metrics above are those of the model as it was trained. Those of validation, with summaries searched for",
-        "as in this export, of as many rows as each epoch of training wrote:",
+        "The metrics above are those of the model as it was trained. Those below are on the validation split, with",
+        "summaries generated as in this export, for as many rows as after each epoch of training:",
         "",
         *table(["task", "metric", "as trained", f"in {quantization.name}", "difference"], rows),
         "",
@@ -96,7 +97,7 @@ def _signatures(description: Description) -> list[str]:
 
 
 def _training(run: RunFolder) -> list[str]:
-    """What the model has seen: its answers to other texts than such are not measured here."""
+    """The data that the model has seen; its answers to other kinds of texts are not measured here."""
     rows = []
     for name, source in experiment_of(run).sources.items():
         values = source.as_mapping()

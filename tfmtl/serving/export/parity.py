@@ -1,4 +1,4 @@
-"""Whether an export answers as the model does that it was made from."""
+"""Checks that an export gives the same answers as the model that it was made from."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +18,12 @@ def check_parity(export: Path, model: GraphFunction, texts: Sequence[bytes]) -> 
 
     Args:
         export: the directory of one version.
-        model: of `tfmtl.serving.export.signatures.trace`, answering every task.
-        texts: to compare on; where pairs are read, each has the one after it.
+        model: the result of `tfmtl.serving.export.signatures.trace` for every task.
+        texts: the texts to compare on; if pairs are read, each text is paired with the next.
 
     Raises:
-        RuntimeError: where a label or a summary differs, or a number by more than 1e-5, relatively where it is above 1.
+        RuntimeError: if a label or a summary differs, or a number differs by more than 1e-5, relatively if it is above
+            1.
     """
     columns = {"text": texts, "text_pair": [*texts[1:], *texts[:1]]}
     inputs = {spec.name: tf.constant(np.array(columns[spec.name], object)) for spec in model.input_signature}
@@ -33,7 +34,7 @@ def check_parity(export: Path, model: GraphFunction, texts: Sequence[bytes]) -> 
 
 
 def probe_texts(tokenizer) -> list[bytes]:
-    """Returns texts made of a run's own pieces, short and beyond the longest row, and those that break tokenizers."""
+    """Returns texts of a run's own tokens, both short and longer than any row, and texts that break tokenizers."""
     generator = np.random.default_rng(0)
     pieces = generator.integers(SPECIAL_IDS, tokenizer.vocabulary_size, [len(_LENGTHS), max(_LENGTHS)])
     kept = np.arange(max(_LENGTHS)) < np.array(_LENGTHS)[:, None]

@@ -1,4 +1,4 @@
-"""Smaller exports: weights of fewer bits, and what that costs in the tasks' metrics."""
+"""Smaller exports: weights of fewer bits, and their cost in the tasks' metrics."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,40 +12,40 @@ Scores = Mapping[str, Mapping[str, float]]
 
 
 def _int8(model: MultiTaskModel) -> MultiTaskModel:
-    """Weights of layers and embeddings in eight bits with a scale for each column; what they meet stays in float32.
+    """Stores weights of layers and embeddings in eight bits with a scale for each column; activations stay in float32.
 
-    Activations could be rounded too, but their products of whole numbers are slower on a CPU than those of float32.
+    Activations could be quantized too, but integer products are slower on a CPU than those of float32.
     """
     # A copy, because Keras quantizes in place.
     copy = model.copy()
     config = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
-    # The embedding is a descendant of Keras' own, which its check of types refuses.
+    # The embedding is a subclass of Keras' own, which Keras' type check rejects.
     copy.quantize(config=config, type_check=False, filters=_has_weights)
     return copy
 
 
 def _bfloat16(model: MultiTaskModel) -> MultiTaskModel:
-    """Weights and products in bfloat16; reductions, softmax and losses stay in float32."""
+    """Computes weights and products in bfloat16; reductions, softmax and losses stay in float32."""
     return model.copy(dtype="bfloat16")
 
 
 QUANTIZATIONS: dict[str, Callable[[MultiTaskModel], MultiTaskModel]] = {"int8": _int8, "bfloat16": _bfloat16}
-"""What makes a model smaller, by name; Keras' own quantization has no bfloat16, which is a dtype policy there."""
+"""Functions that make a model smaller, by name; bfloat16 is no quantization of Keras but a dtype policy."""
 
 
 def quantized(reader: Reader, name: str) -> Reader:
     """Returns a reader whose model has smaller weights.
 
     Args:
-        reader: with the model as it was trained, which stays as it is.
-        name: of `QUANTIZATIONS`.
+        reader: the reader of the trained model, which is not changed.
+        name: a name of `QUANTIZATIONS`.
     """
     model = QUANTIZATIONS[name](reader.model)
     return Reader(model, reader.tasks, reader.tokenizer, reader.max_length, reader.generation)
 
 
 def loss_by_quantization(before: Scores, after: Scores) -> list[tuple[str, str, float, float]]:
-    """Returns task, metric, and its value before and after, for what has been measured of both."""
+    """Returns task, metric, and its value before and after, for all metrics measured in both."""
     return [
         (task, metric, value, after[task][metric])
         for task, metrics in before.items()
@@ -55,5 +55,5 @@ def loss_by_quantization(before: Scores, after: Scores) -> list[tuple[str, str, 
 
 
 def _has_weights(layer: keras.layers.Layer) -> bool:
-    # A head that reads no pairs leaves its layer for them unbuilt.
+    # A head that reads no pairs leaves its layer for pairs unbuilt.
     return isinstance(layer, (keras.layers.Dense, keras.layers.Embedding)) and layer.built

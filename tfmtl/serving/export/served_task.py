@@ -1,4 +1,4 @@
-"""What an export says of each of its tasks."""
+"""The description of a task in an export."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -8,14 +8,14 @@ from tfmtl.kinds.task import Task
 
 
 class ServedTask(BaseModel):
-    """What one must know of a task to ask it and to read its answer; an export carries it.
+    """What a client must know to ask a task and to read its answer; part of every export.
 
     Attributes:
-        kind: of the task.
+        kind: the kind of the task.
         pair: whether it reads two texts.
-        labels: its label set, in the order of the probabilities; empty where it has none.
+        labels: its label set, in the order of the probabilities; empty if it has none.
         text: the field that it was trained to read, which a table of rows may have.
-        text_pair: the second field; without a meaning where it reads one text.
+        text_pair: the second field; meaningless if the task reads one text.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""What an operator starts TensorFlow Serving with: its configuration files, Docker Compose and Kubernetes."""
+"""The files with which an operator starts TensorFlow Serving: its configuration, Docker Compose and Kubernetes."""
 
 import json
 import os
@@ -21,21 +21,21 @@ _CONFIGURATION = Path("/config")
 _BATCH_TIMEOUT_MICROSECONDS = 5000
 _ENQUEUED_BATCHES = 64
 _GRACE_SECONDS = 60
-"""Time to load and warm a model up, and to answer what is under way at the end."""
+"""The time to load and warm up a model, and to answer the requests under way at the end."""
 
 
 def write_server_config(export: Path, to: Path) -> Path:
     """Writes the files that serve an export, into one folder.
 
     Args:
-        export: the folder of an export, with its versions in it.
-        to: the folder of the files; made where there is none, and replaced where they are there already.
+        export: the folder of an export, which contains its versions.
+        to: the folder for the files; created if it does not exist. Files that exist are replaced.
 
     Returns:
         `to`.
 
     Raises:
-        RunError: where the folder holds no export, or cannot be written.
+        RunError: if the folder contains no export, or cannot be written.
     """
     versions = versions_in(export) if export.is_dir() else []
     if not versions:
@@ -59,7 +59,7 @@ def write_server_config(export: Path, to: Path) -> Path:
 
 
 def models_config(name: str, versions: list[int]) -> str:
-    """Returns a `ModelServerConfig`: the newest version has the label canary, the one before it stable."""
+    """Returns a `ModelServerConfig` that labels the newest version canary and the one before it stable."""
     served = versions[-2:]
     labels = {"stable": served[0], "canary": served[-1]}
     lines = [f"      versions: {version}" for version in served]
@@ -85,7 +85,7 @@ def models_config(name: str, versions: list[int]) -> str:
 
 
 def batching_config(threads: int) -> str:
-    """Returns `BatchingParameters` whose allowed sizes are those that the export is warmed up for."""
+    """Returns `BatchingParameters` whose allowed sizes are those for which the export is warmed up."""
     values = {
         "max_batch_size": max(ALLOWED_BATCH_SIZES),
         "batch_timeout_micros": _BATCH_TIMEOUT_MICROSECONDS,
@@ -102,7 +102,7 @@ def monitoring_config() -> str:
 
 
 def compose(description: Description, export: Path) -> dict[str, Any]:
-    """Returns the Docker Compose project that serves an export from where it lies."""
+    """Returns the Docker Compose project that serves an export from its present folder."""
     return {
         "services": {
             "tensorflow-serving": {
@@ -128,7 +128,7 @@ def compose(description: Description, export: Path) -> dict[str, Any]:
 def kubernetes(description: Description) -> list[dict[str, Any]]:
     """Returns a Deployment with probes, a Service and a HorizontalPodAutoscaler.
 
-    The models come from a PersistentVolumeClaim, the configuration from a ConfigMap, both of the model's name.
+    The models come from a PersistentVolumeClaim, the configuration from a ConfigMap, both named after the model.
     """
     name = _dns_label(description.name)
     labels = {"app": name}
@@ -188,13 +188,13 @@ def kubernetes(description: Description) -> list[dict[str, Any]]:
 
 
 def _dns_label(name: str) -> str:
-    """Returns a name as Kubernetes takes it for a Service (RFC 1035): a letter, then letters, digits and hyphens."""
+    """Returns a name that Kubernetes accepts for a Service (RFC 1035): a letter, then letters, digits and hyphens."""
     label = re.sub(r"[^a-z0-9]+", "-", name.lower())
     return (label if label[0].isalpha() else f"model-{label}")[:63].rstrip("-")
 
 
 def _image(description: Description) -> str:
-    """The server whose TensorFlow is of the minor version that made the export."""
+    """Returns the server image whose TensorFlow has the minor version that made the export."""
     major, minor, *_ = description.versions["tensorflow"].split(".")
     return f"tensorflow/serving:{major}.{minor}.0"
 

@@ -1,4 +1,4 @@
-"""Requests that a server makes of an export when it loads it, so that no client waits for the first ones."""
+"""Requests that a server makes when it loads an export, so that no client waits for slow first answers."""
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,10 +13,10 @@ from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.export.signatures import input_specs, signatures
 
 ALLOWED_BATCH_SIZES = (1, 4, 16, 64)
-"""Rows to which a server fills up the batches that it gathers: so many shapes are warm, and no others are run."""
+"""The numbers of rows to which a server pads its batches: these shapes are warm, and no others are run."""
 
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
-"""Where TensorFlow Serving looks for them, as a TFRecord of `PredictionLog`."""
+"""The file in which TensorFlow Serving looks for the requests, as a TFRecord of `PredictionLog`."""
 
 _MESSAGES = {
     "ModelSpec": [("name", 1, "string"), ("signature_name", 3, "string")],
@@ -32,9 +32,9 @@ def write_warmup(export: Path, name: str, tasks: Mapping[str, ServedTask], rows:
 
     Args:
         export: the directory of one version.
-        name: of the model, as a server knows it.
-        tasks: that it answers.
-        rows: texts and their pairs, of which the requests are made; an empty pair where there is none.
+        name: the name of the model, as a server knows it.
+        tasks: the tasks that it answers.
+        rows: the texts and second texts from which the requests are made; a second text is empty if there is none.
     """
     path = export / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
@@ -63,9 +63,9 @@ def _strings(values: Iterable[str]) -> tensor_pb2.TensorProto:
 
 
 def _prediction_log():
-    """Returns an empty message that is on the wire what TensorFlow Serving's own is.
+    """Returns an empty message with the same wire format as TensorFlow Serving's own.
 
-    Made from the field numbers, so that an export needs no package of protocol buffers beside TensorFlow's.
+    It is made from the field numbers, so that an export needs no package of protocol buffers except TensorFlow's.
     """
     return _prediction_log_class()()
 

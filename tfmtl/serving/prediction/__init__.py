@@ -1,1 +1,1 @@
-"""Answers to rows, from a run, an export or a server."""
+"""The answers of a run, an export or a server to rows."""

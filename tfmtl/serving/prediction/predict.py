@@ -1,4 +1,4 @@
-"""Answers to a stream of rows, in their order: what `tfmtl predict` does."""
+"""Answers a stream of rows in order, for `tfmtl predict`."""
 
 import queue
 import threading
@@ -13,22 +13,22 @@ from tfmtl.serving.prediction.predictor import Predictor
 from tfmtl.serving.prediction.rows import Row, write_jsonl
 
 _WINDOW_BATCHES = 16
-"""Batches whose rows are sorted by length together: little padding, and little that is held in memory."""
+"""The number of batches whose rows are sorted by length together, for little padding and little memory."""
 
 
 Windows = Callable[[Iterable[Row], int], Iterator[list[Row]]]
-"""Cuts a stream of rows into lists of at most so many, in order."""
+"""Cuts a stream of rows into lists of at most the given length, in order."""
 
 
 def full_windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
-    """Yields windows of `most` rows each, the last one excepted."""
+    """Yields windows of `most` rows each, except for the last one."""
     rows = iter(rows)
     while window := list(islice(rows, most)):
         yield window
 
 
 def arrived_windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
-    """Yields the rows that have come by now, at least one: who asks one question at a time gets its answer at once."""
+    """Yields the rows that have arrived, at least one, so that a client with one question at a time need not wait."""
     arrived: queue.Queue = queue.Queue(maxsize=most)
 
     def read() -> None:
@@ -59,13 +59,13 @@ def predict(
     """Answers rows and writes the answers as JSON lines.
 
     Args:
-        predictor: of a run, an export or a server.
-        rows: such as `tfmtl.serving.prediction.rows.read_jsonl` yields.
-        output: the file; the standard output where it is `None` or `-`.
-        windows: which rows are answered together.
+        predictor: the predictor of a run, an export or a server.
+        rows: the rows, such as those of `tfmtl.serving.prediction.rows.read_jsonl`.
+        output: the path of the file; `None` or `-` stands for the standard output.
+        windows: the function that chooses the rows that are answered together.
 
     Raises:
-        UserError: where a row or the output cannot be used.
+        UserError: if a row or the output cannot be used.
     """
     answers = predict_rows(predictor, rows, windows)
     write_jsonl(tqdm(answers, unit=" texts", disable=None), output)
@@ -76,17 +76,17 @@ def predict_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yields the answers to rows in their order, such as `{"subject": {"label": "cs", "probabilities": {...}}}`.
 
-    Rows are taken a window at a time, some batches each, so the stream may have no end; within a window, rows of like
+    Rows are taken in windows of several batches, so that the stream may be endless; within a window, rows of similar
     length are answered together.
 
     Args:
-        predictor: of a run, an export or a server.
+        predictor: the predictor of a run, an export or a server.
         rows: texts, or pairs.
-        windows: which rows are sorted and batched together.
-        batch_size: rows in a batch.
+        windows: the function that chooses the rows that are sorted and batched together.
+        batch_size: the number of rows in a batch.
 
     Raises:
-        DataError: for a row without a pair where every task reads pairs.
+        DataError: if a row has no pair and every task reads pairs.
     """
     for window in windows(rows, batch_size * _WINDOW_BATCHES):
         for row in window:

@@ -1,4 +1,4 @@
-"""What answers rows, a run or an export, behind one face."""
+"""The common interface of runs and exports that answer rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +25,16 @@ class Predictor:
     """Answers every task about rows.
 
     Attributes:
-        tasks: by name.
-        function: takes the tensors of `tfmtl.serving.export.signatures.input_specs` by name, returns those of `trace`.
+        tasks: the tasks, by name.
+        function: a function from the tensors of `tfmtl.serving.export.signatures.input_specs`, given by name, to those
+            of `trace`.
     """
 
     tasks: Mapping[str, ServedTask]
     function: Callable[..., Mapping[str, tf.Tensor]]
 
     def check(self, row: Row) -> None:
-        """Raises `DataError` where no task can answer a row because all of them read pairs and it has none."""
+        """Raises `DataError` if no task can answer a row, because all of them read pairs and it has none."""
         if row.text_pair is None and all(task.pair for task in self.tasks.values()):
             raise DataError(
                 f"{row.place}: there is no 'text_pair', and every task ({', '.join(self.tasks)}) reads pairs"
@@ -55,10 +56,10 @@ class Predictor:
 
 
 def open_predictor(path: str | Path) -> Predictor:
-    """Returns what answers with a run, an export's newest version, or one version of it, whichever `path` is.
+    """Returns the predictor of a run, of an export's newest version, or of one version, whichever `path` is.
 
     Raises:
-        RunError: where it is none of them, or damaged.
+        RunError: if it is none of them, or damaged.
     """
     path = Path(path)
     if not path.is_dir():
@@ -90,7 +91,7 @@ def _of_export(version: Path) -> Predictor:
 
 
 def _strings(texts: Sequence[str]) -> tf.Tensor:
-    """String `[batch]`; a lone surrogate, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    """String `[batch]`; a lone surrogate, which JSON allows and UTF-8 does not, becomes a question mark."""
     return tf.constant(np.array([text.encode("utf-8", "replace") for text in texts], object), tf.string)
 
 

@@ -1,4 +1,4 @@
-"""What answers rows from a server, TensorFlow Serving's or `tfmtl serve`'s, over gRPC."""
+"""A predictor that asks a server, TensorFlow Serving or `tfmtl serve`, over gRPC."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,22 +15,23 @@ from tfmtl.serving.prediction.predictor import Predictor
 
 _SECONDS = 120
 _MOST_BYTES = 1 << 20
-"""Of texts in a request of several rows: gRPC takes four times as much where nothing else was said to the server."""
+"""The maximum size of texts in a request of several rows: a quarter of gRPC's default limit."""
 
 
 def remote_predictor(address: str, description: Description | None = None) -> Predictor:
-    """Returns what answers by asking a server.
+    """Returns a predictor that asks a server.
 
     Args:
         address: its host and gRPC port, such as `"localhost:8500"`.
-        description: of the export that it serves; `tfmtl serve` is asked for it where it is `None`.
+        description: the description of the export that it serves; `None` asks the server for it, which `tfmtl serve`
+            answers.
 
     Raises:
-        RunError: where there is no such server, or it is not told what it serves and does not say so.
-        UserError: where the address is none.
+        RunError: if there is no such server, or no description is given and the server does not provide one.
+        UserError: if the address is not valid.
     """
     host, _, port = address.rpartition(":")
-    # Else gRPC would take a port for one of its own choice.
+    # Otherwise gRPC would choose a port by itself.
     if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise UserError(f"{address}: expected HOST:PORT of a server's gRPC, such as localhost:8500")
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address))
@@ -58,7 +59,7 @@ def remote_predictor(address: str, description: Description | None = None) -> Pr
 
 
 def _requests(inputs: Mapping[str, tf.Tensor]) -> Iterator[slice]:
-    """Yields the rows of one request after the other, each of few enough bytes or of a single row."""
+    """Yields the rows of one request after the other, each below the maximum size or of a single row."""
     sizes = np.sum([tf.strings.length(values).numpy() for values in inputs.values()], axis=0)
     start, size = 0, 0
     for row, more in enumerate(sizes):

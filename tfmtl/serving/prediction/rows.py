@@ -1,4 +1,4 @@
-"""Rows that are predicted: read from JSON lines, answers written as JSON lines."""
+"""Rows to predict, which are read from JSON lines, and their answers, which are written as JSON lines."""
 
 import contextlib
 import json
@@ -19,9 +19,9 @@ class Row:
     """A text that tasks are asked about.
 
     Attributes:
-        text: may be empty.
-        text_pair: the second text; `None` where there is none.
-        place: where the row stands, for error messages, such as `"texts.jsonl:3"`.
+        text: the text, which may be empty.
+        text_pair: the second text; `None` if there is none.
+        place: the place of the row for error messages, such as `"texts.jsonl:3"`.
     """
 
     text: str
@@ -30,10 +30,10 @@ class Row:
 
     @classmethod
     def parse(cls, value: Any, place: str) -> "Row":
-        """Returns the row that a JSON object describes; keys other than `text` and `text_pair` are left alone.
+        """Returns the row that a JSON object describes; keys other than `text` and `text_pair` are ignored.
 
         Raises:
-            DataError: where it is no object, has no `text`, or one of the two is no text.
+            DataError: if it is not an object, has no `text`, or one of the two is not a string.
         """
         if not isinstance(value, Mapping):
             raise DataError(f"{place}: expected an object with a 'text', found {json.dumps(value)[:60]}")
@@ -42,23 +42,23 @@ class Row:
         text, pair = value["text"], value.get("text_pair")
         for key, found in {"text": text, **({} if pair is None else {"text_pair": pair})}.items():
             if not isinstance(found, str):
-                raise DataError(f"{place}: '{key}' is no text: {json.dumps(found)[:60]}")
+                raise DataError(f"{place}: '{key}' is not a text: {json.dumps(found)[:60]}")
         return cls(text, pair, place)
 
 
 def read_jsonl(path: str | Path, encoding_errors: str = "strict") -> Iterator[Row]:
-    """Returns the rows of a file with a JSON object a line, as they are read; blank lines are passed over.
+    """Returns the rows of a file with one JSON object per line, as they are read; blank lines are skipped.
 
     Args:
-        path: of the file, unzipped where its name ends in `.gz`; `-` is the standard input.
-        encoding_errors: `replace` reads bytes that are not UTF-8 as U+FFFD, `strict` is an error.
+        path: the path of the file, which is unzipped if its name ends in `.gz`; `-` is the standard input.
+        encoding_errors: `replace` reads bytes that are not UTF-8 as U+FFFD, `strict` raises an error for them.
 
     Raises:
-        DataError: at once where there is no such file; at its turn, with file and line, for a row that is none.
+        DataError: at once if there is no such file; for an invalid row when it is reached, with file and line.
     """
     if str(path) == "-":
         place = "standard input"
-        # A buffer of its own: a thread that waits for more of `sys.stdin` would not let Python end.
+        # A separate buffer: a thread that waits for more of `sys.stdin` would keep Python from exiting.
         return _rows(decoded_lines(open(sys.stdin.fileno(), "rb", closefd=False), place, encoding_errors), place)
     path = Path(path)
     if path.is_dir():
@@ -75,18 +75,18 @@ def _rows(lines: Iterable[tuple[int, str]], source: str) -> Iterator[Row]:
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Any]], path: Path | None = None) -> None:
-    """Writes a JSON object a line, in order.
+    """Writes one JSON object per line, in order.
 
-    A file is there whole or not at all: where an error ends the rows, one that was there before stays as it was. The
-    standard output, and what is no file such as a pipe, has each line as soon as it is known.
+    A file is written completely or not at all: if an error ends the rows, an earlier file stays as it was. The standard
+    output, and anything that is not a regular file, such as a pipe, gets each line as soon as it is known.
 
     Args:
         rows: JSON objects.
-        path: of the file; the standard output where it is `None` or `-`.
+        path: the path of the file; `None` or `-` stands for the standard output.
 
     Raises:
-        RunError: where a file stands in the place of its folder; before the first row is asked for.
-        DataError: where the file cannot be made; likewise.
+        RunError: if there is a file in the place of its folder; raised before the first row is read.
+        DataError: if the file cannot be created; likewise.
     """
     with _opened(path) as file:
         for row in rows:

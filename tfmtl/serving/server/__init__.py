@@ -1,1 +1,1 @@
-"""A local server of an export, with the interfaces of TensorFlow Serving."""
+"""A local server for an export, with the interfaces of TensorFlow Serving."""

@@ -1,4 +1,4 @@
-"""Requests of several clients answered together: one run of the model for as many rows as wait for it."""
+"""Answers requests of several clients together, in one run of the model for all rows that wait for it."""
 
 import asyncio
 import time
@@ -25,11 +25,11 @@ class _Waiting:
 
 
 class Threads:
-    """The threads that batches of all signatures run on; a batch is closed only when one of them is free.
+    """The threads that run the batches of all signatures; a batch is closed only when one of them is free.
 
     Args:
-        executor: of the threads.
-        count: how many it has.
+        executor: the executor of the threads.
+        count: the number of its threads.
     """
 
     def __init__(self, executor: Executor, count: int):
@@ -41,11 +41,11 @@ class Threads:
         await self._free.acquire()
 
     def release(self) -> None:
-        """Frees a thread that `acquire` gave."""
+        """Frees a thread that was acquired."""
         self._free.release()
 
     async def run(self, function: Callable, *arguments):
-        """Returns what a function returns on another thread."""
+        """Runs a function on another thread and returns its result."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
 
@@ -53,14 +53,14 @@ class Batcher:
     """Gathers the requests to one signature of one version.
 
     A batch is closed when it is full, its first request has waited for `batch_delay` or no batch of this signature is
-    under way, and a thread is free: while all of them are busy it goes on growing. So a client alone never waits for
-    others. Whole requests go into a batch, in the order of their arrival.
+    under way, and a thread is free: while all threads are busy, it keeps growing. So a single client never waits for
+    others. Requests go into a batch as a whole, in the order of their arrival.
 
     Args:
-        function: takes the inputs of a batch and returns its outputs, both with a first axis of rows.
-        options: of the server.
-        threads: shared with the other signatures.
-        observe: is told the rows of each batch.
+        function: a function from the inputs of a batch to its outputs, both with a first axis of rows.
+        options: the options of the server.
+        threads: the threads, which are shared with other signatures.
+        observe: a function that is called with the number of rows of each batch.
     """
 
     def __init__(
@@ -83,21 +83,21 @@ class Batcher:
         """Returns the outputs for one request's rows.
 
         Raises:
-            RequestError: where too many rows wait already.
+            RequestError: if too many rows are already waiting.
         """
         enqueued = self._waiting_rows()
-        # Where nothing waits, a request is taken whatever its rows: to ask again later would not help it.
+        # If nothing is waiting, a request of any size is accepted: asking again later would not help.
         if enqueued and enqueued + rows > self._options.max_enqueued_rows:
-            raise RequestError(Fault.OVERLOADED, f"{enqueued} rows wait for an answer already; ask again later")
+            raise RequestError(Fault.OVERLOADED, f"{enqueued} rows are already waiting for an answer; ask again later")
         request = _Waiting(inputs, rows, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         self._arrived.set()
         return await request.answer
 
     async def close(self) -> None:
-        """Stops gathering; nothing may wait any more."""
+        """Stops gathering; no request may be waiting."""
         self._gathering.cancel()
-        # Only once it has ended it holds nothing of the model.
+        # Only when it has ended does it no longer hold on to the model.
         await asyncio.wait([self._gathering])
 
     async def _gather(self) -> None:
@@ -109,7 +109,7 @@ class Batcher:
                 self._threads.release()
                 continue
             running = asyncio.create_task(self._run(batch))
-            # The loop itself holds tasks weakly.
+            # The event loop itself holds only weak references to tasks.
             self._running.add(running)
             running.add_done_callback(self._running.discard)
 
@@ -129,7 +129,7 @@ class Batcher:
         return sum(request.rows for request in self._waiting)
 
     def _take(self) -> list[_Waiting]:
-        """Returns the next requests, without those whose clients have gone."""
+        """Returns the next requests, without those whose clients have disconnected."""
         batch, rows = [], 0
         while self._waiting:
             request = self._waiting[0]

@@ -1,4 +1,4 @@
-"""What can be wrong with a request, as each protocol says it."""
+"""The possible faults of a request, in the terms of each protocol."""
 
 import enum
 
@@ -27,20 +27,20 @@ class Fault(enum.Enum):
 
 
 _LONGEST = 400
-"""Characters of a message: gRPC sends it in a header, which a name that a client made up must not fill."""
+"""The maximum number of characters in a message: gRPC sends it in a header, which a client's input must not fill."""
 
 
 def shortened(message: str) -> str:
-    """Returns a message without its middle where it is too long to be sent."""
+    """Returns a message, without its middle part if it is too long to be sent."""
     return message if len(message) <= _LONGEST else f"{message[: _LONGEST // 2]}...{message[-_LONGEST // 2 :]}"
 
 
 class RequestError(Exception):
-    """A request that is not answered.
+    """A request that cannot be answered.
 
     Args:
-        fault: of which kind.
-        message: one line for who asked; its middle is left out where it is long.
+        fault: the kind of the failure.
+        message: one line for the client; its middle part is left out if it is long.
     """
 
     def __init__(self, fault: Fault, message: str):

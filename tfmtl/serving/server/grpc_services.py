@@ -30,11 +30,11 @@ _logger = logging.getLogger("tfmtl")
 
 
 class _Service:
-    """What both services have in common.
+    """The base of both services.
 
     Args:
-        versions: that answer.
-        monitoring: of the server.
+        versions: the versions that answer.
+        monitoring: the monitoring of the server.
     """
 
     def __init__(self, versions: Versions, monitoring: Monitoring):
@@ -59,7 +59,7 @@ class _Service:
 
 
 async def _not_here(service, request, context):
-    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not answered over gRPC; Predict is, and REST classifies")
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not available over gRPC; use Predict, or classify over REST")
 
 
 class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -91,12 +91,12 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
     async def _metadata(self, request):
         known = [SIGNATURES, DESCRIPTION_FIELD]
         if not request.metadata_field:
-            raise RequestError(Fault.INVALID, f"'metadata_field' names nothing; known: {', '.join(known)}")
+            raise RequestError(Fault.INVALID, f"'metadata_field' is empty; known: {', '.join(known)}")
         for field in request.metadata_field:
             if field not in known:
                 raise RequestError(Fault.INVALID, f"there is no metadata '{field}'; {nearest(field, known)}")
         if DESCRIPTION_FIELD in request.metadata_field and not request.model_spec.name:
-            # Who does not know what is served here asks just that.
+            # A client that does not know what is served here asks for just that.
             request.model_spec.name = self._versions.name
         with self._using(request.model_spec) as version:
             return model_metadata(self._versions.name, version, request.metadata_field)
@@ -125,7 +125,7 @@ def _version(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
 
 
 def _array(name: str, tensor) -> np.ndarray:
-    # The protocol lets one value stand for any number of them: a few bytes could ask for all of the memory.
+    # The protocol lets one value stand for any number of them: a few bytes could request all of the memory.
     elements = math.prod(max(dimension.size, 0) for dimension in tensor.tensor_shape.dim)
     if elements > max(len(tensor.string_val), _MOST_REPEATED):
         raise RequestError(
@@ -135,7 +135,7 @@ def _array(name: str, tensor) -> np.ndarray:
         return tf.make_ndarray(tensor)
     except (KeyError, TypeError, ValueError) as error:
         raise RequestError(
-            Fault.INVALID, f"input '{name}' is no tensor: {' '.join(str(error).split())[:200]}"
+            Fault.INVALID, f"input '{name}' is not a tensor: {' '.join(str(error).split())[:200]}"
         ) from None
 
 

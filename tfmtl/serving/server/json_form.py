@@ -22,8 +22,8 @@ class Body:
     """The JSON object of a request.
 
     Attributes:
-        fields: all of it.
-        signature: that it asks.
+        fields: all fields of the object.
+        signature: the signature that it asks.
     """
 
     fields: Mapping[str, Any]
@@ -31,14 +31,14 @@ class Body:
 
     @classmethod
     def parse(cls, content: bytes, known: Sequence[str]) -> "Body":
-        """Returns the object that a request's body holds.
+        """Returns the object in a request's body.
 
         Args:
-            content: of the body.
-            known: the fields that there can be beside `signature_name`.
+            content: the content of the body.
+            known: the fields that are allowed in addition to `signature_name`.
 
         Raises:
-            RequestError: where it is no JSON object in UTF-8, or has unknown fields.
+            RequestError: if it is not a JSON object in UTF-8, or has unknown fields.
         """
         try:
             fields = json.loads(content.decode("utf-8"))
@@ -51,49 +51,49 @@ class Body:
                 "the body is not JSON that can be read: it is nested too deeply, or a number is too long"
             ) from None
         if not isinstance(fields, dict):
-            raise _invalid(f"the body is no JSON object: {_short(fields)}")
+            raise _invalid(f"the body is not a JSON object: {_short(fields)}")
         known = [*known, "signature_name"]
         for name in fields:
             if name not in known:
                 raise _invalid(f"unknown field '{name[:_SHOWN]}'; {nearest(name, known)}")
         signature = fields.get("signature_name", ALL_TASKS)
         if not isinstance(signature, str):
-            raise _invalid(f"'signature_name' is no string: {_short(signature)}")
+            raise _invalid(f"'signature_name' is not a string: {_short(signature)}")
         return cls(fields, signature or ALL_TASKS)
 
     def is_row_form(self) -> bool:
-        """Whether the answer is to be one value a row.
+        """Whether the answer should have one value per row.
 
         Raises:
-            RequestError: where the body is of both forms, or of none.
+            RequestError: if the body has both forms, or neither.
         """
         forms = [form for form in ("instances", "inputs") if form in self.fields]
         if len(forms) != 1:
-            raise _invalid("the body needs either 'instances', one value a row, or 'inputs', one list an input")
+            raise _invalid("the body needs either 'instances', one value per row, or 'inputs', one list per input")
         return forms == ["instances"]
 
 
 def of_rows(rows: Any, names: Sequence[str], place: str = "instances") -> dict[str, np.ndarray]:
-    """Returns inputs, string `[rows]` each, from one JSON value a row.
+    """Returns inputs, string `[rows]` each, from one JSON value per row.
 
-    A row is an object with a value for each input, or that value alone where there is one input.
+    A row is an object with a value for each input, or that value alone if there is only one input.
 
     Args:
         rows: the JSON list.
-        names: of the signature's inputs.
-        place: what the list is called in messages.
+        names: the names of the signature's inputs.
+        place: the name of the list in messages.
 
     Raises:
-        RequestError: where it is none, or a row lacks an input.
+        RequestError: if it is not a list, or a row lacks an input.
     """
     if not isinstance(rows, list):
-        raise _invalid(f"'{place}' is no list: {_short(rows)}")
+        raise _invalid(f"'{place}' is not a list: {_short(rows)}")
     columns: dict[str, list[bytes]] = {name: [] for name in names}
     for index, row in enumerate(rows):
         where = f"{place}[{index}]"
         if not isinstance(row, Mapping) or _is_binary(row):
             if len(names) > 1:
-                raise _invalid(f"{where} is no object with the inputs {', '.join(names)}: {_short(row)}")
+                raise _invalid(f"{where} is not an object with the inputs {', '.join(names)}: {_short(row)}")
             row = {names[0]: row}
         for name in row:
             if name not in names:
@@ -106,27 +106,27 @@ def of_rows(rows: Any, names: Sequence[str], place: str = "instances") -> dict[s
 
 
 def of_columns(columns: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Returns inputs, string `[rows]` each, from one JSON list an input, or a list alone where there is one input.
+    """Returns inputs, string `[rows]` each, from one JSON list per input, or from a single list for a single input.
 
     Raises:
-        RequestError: where it is neither.
+        RequestError: if it is neither.
     """
     if not isinstance(columns, Mapping):
         if len(names) > 1:
-            raise _invalid(f"'inputs' is no object with the inputs {', '.join(names)}: {_short(columns)}")
+            raise _invalid(f"'inputs' is not an object with the inputs {', '.join(names)}: {_short(columns)}")
         columns = {names[0]: columns}
     arrays = {}
     for name, values in columns.items():
         if name not in names:
             raise _invalid(f"there is no input '{name[:_SHOWN]}'; {nearest(name, names)}")
         if not isinstance(values, list):
-            raise _invalid(f"input '{name}' is no list with a value a row: {_short(values)}")
+            raise _invalid(f"input '{name}' is not a list with one value per row: {_short(values)}")
         arrays[name] = _array([_bytes(value, f"'{name}'[{index}]") for index, value in enumerate(values)])
     return arrays
 
 
 def as_rows(outputs: Arrays) -> list[Any]:
-    """Returns one JSON value a row: an object by output, or the value alone where there is one output."""
+    """Returns one JSON value per row: an object by output, or the value alone if there is only one output."""
     columns = {name: as_json(values) for name, values in outputs.items()}
     if len(columns) == 1:
         return next(iter(columns.values()))
@@ -134,13 +134,13 @@ def as_rows(outputs: Arrays) -> list[Any]:
 
 
 def as_columns(outputs: Arrays) -> Any:
-    """Returns one JSON list an output, or the list alone where there is one output."""
+    """Returns one JSON list per output, or the list alone if there is only one output."""
     columns = {name: as_json(values) for name, values in outputs.items()}
     return next(iter(columns.values())) if len(columns) == 1 else columns
 
 
 def as_json(values: np.ndarray) -> list[Any]:
-    """Returns nested lists of strings or numbers; a float has the fewest digits that give the same float32 again."""
+    """Returns nested lists of strings or numbers; a float has the fewest digits that restore the same float32."""
     if values.dtype == object:
         texts = [value.decode("utf-8", "replace") for value in values.ravel()]
         return np.array(texts, object).reshape(values.shape).tolist()
@@ -151,14 +151,14 @@ def as_json(values: np.ndarray) -> list[Any]:
 
 def _bytes(value: Any, place: str) -> bytes:
     if isinstance(value, str):
-        # JSON can hold half of a surrogate pair, UTF-8 cannot.
+        # JSON allows half of a surrogate pair, UTF-8 does not.
         return value.encode("utf-8", "replace")
     if _is_binary(value):
         try:
             return base64.b64decode(value["b64"], validate=True)
         except (binascii.Error, ValueError):
-            raise _invalid(f"{place} is no base64") from None
-    raise _invalid(f"{place} is no string: {_short(value)}")
+            raise _invalid(f"{place} is not base64") from None
+    raise _invalid(f"{place} is not a string: {_short(value)}")
 
 
 def _is_binary(value: Any) -> bool:

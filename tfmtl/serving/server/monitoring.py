@@ -1,4 +1,4 @@
-"""What Prometheus reads of a server, under TensorFlow Serving's names where it has one for it."""
+"""The metrics that Prometheus reads from a server, under TensorFlow Serving's names where these exist."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ _ROWS = [2**power for power in range(11)]
 class Monitoring:
     """Counts requests and measures how long they take.
 
-    Names are those of TensorFlow Serving, but for the ending `_total` of counters, which Prometheus' library adds.
+    Names are those of TensorFlow Serving, except for the suffix `_total` of counters, which Prometheus' library adds.
 
     Args:
         model: the model's name.
@@ -50,16 +50,16 @@ class Monitoring:
         )
 
     def batch(self, rows: int) -> None:
-        """Counts a batch that is run."""
+        """Counts a batch of this number of rows."""
         self._batches.labels(self._model).observe(rows)
 
     @contextmanager
     def request(self, api: str, entrypoint: str) -> Iterator[None]:
-        """Counts and times the request that is answered within.
+        """Counts and times the request that is answered in this context.
 
         Args:
-            api: such as `predict`.
-            entrypoint: `REST` or `GRPC`.
+            api: the name of the API, such as `predict`.
+            entrypoint: the interface, `REST` or `GRPC`.
         """
         started, status = time.perf_counter(), "OK"
         try:
@@ -79,5 +79,5 @@ class Monitoring:
             self._latency.labels(self._model, api, entrypoint).observe(elapsed)
 
     def text(self) -> bytes:
-        """Returns everything that was counted, in Prometheus' text format."""
+        """Returns all counts in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""What a server is started with."""
+"""The options of a server."""
 
 import os
 
@@ -9,19 +9,20 @@ from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES
 
 
 class ServerOptions(Options):
-    """Limits of a server, and how it gathers requests.
+    """The limits of a server, and the options by which it gathers requests.
 
     Attributes:
-        batch_size: rows of several requests that are answered together; 1 answers each request by itself.
-        batch_delay: seconds for which a request waits for others to join it.
-        max_rows: of one request.
-        max_enqueued_rows: that wait for an answer from one signature; what comes on top is refused at once.
-        threads: batches that run at the same time.
-        max_request_bytes: of one request's body.
-        request_seconds: from a request's arrival to its answer; also for its headers, and for its body, to arrive.
-        versions: how many of the newest versions are served.
-        poll_seconds: between two looks at the folder for new versions.
-        grace_seconds: for what is under way when the server is told to stop.
+        batch_size: the number of rows of several requests that are answered together; 1 answers each request alone.
+        batch_delay: the time in seconds for which a request waits for others to join it.
+        max_rows: the maximum number of rows in one request.
+        max_enqueued_rows: the maximum number of rows that wait for an answer from one signature; more are refused.
+        threads: the number of batches that run at the same time.
+        max_request_bytes: the maximum size of one request's body.
+        request_seconds: the time limit from a request's arrival to its answer; also the limit for its headers, and for
+            its body, to arrive.
+        versions: the number of newest versions that are served.
+        poll_seconds: the interval at which the folder is searched for new versions.
+        grace_seconds: the time limit for requests under way when the server is told to stop.
     """
 
     batch_size: int = Field(max(ALLOWED_BATCH_SIZES), ge=1)

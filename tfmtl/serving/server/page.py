@@ -1,4 +1,4 @@
-"""The page of a server: paste a text, see its labels with their probabilities and its summary."""
+"""The page of a server, which shows the labels with their probabilities and the summary of a pasted text."""
 
 import json
 from importlib import resources
@@ -13,13 +13,13 @@ def page(name: str, description: Description) -> str:
     """Returns the HTML of the page of a model.
 
     Args:
-        name: of the model, as the server knows it.
-        description: of the version that answers by default.
+        name: the name of the model, as the server knows it.
+        description: the description of the version that answers by default.
     """
     tasks = {task: served.model_dump() for task, served in description.tasks.items()}
     for task, served in description.tasks.items():
         tasks[task]["outputs"] = kind_of(served).outputs
-    # So that no name can end the script that holds it.
+    # Escaped, so that no name can end the script that contains it.
     model = json.dumps({"name": name, "tasks": tasks}).replace("<", "\\u003c")
     kinds = dict.fromkeys(served.kind for served in description.tasks.values())
     scripts = "".join(f"  {json.dumps(kind)}: {kind_named(kind).page_script.strip()},\n" for kind in kinds)

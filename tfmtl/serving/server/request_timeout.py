@@ -1,4 +1,4 @@
-"""A bound on how long a client may take to send the head of a request, or the rest of one that is answered."""
+"""A limit on the time that a client may take to send the head of a request, or the rest of an answered one."""
 
 import asyncio
 
@@ -7,14 +7,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 def protocol_with_request_timeout(seconds: float) -> type[H11Protocol]:
-    """Returns HTTP/1.1 as uvicorn speaks it, which closes a connection whose requests take longer than this.
+    """Returns uvicorn's HTTP/1.1 protocol, extended to close a connection whose requests take too long.
 
-    uvicorn itself bounds the pause between two requests alone, so that a client that sends a byte now and then would
-    hold its connection for ever.
+    uvicorn itself limits only the pause between two requests, so that a client that sends a byte now and then would
+    keep its connection forever.
 
     Args:
-        seconds: from the connection, or from the first byte of a later request, to the end of the headers; and from an
-            answer to the end of a body that it did not wait for.
+        seconds: the time limit from the connection, or from the first byte of a later request, to the end of the
+            headers; and from an answer to the end of a body that it did not wait for.
     """
 
     class RequestTimeoutProtocol(H11Protocol):
@@ -37,7 +37,7 @@ def protocol_with_request_timeout(seconds: float) -> type[H11Protocol]:
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            # Not at once: who is still sending would not see the answer.
+            # Not at once: a client that is still sending would not see the answer.
             if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
                 self._lingering = self.loop.call_later(seconds, self.transport.close)
 

@@ -29,7 +29,7 @@ from tfmtl.serving.server.versions import Version, Versions
 
 _logger = logging.getLogger("tfmtl")
 _VERSIONS = ("", "/versions/{version}", "/labels/{label}")
-_CLIENT_GONE = 499  # The status that servers log, by custom, for a client that has gone.
+_CLIENT_GONE = 499  # The status that servers customarily log for a client that has disconnected.
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -38,9 +38,9 @@ class RestApi:
     """The routes of one model.
 
     Args:
-        versions: that answer.
-        monitoring: of the server.
-        options: of the server.
+        versions: the versions that answer.
+        monitoring: the monitoring of the server.
+        options: the options of the server.
     """
 
     def __init__(self, versions: Versions, monitoring: Monitoring, options: ServerOptions):
@@ -52,7 +52,7 @@ class RestApi:
         """Returns the ASGI application.
 
         Args:
-            lifespan: of Starlette: what runs as long as the application does.
+            lifespan: the lifespan context of Starlette, which runs as long as the application does.
         """
         kinds = {entry.name: kind_named(entry.name).rest_action for entry in KINDS}
         actions = {"predict": self._predict}
@@ -80,7 +80,7 @@ class RestApi:
         return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
 
     def _handler(self, api: str, answer: Callable[[Request], Awaitable[object]]) -> Handler:
-        """Returns an endpoint that answers in JSON, its errors included."""
+        """Returns an endpoint that answers in JSON, including its errors."""
 
         async def handle(request: Request) -> Response:
             try:
@@ -91,7 +91,7 @@ class RestApi:
             except ClientDisconnect:
                 return Response(status_code=_CLIENT_GONE)
             except asyncio.CancelledError:
-                # What is not answered yet when the time to stop is over.
+                # The request was not answered within the grace period.
                 return _error("the server has stopped", Fault.UNAVAILABLE.http_status)
             except Exception as error:
                 _logger.exception("a request failed")
@@ -111,7 +111,7 @@ class RestApi:
             return {"outputs": json_form.as_columns(await version.predict(body.signature, inputs))}
 
     def _of_kind(self, kind: str) -> Callable[[Request], Awaitable[object]]:
-        """Returns what answers the action of TensorFlow Serving's that belongs to tasks of one kind."""
+        """Returns the handler of TensorFlow Serving's action for tasks of one kind."""
 
         async def answer(request: Request):
             with self._using(request) as version:
@@ -123,16 +123,16 @@ class RestApi:
         return answer
 
     async def _of_examples(self, request: Request, version: Version, kind: str):
-        """Returns the one task of a kind that a request asks, and its outputs."""
+        """Returns the one task of a kind that a request asks for, and its outputs."""
         body = json_form.Body.parse(await self._content(request), ["examples", "context"])
         version.servable.signature_def(body.signature)
         tasks = {name for name, task in version.servable.description.tasks.items() if task.kind == kind}
         if body.signature not in tasks:
             known = nearest(body.signature, tasks)
-            raise RequestError(Fault.INVALID, f"signature '{body.signature}' is not that of one {kind} task; {known}")
+            raise RequestError(Fault.INVALID, f"signature '{body.signature}' is not that of a {kind} task; {known}")
         context, examples = body.fields.get("context", {}), body.fields.get("examples")
         if not isinstance(context, dict):
-            raise RequestError(Fault.INVALID, "'context' is no object")
+            raise RequestError(Fault.INVALID, "'context' is not an object")
         if isinstance(examples, list):
             examples = [{**context, **example} if isinstance(example, dict) else example for example in examples]
         inputs = json_form.of_rows(examples, version.servable.input_names(body.signature), "examples")
@@ -148,7 +148,7 @@ class RestApi:
             return {"model_spec": spec, "metadata": {SIGNATURES: _as_dict(signature_definitions(version))}}
 
     async def _only_post(self, request: Request) -> Response:
-        return _error("this is asked by POST, with a body in JSON", 405, {"Allow": "POST"})
+        return _error("use POST, with a JSON body", 405, {"Allow": "POST"})
 
     async def _metrics(self, request: Request) -> Response:
         return Response(self._monitoring.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -187,7 +187,7 @@ class RestApi:
 def _version(request: Request) -> tuple[int | None, str | None]:
     version = request.path_params.get("version")
     if version is not None and not is_version_number(version):
-        raise RequestError(Fault.INVALID, f"version '{version}' is no whole number of 63 bits")
+        raise RequestError(Fault.INVALID, f"version '{version}' is not a whole number of 63 bits")
     return (None if version is None else int(version)), request.path_params.get("label")
 
 
@@ -196,7 +196,7 @@ def _as_dict(message) -> dict:
 
 
 class _Json(JSONResponse):
-    """JSON in UTF-8, whatever a client has sent for a name: half of a surrogate pair becomes a question mark."""
+    """JSON in UTF-8, whatever name a client has sent: half of a surrogate pair becomes a question mark."""
 
     def render(self, content: object) -> bytes:
         return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(

@@ -1,4 +1,4 @@
-"""One version of an export, loaded: its signatures, and what they take."""
+"""A loaded version of an export, with its signatures and their inputs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,11 +24,11 @@ class Servable:
         path: the version's directory.
 
     Attributes:
-        description: what the export says about itself.
+        description: the description of the export.
         signature_defs: the signatures with their inputs and outputs, by name.
 
     Raises:
-        RunError: where the version is damaged.
+        RunError: if the version is damaged.
     """
 
     def __init__(self, path: Path):
@@ -38,22 +38,22 @@ class Servable:
             self._loaded = tf.saved_model.load(str(path))
             self.signature_defs = _signature_defs(path)
             self._warm_up(path)
-        except Exception as error:  # Whatever bytes a damaged file holds, TensorFlow has an exception for them.
+        except Exception as error:  # A damaged file can make TensorFlow raise any exception.
             raise RunError(f"{path}: damaged: {' '.join(str(error).split())[:200]}") from None
 
     def input_names(self, signature: str) -> tuple[str, ...]:
         """Returns the inputs of a signature.
 
         Raises:
-            RequestError: where there is no such signature.
+            RequestError: if there is no such signature.
         """
         return tuple(self.signature_def(signature).inputs)
 
     def signature_def(self, signature: str) -> meta_graph_pb2.SignatureDef:
-        """Returns what goes into a signature and what comes out of it.
+        """Returns the inputs and outputs of a signature.
 
         Raises:
-            RequestError: where there is no such signature.
+            RequestError: if there is no such signature.
         """
         if signature not in self.signature_defs:
             known = nearest(signature, self.signature_defs)
@@ -64,7 +64,7 @@ class Servable:
         """Returns the number of rows that a request asks about.
 
         Raises:
-            RequestError: where an input is missing, unknown, no string, of another rank, or as long as no other.
+            RequestError: if an input is missing or unknown, is not a string, or has the wrong rank or length.
         """
         names = self.input_names(signature)
         for name in inputs:
@@ -80,7 +80,7 @@ class Servable:
             if inputs[name].ndim != 1:
                 shape = list(inputs[name].shape)
                 raise RequestError(
-                    Fault.INVALID, f"input '{name}' has the shape {shape}; expected one string a row: [rows]"
+                    Fault.INVALID, f"input '{name}' has the shape {shape}; expected one string per row: [rows]"
                 )
         lengths = {name: len(values) for name, values in inputs.items()}
         if len(set(lengths.values())) > 1:
@@ -91,12 +91,12 @@ class Servable:
         return rows
 
     def run(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Returns the outputs of a signature, with a first axis of rows, for inputs that `check` lets pass."""
+        """Returns the outputs of a signature, with a first axis of rows, for inputs that `check` accepts."""
         tensors = {name: tf.constant(values, tf.string) for name, values in inputs.items()}
         return {name: value.numpy() for name, value in self._loaded.signatures[signature](**tensors).items()}
 
     def _warm_up(self, path: Path) -> None:
-        """Makes the export's own first requests; those of one row are enough where shapes are not compiled."""
+        """Makes the export's warm-up requests of one row, which are enough because shapes are not compiled."""
         if not (path / WARMUP_FILE).is_file():
             return
         for record in tf.data.TFRecordDataset(str(path / WARMUP_FILE)).as_numpy_iterator():

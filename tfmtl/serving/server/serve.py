@@ -1,4 +1,4 @@
-"""A server on this machine: one process, one event loop for REST and gRPC, threads for TensorFlow."""
+"""Runs a server on this machine: one process, one event loop for REST and gRPC, and threads for TensorFlow."""
 
 import asyncio
 import contextlib
@@ -29,12 +29,12 @@ _IDLE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens.
+    """The address at which a server listens.
 
     Attributes:
-        host: loopback unless others are meant to reach it.
-        rest_port: 0 is any that is free.
-        grpc_port: likewise.
+        host: the host, which is the loopback unless other machines should reach it.
+        rest_port: the port of REST; 0 is any free port.
+        grpc_port: the port of gRPC; 0 is any free port.
     """
 
     host: str = "127.0.0.1"
@@ -43,26 +43,26 @@ class Address:
 
 
 def serve(export: Path, address: Address, options: ServerOptions) -> None:
-    """Serves an export until the process is told to stop by SIGTERM or SIGINT; then answers what is under way.
+    """Serves an export until SIGTERM or SIGINT; requests under way are still answered then.
 
     Args:
         export: the folder of an export, or one version of it.
-        address: where to listen.
-        options: limits, and how requests are gathered.
+        address: the address to listen at.
+        options: the options of the server.
 
     Raises:
-        RunError: where there is no version that can be loaded.
-        UserError: where the address cannot be used.
+        RunError: if there is no version that can be loaded.
+        UserError: if the address cannot be used.
     """
     name = _model_name(export)
-    # What is there before the first version stays for ever, and need not be looked through each time one is let go.
+    # Objects that exist before the first version stay forever and need not be searched whenever one is unloaded.
     gc.freeze()
     with _listening(address.host, address.rest_port) as rest_socket:
         asyncio.run(_Server(name, export, address, options).run(rest_socket))
 
 
 def _model_name(export: Path) -> str:
-    """Returns the name that the newest readable version has."""
+    """Returns the name of the newest readable version."""
     if not export.is_dir():
         raise RunError(f"{export}: there is no such export folder")
     if (export / "saved_model.pb").is_file():
@@ -98,18 +98,18 @@ class _Server:
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=int(self._options.grace_seconds),
         )
-        # The server raises the signal that ended it once more when it has stopped; that end is a good one.
+        # When the server has stopped, it raises the signal that ended it once more; that is a normal exit.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
         await _RestServer(config, lambda: self._stop(grpc_server)).serve([rest_socket])
 
     async def _stop(self, grpc_server: grpc.aio.Server) -> None:
-        _logger.info("stopping: what is under way is answered first")
+        _logger.info("stopping: requests under way are answered first")
         await grpc_server.stop(self._options.grace_seconds)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, grpc_server: grpc.aio.Server, addresses: str) -> AsyncIterator[None]:
-        """Runs what lives as long as REST does: gRPC, and the look-out for new versions."""
+        """Runs gRPC and the search for new versions as long as REST runs."""
         await grpc_server.start()
         watching = asyncio.create_task(self._versions.watch())
         numbers = ", ".join(str(version.number) for version in self._versions.served())
@@ -122,7 +122,7 @@ class _Server:
 
     def _grpc_server(self) -> tuple[grpc.aio.Server, str]:
         limit = self._options.max_request_bytes
-        # Else a second server could take the port too, and each would get some of the requests.
+        # Otherwise a second server could use the same port, and each would get some of the requests.
         options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", limit)]
         server = grpc.aio.server(options=options)
         parts = (self._versions, self._monitoring)
@@ -137,11 +137,11 @@ class _Server:
 
 
 class _RestServer(uvicorn.Server):
-    """Stops something else at the time when it stops itself, which both may take as long for.
+    """Stops something else while it stops itself, so that both have the same time for it.
 
     Args:
-        config: of uvicorn.
-        stop: is awaited before what lives as long as REST ends.
+        config: the configuration of uvicorn.
+        stop: the function that stops the other thing; awaited before the lifespan of REST ends.
     """
 
     def __init__(self, config: uvicorn.Config, stop: Callable[[], Awaitable[None]]):
@@ -151,7 +151,7 @@ class _RestServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         stopping = asyncio.create_task(self._stop())
         await super().shutdown(sockets)
-        # Who presses Ctrl-C twice does not wait.
+        # A second Ctrl-C stops without waiting.
         if not self.force_exit:
             await stopping
 
@@ -163,7 +163,7 @@ def _shown(address: tuple) -> str:
 
 @contextlib.contextmanager
 def _listening(host: str, port: int):
-    """Yields a socket that is bound before anything is loaded, so that a taken port is told at once."""
+    """Yields a socket that is bound before anything is loaded, so that a port in use is reported at once."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, protocol)
@@ -173,7 +173,7 @@ def _listening(host: str, port: int):
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(address)
-            # Two sockets that do not listen yet may share a port.
+            # Two sockets that do not listen yet can share a port.
             bound.listen()
         except OSError as error:
             raise UserError(f"{host}:{port}: REST cannot listen there ({error.strerror}); choose --rest-port") from None

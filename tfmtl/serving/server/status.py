@@ -1,4 +1,4 @@
-"""What a server says about its versions and their signatures, in TensorFlow Serving's messages."""
+"""The status of a server's versions and signatures, in TensorFlow Serving's messages."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from tfmtl.serving.export.description import DESCRIPTION_FIELD
 from tfmtl.serving.server.versions import Version, Versions
 
 SIGNATURES = "signature_def"
-"""The field of metadata that holds the signatures."""
+"""The metadata field that contains the signatures."""
 
 _OK, _UNKNOWN = 0, 2
 
@@ -17,10 +17,10 @@ _OK, _UNKNOWN = 0, 2
 def model_status(
     versions: Versions, number: int | None = None, label: str | None = None
 ) -> get_model_status_pb2.GetModelStatusResponse:
-    """Returns the state of every version, or of the one asked for; one that cannot be served says why.
+    """Returns the state of every version, or of the requested one, with the reason if it cannot be served.
 
     Raises:
-        RequestError: where the version that is asked for is neither served nor known.
+        RequestError: if the requested version is neither served nor known.
     """
     if number in versions.all:
         shown = [versions.all[number]]
@@ -39,13 +39,13 @@ def model_status(
 def model_metadata(
     name: str, version: Version, fields: Sequence[str]
 ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """Returns what is known of a version.
+    """Returns the metadata of a version.
 
     Args:
-        name: of the model.
-        version: of it.
-        fields: `SIGNATURES` for its signatures with their inputs and outputs, `DESCRIPTION_FIELD` for its
-            `metadata.json`.
+        name: the name of the model.
+        version: the version of the model.
+        fields: the fields to return: `SIGNATURES` for the signatures with their inputs and outputs, `DESCRIPTION_FIELD`
+            for its `metadata.json`.
     """
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = name

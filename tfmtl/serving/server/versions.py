@@ -1,4 +1,4 @@
-"""The versions of an export that a server has loaded: found in its folder, taken into service, drained and let go."""
+"""The versions of an export on a server, which are found in its folder, taken into service, drained and unloaded."""
 
 import asyncio
 import enum
@@ -24,7 +24,7 @@ _DRAIN_SECONDS = 0.02
 
 
 class State(enum.IntEnum):
-    """Of a version; the numbers are those of TensorFlow Serving's `ModelVersionStatus.State`."""
+    """The state of a version; the numbers are those of TensorFlow Serving's `ModelVersionStatus.State`."""
 
     LOADING = 20
     AVAILABLE = 30
@@ -33,17 +33,17 @@ class State(enum.IntEnum):
 
 
 class Version:
-    """A version that is served, or was, or could not be.
+    """A version that is served, was served, or could not be.
 
     Args:
-        number: of the version.
+        number: the number of the version.
         path: its directory.
 
     Attributes:
-        state: where it stands.
-        error: why it is not served; empty where nothing is wrong.
-        servable: what answers; None where it is not loaded.
-        in_flight: requests under way.
+        state: its state.
+        error: the reason why it is not served; empty if nothing is wrong.
+        servable: the servable that answers; `None` if it is not loaded.
+        in_flight: the number of requests under way.
     """
 
     def __init__(self, number: int, path: Path):
@@ -78,14 +78,14 @@ class Version:
         self._batchers, self.servable, self.state = {}, None, State.END
 
     def fail(self, error: str) -> None:
-        """Notes why the version cannot be served."""
+        """Records why the version cannot be served."""
         self.error, self.state = error, State.END
 
     async def predict(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
         """Returns the outputs of a signature for a request's rows.
 
         Raises:
-            RequestError: where the inputs are not those of the signature, too many rows are asked about or wait, or the
+            RequestError: if the inputs are not those of the signature, too many rows are requested or waiting, or the
                 answer takes too long.
         """
         rows = self.servable.check(signature, inputs)
@@ -104,14 +104,15 @@ class Versions:
     """The versions of one export.
 
     Args:
-        name: of the model.
-        folder: of the export, with its versions in it, or of one version, which is then the only one that is served.
-        options: of the server.
-        monitoring: is told the batches.
+        name: the name of the model.
+        folder: the folder of the export, which contains its versions, or of one version, which is then the only one
+            that is served.
+        options: the options of the server.
+        monitoring: the monitoring, which records the batches.
 
     Attributes:
-        name: of the model.
-        all: versions that are served, were, or could not be, by number.
+        name: the name of the model.
+        all: all versions that are served, were served, or could not be, by number.
     """
 
     def __init__(self, name: str, folder: Path, options: ServerOptions, monitoring: Monitoring):
@@ -125,17 +126,17 @@ class Versions:
         self._draining: set[asyncio.Task] = set()
 
     def check_name(self, name: str) -> None:
-        """Raises `RequestError` where a request asks for another model."""
+        """Raises `RequestError` if a request asks for another model."""
         if name != self.name:
             raise RequestError(Fault.NOT_FOUND, f"there is no model '{name}'; {nearest(name, [self.name])}")
 
     def find(self, number: int | None = None, label: str | None = None) -> Version:
-        """Returns the version that a request asks for: the newest one where it names none.
+        """Returns the version that a request asks for: the newest one if it names none.
 
-        Labels are `canary`, the newest version, and `stable`, the one before it where two are served.
+        Labels are `canary`, the newest version, and `stable`, the one before it if two are served.
 
         Raises:
-            RequestError: where it is not served.
+            RequestError: if it is not served.
         """
         served = self.served()
         if not served:
@@ -155,7 +156,7 @@ class Versions:
 
     @contextmanager
     def using(self, number: int | None = None, label: str | None = None) -> Iterator[Version]:
-        """Yields what `find` returns, and keeps it in service meanwhile."""
+        """Yields the version returned by `find`, which is kept in service meanwhile."""
         version = self.find(number, label)
         version.in_flight += 1
         try:
@@ -169,10 +170,10 @@ class Versions:
         return sorted(available, key=lambda version: version.number)
 
     async def start(self) -> None:
-        """Takes the newest versions into service that can be loaded.
+        """Takes the newest loadable versions into service.
 
         Raises:
-            RunError: where none of them can.
+            RunError: if no version can be loaded.
         """
         await self.refresh()
         if not self.served():
@@ -180,7 +181,7 @@ class Versions:
             raise RunError(errors[-1] if errors else f"{self._folder}: there is no version of an export in it")
 
     async def watch(self) -> None:
-        """Looks at the folder for ever, and takes new versions into service."""
+        """Watches the folder forever and takes new versions into service."""
         while True:
             await asyncio.sleep(self._options.poll_seconds)
             try:
@@ -189,11 +190,11 @@ class Versions:
                 _logger.warning("%s: cannot be read: %s", self._folder, error.strerror)
 
     async def refresh(self) -> None:
-        """Serves the newest versions of the folder; what is served goes on until its successor answers.
+        """Serves the newest versions of the folder; a served version stays in service until its successor answers.
 
-        A version that cannot be loaded is passed over until one of its files changes.
+        A version that cannot be loaded is skipped until one of its files changes.
         """
-        # One that is served stays so when its files are removed: that an operator clears up is no reason to go back.
+        # A version stays in service when its files are removed: a cleanup by an operator is no reason to go back.
         paths = {**self._found(), **{version.number: version.path for version in self.served()}}
         loaded = 0
         for number in sorted(paths, reverse=True):
@@ -234,7 +235,7 @@ class Versions:
         return True
 
     def _drain(self, version: Version) -> None:
-        # Before anything else runs: no request may find the version any more.
+        # Set before anything else runs, so that no request finds the version any more.
         version.state = State.UNLOADING
         draining = asyncio.create_task(self._let_go(version))
         self._draining.add(draining)
@@ -242,11 +243,11 @@ class Versions:
 
     async def _let_go(self, version: Version) -> None:
         await version.drain()
-        # TensorFlow's functions are in reference cycles: without this, memory would grow by a version now and then.
+        # TensorFlow's functions are in reference cycles: without this, the memory of old versions would accumulate.
         await asyncio.get_running_loop().run_in_executor(self._loader, gc.collect)
 
 
 def _stamp(path: Path) -> tuple:
-    """What changes when a file of a version does, such as while it is still being copied."""
+    """Returns a value that changes with any file of a version, such as one that is still being copied."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
     return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)

@@ -1,1 +1,1 @@
-"""The signatures of an export: one file each, which says what tasks it answers."""
+"""The signatures of an export, one file each, which choose the tasks that they answer."""

@@ -1,4 +1,4 @@
-"""The signature of the answers that need no decoder, which is fast."""
+"""The fast signature of the answers that need no decoder."""
 
 from collections.abc import Mapping
 

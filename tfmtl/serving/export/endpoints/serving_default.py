@@ -1,4 +1,4 @@
-"""The signature that TensorFlow Serving runs where a request names none."""
+"""The signature that TensorFlow Serving runs if a request names none."""
 
 from collections.abc import Mapping
 
