@@ -1,7 +1,7 @@
 """The experiment, validated: plain values in, one typed object out."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -40,7 +40,7 @@ class Experiment(Options):
         return {**values, **_reading(values), "sources": sources, "tasks": tasks}
 
     @model_validator(mode="after")
-    def _check_stages(self) -> "Experiment":
+    def _check_stages(self) -> Self:
         for number, stage in enumerate(self.stages):
             place = f"training.stages.{number}.tasks"
             for name in stage.tasks:
