@@ -1,124 +1,190 @@
-import shutil
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tfmtl.config.experiment import parse
+from tfmtl.config.options import GenerationOptions
 from tfmtl.core.registry import KINDS
 from tfmtl.data.batches import batches
-from tfmtl.models.builder import decoder_name
-from tfmtl.models.task_heads import HEADS
+from tfmtl.data.columns import DenseColumn
+from tfmtl.data.tables import Slice
+from tfmtl.generation.reader import Reader
+from tfmtl.kinds.denoising.span_corruption import answer_length
+from tfmtl.kinds.kind import HeadContext, Kind, kind_named, kind_of
+from tfmtl.models.build import build_model, common_head_names
+from tfmtl.models.encoders.transformer import TransformerEncoder
+from tfmtl.models.layers.mlm_head import MLMHead
 from tfmtl.training.train import compile_model
+from tfmtl.training.variable_usage import variable_usage
+
+LABELS = {"labels": ["bad", "good"]}
+TASKS = {
+    "books": {"kind": "classification", "source": "s", **LABELS},
+    "films": {"kind": "classification", "source": "s", **LABELS},
+    "desk": {"kind": "classification", "source": "s", "labels": ["art", "sport"]},
+    "same": {"kind": "classification", "source": "s", "text_pair": "other", **LABELS},
+    "stars": {"kind": "regression", "source": "s", "target": "stars"},
+}
+WRITTEN = {
+    "title": {"kind": "summarization", "source": "s", "max_length": 3},
+    "gaps": {"kind": "denoising", "source": "s", "noise_density": 0.5, "mean_span": 1.0},
+    "note": {"kind": "summarization", "source": "s", "max_length": 5},
+}
+TOKENS = np.int32([[2, 7, 9, 8, 3, 0], [2, 5, 5, 6, 7, 3]])
+ENCODER = {"layers": 1, "hidden": 8, "heads": 2, "feedforward": 8, "max_length": 8}
+
+
+def parsed(tasks, **model):
+    source = {"s": {"format": "tsv", "train": "a.tsv"}}
+    return parse({"tasks": tasks, "sources": source, "model": {"encoder": ENCODER, **model}})
 
 
 @pytest.fixture(scope="module")
-def batch(data):
-    return next(iter(batches(data.tables, data.plan)))
+def build():
+    def build(names, precision="float32", **model):
+        experiment = parsed({name: TASKS[name] for name in names}, **{"shared_heads": True, **model})
+        slices = [Slice("tokens", tuple(names), ())]
+        columns = dict.fromkeys(names, DenseColumn(np.array([1.0, 3.0], np.float32)))
+        return build_model(experiment.model, experiment.tasks, slices, columns, 20, precision), experiment.tasks
+
+    return build
 
 
 @pytest.fixture(scope="module")
-def trace(model):
-    """The model as one traced function: calling it eagerly layer by layer is slow."""
-    return tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+def built(build):
+    return build(list(TASKS))
 
 
-def rows_and_length(inputs, name):
-    return tuple(inputs[name].shape)
+def heads_of(model):
+    """The heads of tasks and those in common, by their names."""
+    layers = model.network.layers
+    return {**layers.heads, **layers.common_heads}
 
 
-def test_every_kind_of_task_has_a_head():
-    assert set(HEADS) == {entry.name for entry in KINDS}
+def states_of(model):
+    layers = model.network.layers
+    return layers.sharing.trunk(layers.embedding(TOKENS), TOKENS).last
 
 
-def test_outputs_are_named_and_shaped_by_task(model, trace, batch):
-    inputs, targets = batch
-    outputs = trace(inputs)
-    without, with_summary = inputs["tokens"].shape[0], inputs["tokens_title"].shape[0]
-    assert {name: tuple(output.shape) for name, output in outputs.items()} == {
-        "topic": (without + with_summary, 2),
-        "title": (with_summary, inputs["summary_title"].shape[1] - 1),
-        "same": (without, 2),
-        "stars": (without,),
-    }
-    assert set(outputs) == set(targets)
-    assert all(output.dtype == tf.float32 for output in outputs.values())
-
-
-def test_a_head_with_rows_in_two_slices_answers_in_their_order(model, trace, batch):
-    inputs, _ = batch
-    outputs = trace(inputs)
-    encoder, embedding, head = (model.get_layer(name) for name in ("encoder", "embedding", "topic"))
-    slices = [head(encoder(embedding(inputs[name]), inputs[name]), inputs[name]) for name in ("tokens", "tokens_title")]
-    np.testing.assert_allclose(outputs["topic"], tf.concat(slices, axis=0), atol=1e-5)
-
-
-def test_inputs_and_layers_have_the_names_of_slices_and_tasks(model, data):
-    assert set(model.input) == {"tokens", "tokens_title", "summary_title"}
-    names = {layer.name for layer in model.layers}
-    assert {"embedding", "encoder", decoder_name("title"), *data.tasks} <= names
-
-
-def test_the_output_projection_is_the_embedding(model, tokenizer):
-    embedding = model.get_layer("embedding")
-    assert [tuple(variable.shape) for variable in embedding.variables] == [(tokenizer.vocabulary_size, 16)]
-    states = np.random.default_rng(0).normal(size=[1, 2, 16]).astype(np.float32)
-    np.testing.assert_allclose(embedding(states, reverse=True), states @ np.array(embedding.embeddings).T, atol=1e-5)
+def test_every_kind_of_task_has_a_head_of_the_task_s_name():
+    experiment, trunk = parsed({**TASKS, **WRITTEN}), TransformerEncoder(**ENCODER)
+    column = DenseColumn(np.array([1.0, 3.0], np.float32))
+    # A kind without one cannot be made.
+    assert all(isinstance(kind_named(entry.name), Kind) for entry in KINDS)
+    for task in experiment.tasks.values():
+        head = kind_of(task).head(task, HeadContext(trunk, experiment.model, column))
+        assert isinstance(head, keras.layers.Layer) and not head.built
+        assert head.name == task.name
 
 
 def test_a_regression_head_works_in_units_of_its_training_targets(model, data):
-    scores = next(table.targets["stars"] for table in data.tables if "stars" in table.targets)
-    head = model.get_layer("stars")
+    scores = data.columns["stars"].values
+    head = model.network.layers.heads["stars"]
     assert head.mean == pytest.approx(np.nanmean(scores))
     assert head.deviation == pytest.approx(np.nanstd(scores))
 
 
-def test_a_saved_model_gives_the_same_outputs(model, trace, batch, tmp_path):
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    inputs, _ = batch
-    outputs = tf.function(lambda inputs: loaded(inputs, training=False))(inputs)
-    for name, expected in trace(inputs).items():
-        np.testing.assert_allclose(outputs[name], expected, atol=1e-6)
+def test_tasks_with_the_same_labels_have_a_head_in_common(built):
+    model, tasks = built
+    expected = {"books": "shared_head_0", "films": "shared_head_0"}
+    assert common_head_names(tasks) == expected
+    assert list(model.network.layers.common_heads) == ["shared_head_0"]
+    assert {name: heads_of(model)[name].common for name in ("books", "films", "desk", "same")} == {
+        "books": "shared_head_0",
+        "films": "shared_head_0",
+        "desk": None,
+        "same": None,
+    }
+    usage = variable_usage(model)
+    paths = [variable.path for variable in model.trainable_variables]
+    kernel = paths.index("shared_head_0/output/kernel")
+    assert {name for name, read in usage.tasks.items() if kernel in read} == {"books", "films"}
+    assert kernel in usage.shared
 
 
-def test_it_can_be_summarized_and_drawn(model, tmp_path):
-    lines = []
-    model.summary(print_fn=lines.append)
-    assert "title_decoder" in "\n".join(lines)
-    pytest.importorskip("pydot")
-    if not shutil.which("dot"):
-        pytest.skip("graphviz is not there")
-    keras.utils.plot_model(model, tmp_path / "model.png", show_shapes=True)
-    assert (tmp_path / "model.png").stat().st_size > 1000
-
-
-@settings(max_examples=8, deadline=None)
-@given(st.integers(0, 2**31), st.integers(0, 6), st.integers(0, 3))
-def test_an_answer_depends_on_no_other_row_and_on_no_padding(trace, batch, seed, padding, others):
-    inputs, _ = batch
-    inputs = {name: tensor.numpy() for name, tensor in inputs.items()}
-    plain = trace(inputs)
-    generator = np.random.default_rng(seed)
-    changed = {}
-    for name, rows in inputs.items():
-        random = generator.integers(4, 300, size=[others, rows.shape[1]])
-        changed[name] = np.pad(np.concatenate([rows, random]), ((0, 0), (0, padding))).astype(np.int32)[:, :48]
-        changed[name] = changed[name][:, :13] if name == "summary_title" else changed[name]
-    outputs = trace(changed)
-    without, with_summary = len(inputs["tokens"]), len(inputs["tokens_title"])
-    of_topic = [*range(without), *range(without + others, without + others + with_summary)]
-    length = inputs["summary_title"].shape[1] - 1
-    np.testing.assert_allclose(tf.gather(outputs["topic"], of_topic), plain["topic"], atol=1e-4)
-    np.testing.assert_allclose(outputs["same"][:without], plain["same"], atol=1e-4)
-    np.testing.assert_allclose(outputs["stars"][:without], plain["stars"], atol=1e-4)
-    np.testing.assert_allclose(outputs["title"][:with_summary, :length], plain["title"], atol=1e-4)
+def test_its_logits_are_added_to_those_of_each_own_head(built):
+    model, _ = built
+    states, expected = states_of(model), 0.0
+    for name in ("films", "shared_head_0"):
+        head = heads_of(model)[name]
+        features = np.array(head.pooling(states, TOKENS != 0))
+        expected += features @ np.array(head.output_layer.kernel) + np.array(head.output_layer.bias)
+    np.testing.assert_allclose(model({"tokens": TOKENS})["films"], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_lower_precision_gives_float32_outputs_and_trains(make_experiment, data, batch, precision):
+def test_in_half_precision_logits_are_added_in_float32(build, precision):
+    model, _ = build(["books", "films"], precision)
+    states, heads = states_of(model), heads_of(model)
+    common = np.array(heads["shared_head_0"](states, TOKENS)) + 1e-4
+    own = np.array(heads["films"](states, TOKENS))
+    assert common.dtype == own.dtype == np.float32
+    np.testing.assert_array_equal(heads["films"](states, TOKENS, common), own + common)
+
+
+def test_a_loaded_model_and_its_reader_answer_alike(built, tmp_path):
+    model, tasks = built
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert len([layer for layer in loaded.layers if layer.name == "shared_head_0"]) == 1
+    answers = Reader(loaded, tasks, None, 8, GenerationOptions()).answer(["films", "books", "stars"], TOKENS)
+    outputs = model({"tokens": TOKENS})
+    for name in ("films", "books"):
+        np.testing.assert_allclose(answers[name]["probabilities"], tf.nn.softmax(outputs[name]), atol=1e-5)
+    np.testing.assert_allclose(answers["stars"]["score"], outputs["stars"], atol=1e-5)
+
+
+@pytest.mark.parametrize(("names", "options"), [(["books", "desk"], {}), (["books", "films"], {"shared_heads": False})])
+def test_without_another_task_or_the_option_there_is_none(build, names, options):
+    model, _ = build(names, **options)
+    assert all(model.network.layers.heads[name].common is None for name in names)
+    assert not model.network.layers.common_heads
+    assert not any(layer.name.startswith("shared_head") for layer in model.layers)
+
+
+def written_by(names, **of_gaps):
+    tasks = {name: {**WRITTEN[name], **(of_gaps if name == "gaps" else {})} for name in names}
+    experiment = parsed(tasks)
+    slices = [Slice(f"tokens_{name}", (), (name,)) for name in names]
+    return build_model(experiment.model, experiment.tasks, slices, {}, 20, "float32").network
+
+
+def test_each_task_that_writes_has_a_decoder_of_its_own_as_long_as_its_texts():
+    network = written_by(["title", "gaps", "note"])
+    lengths = {name: decoder.max_length for name, decoder in network.layers.decoders.items()}
+    # What is written of gaps is one shorter than the answer, whose end mark no decoder reads.
+    assert lengths == {"title": 3, "gaps": int(answer_length(8, 0.5, 1.0)) - 1, "note": 5}
+    assert network.decoder_of == {"title": "title", "gaps": "gaps", "note": "note"}
+    assert [decoder.name for decoder in network.layers.decoders.values()] == [f"{name}_decoder" for name in lengths]
+
+
+def test_a_decoder_that_several_tasks_write_with_fits_the_longest():
+    network = written_by(["title", "gaps", "note"], decoder="title")
+    lengths = {name: decoder.max_length for name, decoder in network.layers.decoders.items()}
+    assert lengths == {"title": int(answer_length(8, 0.5, 1.0)) - 1, "note": 5}
+    assert network.decoder_of == {"title": "title", "gaps": "title", "note": "note"}
+
+
+def test_a_kind_may_put_something_in_a_decoder_s_place():
+    network = written_by(["title", "gaps"], objective="pieces")
+    assert isinstance(network.layers.decoders["gaps"], MLMHead)
+    assert network.layers.decoders["gaps"].name == "gaps_decoder"
+    assert network.layers.decoders["title"].max_length == 3
+
+
+def test_linear_experts_are_for_tasks_of_single_texts_that_classify(build):
+    model, _ = build(list(TASKS), linear_expert={"buckets": 10, "order": 1})
+    experts = model.network.layers.linear_experts
+    assert experts.classes == {"books": 2, "films": 2, "desk": 2}
+    assert (experts.options.buckets, experts.options.order, experts.vocabulary_size) == (10, 1, 20)
+    assert build(["same", "stars"], linear_expert={})[0].network.layers.linear_experts is None
+    assert build(["books"])[0].network.layers.linear_experts is None
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_lower_precision_gives_float32_outputs_and_trains(make_experiment, data, precision):
+    batch = next(iter(batches(data.tables, data.plan)))
     model, update = compile_model(make_experiment(training={"precision": precision}), data)
     before = [np.array(variable) for variable in model.trainable_variables]
     # The first scales of a float16 loss are too large: such updates are left out, and the scale is halved.

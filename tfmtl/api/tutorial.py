@@ -172,10 +172,10 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
 
 def _experiment_of(model: MultiTaskModel, data: PreprocessedData) -> Experiment:
     """The experiment with the network that a model is of, as its own layers describe it."""
-    encoder = model.get_layer("encoder")
-    decoders = [layer for layer in model.layers if layer.name.endswith("_decoder")]
+    layers = model.network.layers
+    decoders = list(layers.decoders.values())
     network = {
-        "encoder": {"type": "transformer", **encoder.options.model_dump()},
-        "decoder": {"layers": decoders[0].depth if decoders else 1},
+        "encoder": {"type": "transformer", **layers.sharing.trunk.options.model_dump()},
+        "decoder": {"layers": decoders[0].options.layers if decoders else 1},
     }
     return parse({**data.experiment.as_mapping(), "model": network})
