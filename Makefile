@@ -1,15 +1,15 @@
-# `make quickstart` and `make test` need nothing but Python 3.10-3.13: they make their own environment in .venv.
+# `make quickstart` and `make test` need nothing but Python 3.11-3.13: they make their own environment in .venv.
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
-INTERPRETERS ?= python3.11 python3.12 python3.13 python3.10 python3
+INTERPRETERS ?= python3.11 python3.12 python3.13 python3
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint format lock clean
+.PHONY: help quickstart test lint format registry lock clean
 .DELETE_ON_ERROR:
 
 help: ## Lists the targets.
@@ -33,8 +33,11 @@ format: $(VENV)/.installed-dev ## Formats the code and mends what can be mended.
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
+registry: $(VENV)/.installed-dev ## Makes docs/registry.md anew from the registries.
+	$(PYTHON) docs/make_registry.py
+
 lock: $(VENV)/.installed-dev ## Remakes constraints.txt with the newest versions that work together.
-	$(UV) pip compile setup.cfg --extra serve --extra dev --universal --python-version 3.10 \
+	$(UV) pip compile setup.cfg --extra serve --extra dev --universal --python-version 3.11 \
 	    --no-python-downloads --no-annotate --upgrade --quiet \
 	    --custom-compile-command "make lock" --output-file constraints.txt
 
@@ -50,7 +53,7 @@ $(VENV)/.installed-%: setup.cfg pyproject.toml constraints.txt | $(PYTHON)
 # A name on the path may be a launcher that fails, and Debian's Python cannot make an environment without python3-venv.
 $(PYTHON):
 	@for interpreter in $(INTERPRETERS); do \
-	    $$interpreter -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue; \
+	    $$interpreter -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue; \
 	    if ! $$interpreter -c 'import ensurepip, venv' 2>/dev/null; then \
 	        incomplete="$$incomplete $$interpreter"; continue; \
 	    fi; \
@@ -60,6 +63,6 @@ $(PYTHON):
 	if [ -n "$$incomplete" ]; then \
 	    echo "No Python can make an environment:$$incomplete lacks ensurepip; install its package, such as python3-venv." >&2; \
 	else \
-	    echo "No Python 3.10-3.13 among: $(INTERPRETERS). Install one, or name it: make INTERPRETERS=/path/to/python" >&2; \
+	    echo "No Python 3.11-3.13 among: $(INTERPRETERS). Install one, or name it: make INTERPRETERS=/path/to/python" >&2; \
 	fi; \
 	exit 1

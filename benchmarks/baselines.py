@@ -10,12 +10,13 @@ import argparse
 import json
 from pathlib import Path
 
+from tfmtl.reports.baselines import baselines
+from tfmtl.reports.similarity_baselines import similarity_answers
+
 from tfmtl.config.yaml_file import load_experiment
 from tfmtl.data.streams import load_streams
 from tfmtl.metrics.scoring import quick_scores
-from tfmtl.reports.baselines import baselines
 from tfmtl.reports.linear_baselines import labelled_texts, linear_answers
-from tfmtl.reports.similarity_baselines import similarity_answers
 
 
 def main() -> None:

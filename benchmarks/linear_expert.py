@@ -10,11 +10,11 @@ import argparse
 
 import numpy as np
 import tensorflow as tf
+from tfmtl.data.targets import has_target
+from tfmtl.models.builder import LINEAR_EXPERTS, linear_scores
 
 from tfmtl.data.streams import load_streams
-from tfmtl.data.targets import has_target
 from tfmtl.generation.reader import Reader
-from tfmtl.models.builder import LINEAR_EXPERTS, linear_scores
 from tfmtl.runs.run_folder import RunFolder
 
 _ROWS = 32

@@ -68,10 +68,6 @@ FAMILIES: dict[str, tuple[Callable, Callable, dict]] = {
 }
 """By name: the backbone, what makes its tokenizer, and its sizes."""
 
-if not hasattr(models.XLMRobertaTokenizer, "_vocabulary_prefix"):
-    # KerasHub for Python 3.10 looks for this in vain, so that it cannot list the pieces.
-    del FAMILIES["xlm_roberta"]
-
 MAX_LENGTH = 64
 
 

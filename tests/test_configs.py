@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tfmtl.models.builder import build_model
 
 from tfmtl.config.experiment import parse
 from tfmtl.config.yaml_file import load_experiment
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.splits import read_splits
 from tfmtl.data.tables import Slice, Table
-from tfmtl.models.builder import build_model
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

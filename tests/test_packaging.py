@@ -17,7 +17,7 @@ from packaging.version import Version
 import tfmtl
 
 ROOT = Path(__file__).parent.parent
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13")
 LOCKED_EXTRAS = ("serve", "test", "dev")
 
 
@@ -82,7 +82,7 @@ def test_constraints_name_no_place():
 
 def test_supported_pythons_are_those_declared(setup):
     supported = SpecifierSet(setup["options"]["python_requires"])
-    assert [minor for minor in range(8, 16) if f"3.{minor}" in supported] == [10, 11, 12, 13]
+    assert [minor for minor in range(8, 16) if f"3.{minor}" in supported] == [11, 12, 13]
     declared = re.findall(r"Python :: (3\.\d+)", setup["metadata"]["classifiers"])
     assert declared == list(PYTHONS)
 
@@ -148,7 +148,7 @@ def test_makefile_has_the_target(target):
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("exit 127", "No Python 3.10-3.13 among: ./interpreter."),
+        ("exit 127", "No Python 3.11-3.13 among: ./interpreter."),
         ('case "$2" in *ensurepip*) exit 1;; esac', "./interpreter lacks ensurepip"),
     ],
 )

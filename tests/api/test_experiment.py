@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tfmtl.api.experiment
 import yaml
 
-import tfmtl.api.experiment
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.runs.fingerprints import fingerprints
 from tfmtl.runs.run_folder import RunFolder

@@ -55,11 +55,10 @@ def test_gradients_whose_products_overflow_end_in_no_error(name):
     assert np.isnan(found).all() or np.isfinite(found).all()
 
 
-def test_what_a_method_does_not_do_is_told():
-    with pytest.raises(TypeError, match=r"^dwa weighs losses and combines no gradients: call weights\(losses\)$"):
-        get("dwa").aggregate(tf.constant(GRADIENTS))
-    with pytest.raises(TypeError, match=r"^mgda combines gradients: call aggregate\(gradients\)$"):
-        get("mgda").weights(tf.constant([1.0, 2.0]))
+def test_a_method_weighs_losses_or_combines_gradients_and_never_does_both():
+    for method, names in (("weights", OF_LOSSES), ("aggregate", OF_GRADIENTS)):
+        assert [entry.name for entry in BALANCING if hasattr(entry.build, method)] == names
+    assert sorted([*OF_LOSSES, *OF_GRADIENTS]) == [entry.name for entry in BALANCING]
 
 
 @pytest.mark.parametrize(

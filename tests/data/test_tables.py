@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfmtl.data.targets import has_target
 
 from tfmtl.data.special_tokens import END_ID, START_ID
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tables import Pieces, Slice, absent, build_tables, tokenize_texts
-from tfmtl.data.targets import has_target
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.kinds.summarization.options import Summarization

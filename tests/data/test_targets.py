@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tfmtl.data.targets import encode_targets, has_target, is_absent, needs_train, with_labels
 
 from tfmtl.core.errors import DataError
 from tfmtl.data.rows import Rows
-from tfmtl.data.targets import encode_targets, has_target, is_absent, needs_train, with_labels
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.kinds.summarization.options import Summarization

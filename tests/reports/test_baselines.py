@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from tfmtl.reports.baselines import baseline_answers, baselines
 
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.kinds.summarization.options import Summarization
-from tfmtl.reports.baselines import baseline_answers, baselines
 
 
 def test_majority_is_the_most_frequent_label_of_train():

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from tfmtl.reports.similarity_baselines import similarity_answers
 
 from tfmtl.data.streams import Examples
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.regression.options import Regression
-from tfmtl.reports.similarity_baselines import similarity_answers
 
 FIRST = ["red car", "blue bird", "red car", "red car", "blue bird"]
 SECOND = ["red car", "blue bird", "blue bird", "red bird", "blue car"]

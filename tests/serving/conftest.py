@@ -1,6 +1,5 @@
 """A run of the tiny experiment and its export, each made once."""
 
-import keras
 import pytest
 
 import tfmtl
@@ -28,14 +27,10 @@ def export(run, tmp_path_factory):
     return export_run(run, tmp_path_factory.mktemp("saved_models") / "tiny")
 
 
-# Keras for Python 3.10 cannot quantize weights alone.
-SMALLEST = "int8" if hasattr(keras.quantizers, "Int8QuantizationConfig") else "bfloat16"
-
-
 @pytest.fixture(scope="session")
 def light_export(run, tmp_path_factory):
     """The directory of a version without decoders and with the smallest weights, which is loaded in less time."""
-    return tfmtl.export(run, tmp_path_factory.mktemp("saved_models") / "tiny", quantize=SMALLEST, encoder_only=True)
+    return tfmtl.export(run, tmp_path_factory.mktemp("saved_models") / "tiny", quantize="int8", encoder_only=True)
 
 
 @pytest.fixture(scope="session")

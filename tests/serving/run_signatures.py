@@ -10,7 +10,7 @@ import math
 import sys
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 
-FLOAT, STRING = 1, 7
+FLOAT, STRING, BOOL = 1, 7, 10
 STRING_SIZE = 24
 
 
@@ -84,8 +84,9 @@ class Library:
     def values(self, tensor) -> list:
         shape = [self.TF_Dim(tensor, axis) for axis in range(self.TF_NumDims(tensor))]
         size, data = math.prod(shape), self.TF_TensorData(tensor)
-        if self.TF_TensorType(tensor) == FLOAT:
-            return list((ctypes.c_float * size).from_address(data)) if size else []
+        numbers = {FLOAT: ctypes.c_float, BOOL: ctypes.c_bool}.get(self.TF_TensorType(tensor))
+        if numbers is not None:
+            return list((numbers * size).from_address(data)) if size else []
         places = [data + STRING_SIZE * place for place in range(size)]
         return [ctypes.string_at(self.TF_StringGetDataPointer(p), self.TF_StringGetSize(p)).decode() for p in places]
 

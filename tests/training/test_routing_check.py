@@ -62,7 +62,8 @@ def test_targets_that_go_to_another_loss_are_found():
             inputs, targets = batch
             return super().measure(model, (inputs, {"first": targets["second"], "second": targets["first"]}))
 
-    swapped = Swapped({name: kind_of(task).loss(task, None) for name, task in TOPICS.items()}, [1.0, 1.0], 1.0)
+    losses = {name: kind_of(task).loss(task, None) for name, task in TOPICS.items()}
+    swapped = Swapped(losses, get("fixed"), clip_norm=1.0)
     with pytest.raises(RuntimeError, match="changing the target of 'first' moves the loss of: second"):
         check_routing(model_of(), swapped, TOPICS, SLICES)
 

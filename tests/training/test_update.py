@@ -11,7 +11,7 @@ from tfmtl.data.plan import plan_training
 from tfmtl.kinds.regression.loss import RegressionLoss
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.training.adamw import AdamW
+from tfmtl.training.optimizers.adamw import AdamW
 from tfmtl.training.train import compile_model
 from tfmtl.training.update import Update, dense
 

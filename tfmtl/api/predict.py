@@ -1,34 +1,106 @@
 """Answers of a run or an export, from Python."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfmtl.core.errors import UserError
+from tfmtl.api.tables import columns_of, is_rows, is_table
+from tfmtl.core.errors import DataError, UserError, nearest
 from tfmtl.runs.run_folder import RunFolder
+from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.prediction.predict import predict_rows
-from tfmtl.serving.prediction.predictor import open_predictor
+from tfmtl.serving.prediction.predictor import Predictor, open_predictor
 from tfmtl.serving.prediction.rows import Row
 
+_TEXT, _TEXT_PAIR = "text", "text_pair"
 
-def predict(model: RunFolder | str | Path, texts: Iterable[str | tuple[str, str]]) -> list[dict[str, Any]]:
-    """Answers every task about texts.
+
+class LoadedModel:
+    """A model that stays open: its graphs are loaded and traced once, whatever number of times it is asked.
+
+    Args:
+        predictor: of a run or an export.
+
+    Attributes:
+        tasks: what it answers, by name.
+    """
+
+    def __init__(self, predictor: Predictor):
+        self._predictor = predictor
+        self.tasks: Mapping[str, ServedTask] = predictor.tasks
+
+    def predict(self, rows: Any) -> list[dict[str, Any]]:
+        """Answers every task about rows.
+
+        Args:
+            rows: texts, or pairs of texts; or a table, such as a DataFrame or a list of dicts, with the field that the
+                tasks read or one named `text`, and for pairs `text_pair`. Other fields are left alone.
+
+        Returns:
+            For each row, by task, such as `{"label": ..., "probabilities": {...}}` or `{"summary": ...}`.
+
+        Raises:
+            UserError: where rows cannot be read, or lack what every task reads.
+        """
+        return list(predict_rows(self._predictor, self._rows(rows)))
+
+    def _rows(self, rows: Any) -> list[Row]:
+        if isinstance(rows, str | bytes):
+            raise UserError("predict: expected several texts, found one; put it into a list")
+        if is_table(rows) and (is_rows(rows) or not isinstance(rows, list | tuple)):
+            return self._rows_of(columns_of(rows, "predict"))
+        if isinstance(rows, Mapping):
+            raise UserError(f"predict: expected lists of values by field, found {str(dict(rows))[:60]}")
+        return [_row(row) for row in rows]
+
+    def _rows_of(self, columns: Mapping[str, list]) -> list[Row]:
+        pairs = dict.fromkeys([*((task.text, task.text_pair) for task in self.tasks.values()), (_TEXT, _TEXT_PAIR)])
+        fields = dict.fromkeys(text for text, _ in pairs if text in columns)
+        if len(fields) != 1:
+            known = nearest(_TEXT, dict.fromkeys(text for text, _ in pairs))
+            found = (
+                f"there is no column of the text; {known}"
+                if not fields
+                else f"several hold a text: {', '.join(fields)}"
+            )
+            raise DataError(f"predict: {found}")
+        (text,) = fields
+        pair = next((pair for field, pair in pairs if field == text and pair in columns), None)
+        second = columns[pair] if pair else [None] * len(columns[text])
+        rows = enumerate(zip(columns[text], second, strict=True))
+        return [Row.parse({_TEXT: first, _TEXT_PAIR: other}, f"predict: row {row}") for row, (first, other) in rows]
+
+
+def load(model: RunFolder | str | Path) -> LoadedModel:
+    """Returns the model of a run, or of an export, which stays open.
+
+    Args:
+        model: a run, or the folder of a run, of an export, or of one version of it.
+
+    Raises:
+        RunError: where it is none of them, or damaged.
+    """
+    return LoadedModel(open_predictor(model.path if isinstance(model, RunFolder) else model))
+
+
+def predict(model: RunFolder | str | Path, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """Answers every task about rows once; see `load` and `LoadedModel.predict`.
 
     Args:
         model: a run, or the folder of a run or of an export.
-        texts: texts, or pairs of them.
+        rows: texts, pairs of texts, or a table.
 
     Returns:
-        For each text, by task: `{"label": ..., "probabilities": {...}}`, `{"score": ...}` or `{"summary": ...}`.
+        For each row, by task, such as `{"label": ..., "probabilities": {...}}`, `{"score": ...}` or
+        `{"summary": ...}`.
     """
-    if isinstance(texts, str):
+    if isinstance(rows, str | bytes):
         raise UserError("predict: expected several texts, found one; put it into a list")
-    rows = [_row(text) for text in texts]
-    return list(predict_rows(open_predictor(model.path if isinstance(model, RunFolder) else model), rows))
+    return load(model).predict(rows)
 
 
-def _row(text: str | tuple[str, str]) -> Row:
-    parts = (text,) if isinstance(text, str) else text
+def _row(row: Any) -> Row:
+    parts = (row,) if isinstance(row, str) else row
     if isinstance(parts, tuple | list) and len(parts) in (1, 2) and all(isinstance(part, str) for part in parts):
         return Row(*parts)
-    raise UserError(f"predict: expected a text, or a pair of texts, found {str(text)[:60]!r}")
+    raise UserError(f"predict: expected a text, or a pair of texts, found {str(row)[:60]!r}")

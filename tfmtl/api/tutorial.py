@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.data.plan import plan_training
@@ -16,6 +14,7 @@ from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
 from tfmtl.metrics.scoring import evaluate_task
 from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.runs.loading import load_best_model
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.prepared_data import TrainingData, prepare
 from tfmtl.training.train import make_model
@@ -82,29 +81,20 @@ def preprocess_data(
     return PreprocessedData(experiment, prepare(experiment, None, 1))
 
 
-def build_model(
-    data: PreprocessedData, *, embedding_dim: int = 128, hidden_size: int = 128, layers: int = 2, heads: int = 4
-) -> MultiTaskModel:
+def build_model(data: PreprocessedData, *, hidden_size: int = 128, layers: int = 2, heads: int = 4) -> MultiTaskModel:
     """Builds the Keras model: a shared Transformer, a head for the label, a decoder that can copy for the summary.
 
     Args:
         data: of `preprocess_data`.
-        embedding_dim: of the pieces; the output projection is tied to them, so it equals `hidden_size`.
-        hidden_size: the width of the encoder and the decoder.
+        hidden_size: the width of the embedding, the encoder and the decoder.
         layers: of the encoder; the decoder has one.
         heads: of attention.
 
     Raises:
         ConfigurationError: where the sizes do not fit.
     """
-    if embedding_dim != hidden_size:
-        raise ConfigurationError(
-            f"build_model: embedding_dim ({embedding_dim}) must equal hidden_size ({hidden_size}), because the "
-            "embeddings are the decoder's output projection too"
-        )
     encoder = {"layers": layers, "hidden": hidden_size, "heads": heads, "feedforward": 4 * hidden_size}
-    model = {"encoder": encoder, "decoder": {"layers": 1}}
-    experiment = parse({**data.experiment.as_mapping(), "model": model})
+    experiment = parse({**data.experiment.as_mapping(), "model": {"encoder": encoder, "decoder": {"layers": 1}}})
     random.seed(experiment.training.seed)
     return make_model(experiment, data.data)
 
@@ -142,7 +132,7 @@ def train_model(
     plan = plan_training(data.data.tables, experiment.mixing, options.epochs, options.batch_size, 1, options.seed)
     folder = RunFolder(run or Path("runs") / experiment.name)
     progress = _train_model(experiment, folder, replace(data.data, plan=plan), model)
-    model.set_weights(keras.models.load_model(folder.best_model).get_weights())
+    model.set_weights(load_best_model(folder).get_weights())
     return {name: [row[name] for row in progress.history] for name in progress.history[0]}
 
 
@@ -171,11 +161,11 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
 
 
 def _experiment_of(model: MultiTaskModel, data: PreprocessedData) -> Experiment:
-    """The experiment with the network that a model is of, as its own layers describe it."""
-    layers = model.network.layers
-    decoders = list(layers.decoders.values())
-    network = {
-        "encoder": {"type": "transformer", **layers.sharing.trunk.options.model_dump()},
-        "decoder": {"layers": decoders[0].options.layers if decoders else 1},
-    }
-    return parse({**data.experiment.as_mapping(), "model": network})
+    """Returns the experiment with the network that a model was built of.
+
+    Raises:
+        ConfigurationError: where the model is not of `build_model`.
+    """
+    if model.options is None:
+        raise ConfigurationError("expected a model of tfmtl.build_model; one that was loaded is answered by tfmtl.load")
+    return data.experiment.model_copy(update={"model": model.options})

@@ -10,6 +10,10 @@ def get(name: str, **options: Any) -> Any:
         name: as in `balancing.method` of a configuration.
         **options: its options, as there.
 
+    Returns:
+        A `LossWeighting` of `tfmtl.balancing.method`, which has `weights(losses)`, or a `GradientCombination` of it,
+        which has `aggregate(gradients)`.
+
     Raises:
         ConfigurationError: for an unknown method or option, in one line.
     """

@@ -131,10 +131,6 @@ class LossWeighting(Method, ABC):
         weights = tf.cast(weights, losses.dtype)
         return tf.where(is_finite, weights, tf.fill(losses.shape, tf.constant(float("nan"), losses.dtype)))
 
-    def aggregate(self, gradients: tf.Tensor) -> tf.Tensor:
-        """Raises TypeError: gradients are not combined here."""
-        raise TypeError(f"{self.name} weighs losses and combines no gradients: call weights(losses)")
-
     @abstractmethod
     def _weights(self, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
         """As `weights`; the state is made, and `present` is given."""
@@ -162,10 +158,6 @@ class GradientCombination(Method, ABC):
         losses = tf.cast(self._of_tasks("losses", tf.ones([count]) if losses is None else losses), gradients.dtype)
         present = self._of_tasks("present", tf.ones([count], tf.bool) if present is None else present)
         return self.combine_finite(tf.where(present[:, None], gradients, 0.0), losses, present)[0]
-
-    def weights(self, losses: tf.Tensor) -> tf.Tensor:
-        """Raises TypeError: losses alone tell no weights here."""
-        raise TypeError(f"{self.name} combines gradients: call aggregate(gradients)")
 
     def combine_finite(
         self, gradients: tf.Tensor, losses: tf.Tensor, present: tf.Tensor

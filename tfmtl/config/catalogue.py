@@ -12,9 +12,11 @@ from tfmtl.core.registry import (
     ENCODERS,
     KINDS,
     METRICS,
+    OPTIMIZERS,
     PRESETS,
     SCHEDULES,
     SHARING,
+    SIGNATURES,
     SOURCES,
     TOKENIZERS,
     Entry,
@@ -46,6 +48,8 @@ _GROUPS: dict[str, tuple[Registry, ...]] = {
     "balancing": (BALANCING,),
     "schedules": (SCHEDULES,),
     "metrics": (METRICS,),
+    "optimizers": (OPTIMIZERS,),
+    "signatures": (SIGNATURES,),
 }
 GROUPS = tuple(_GROUPS)
 """The names of the groups, in the order of a configuration."""

@@ -25,7 +25,7 @@ class Experiment(Options):
     model: ModelOptions = Field(default_factory=ModelOptions)
     balancing: choice_of(BALANCING, "method", "fixed", "balancing") = Field("fixed", validate_default=True)
     mixing: choice_of(SCHEDULES, "schedule", "proportional", "mixing") = Field("proportional", validate_default=True)
-    training: TrainingOptions = TrainingOptions()
+    training: TrainingOptions = Field(default_factory=TrainingOptions)
     generation: GenerationOptions = GenerationOptions()
     evaluation: EvaluationOptions = EvaluationOptions()
 

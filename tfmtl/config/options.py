@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tfmtl.core.registry import ENCODERS, SHARING, Options
+from tfmtl.core.registry import ENCODERS, OPTIMIZERS, SHARING, Options
 from tfmtl.core.validation import choice_of
 
 
@@ -98,7 +98,8 @@ class TrainingOptions(Options):
         learning_rate: the peak.
         warmup: the share of all updates over which the learning rate rises.
         decay: how it falls after that, to zero at the last update.
-        weight_decay: decoupled (AdamW); not applied to biases and normalisation scales.
+        optimizer: what makes an update of the gradient.
+        weight_decay: decoupled (AdamW); applied to matrices, not to biases, normalisation scales and other vectors.
         ema_momentum: of the moving average of the weights, which then is what is validated, kept as the best model and
             served; 0 turns it off.
         clip_norm: the largest global norm of the combined gradient, after reduction over replicas; 0 turns it off.
@@ -122,6 +123,7 @@ class TrainingOptions(Options):
     learning_rate: float = Field(1e-3, gt=0.0, allow_inf_nan=False)
     warmup: float = Field(0.1, ge=0.0, le=1.0)
     decay: Literal["cosine", "linear", "none"] = "cosine"
+    optimizer: choice_of(OPTIMIZERS, "type", "adamw", "training.optimizer") = Field("adamw", validate_default=True)
     weight_decay: float = Field(0.01, ge=0.0)
     ema_momentum: float = Field(0.0, ge=0.0, lt=1.0)
     clip_norm: float = Field(1.0, ge=0.0)

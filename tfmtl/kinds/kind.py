@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tfmtl.data.streams import Examples
     from tfmtl.metrics.metric import Metric
     from tfmtl.models.trunk import Trunk
-    from tfmtl.serving.export.signatures import ServedTask
+    from tfmtl.serving.export.served_task import ServedTask
     from tfmtl.training.losses import TaskLoss
 
 Predictions = np.ndarray | Sequence[Any]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, field_validator
 
-from tfmtl.core.registry import Options
+from tfmtl.core.registry import SIGNATURES, Options
 
 AnyTask = TypeVar("AnyTask", bound="Task")
 
@@ -85,10 +85,9 @@ RESERVED_NAMES = frozenset(
         "total",
         "val",
     }
-    | {"serving_default", "classify", "summarize"}
     | {"signatures", "variables", "trainable_variables", "non_trainable_variables"}
 )
-"""Names that layers, inputs and logs of the model have themselves, or signatures and attributes of an export."""
+"""Names that layers, inputs and logs of the model have themselves, or attributes of an export."""
 
 _RESERVED_STARTS = ("val_", "tokens_", "target_", "shared_head_")
 _RESERVED_ENDS = ("_bytes", "_decoder", "_network", "_rows")
@@ -102,6 +101,7 @@ class TaskName(Options):
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, name: str) -> str:
-        if name in RESERVED_NAMES or name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS):
+        is_reserved = name in RESERVED_NAMES or name in {entry.name for entry in SIGNATURES}
+        if is_reserved or name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS):
             raise ValueError("this name is taken by the model itself; choose another")
         return name

@@ -45,6 +45,7 @@ def build_model(
     """
     network = build_network(options, tasks, columns, vocabulary_size, precision)
     model = MultiTaskModel.of(network, slices)
+    model.options = options
     network.layers.sharing.trunk.load_pretrained_rows(network.layers.embedding)
     return model
 

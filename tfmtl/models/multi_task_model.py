@@ -6,6 +6,7 @@ from dataclasses import asdict
 import keras
 import tensorflow as tf
 
+from tfmtl.config.options import ModelOptions
 from tfmtl.core.registry import ENCODERS, KINDS, SHARING
 from tfmtl.data.tables import Slice
 from tfmtl.models.network import Layers, Network
@@ -26,11 +27,13 @@ class MultiTaskModel(keras.Model):
     Attributes:
         network: how the model reads and answers.
         slices: whose batches it takes.
+        options: of the network that an experiment asked for; `None` of a model that was loaded or copied.
         update: what makes one step of a batch; `None` where Keras does.
     """
 
     network: Network
     slices: Sequence[Slice] = ()
+    options: ModelOptions | None = None
     update = None
 
     @classmethod

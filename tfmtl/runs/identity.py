@@ -41,8 +41,10 @@ def check_place(run: RunFolder) -> None:
     if run.config.is_file():
         return
     if run.path.is_dir():
-        # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else.
-        if any(not path.name.startswith(f".{run.config.stem}.") for path in run.path.iterdir()):
+        # A process that was killed while it claimed the folder leaves the configuration aside, and nothing else; what
+        # is trained on memory keeps its tables here before.
+        strange = (path for path in run.path.iterdir() if path != run.data)
+        if any(not path.name.startswith(f".{run.config.stem}.") for path in strange):
             raise RunError(f"{run.path}: the folder is not empty and holds no run; choose another with --run")
         return
     try:

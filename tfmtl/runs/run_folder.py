@@ -31,6 +31,11 @@ class RunFolder:
         return self.path / "config.yaml"
 
     @property
+    def data(self) -> Path:
+        """The folder of the tables that a training on memory was given."""
+        return self.path / "data"
+
+    @property
     def tokenizer(self) -> Path:
         """The folder of the tokenizer that the run has learned, or of its preset."""
         return self.path / "tokenizer"

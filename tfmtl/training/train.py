@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfmtl.config.experiment import Experiment
 from tfmtl.config.options import GenerationOptions, Stage
+from tfmtl.core.registry import OPTIMIZERS
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import task_shares, tokens_read
 from tfmtl.generation.reader import Reader
@@ -17,7 +18,6 @@ from tfmtl.models.build import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.loading import check_best_model
 from tfmtl.runs.run_folder import RunFolder
-from tfmtl.training.adamw import AdamW
 from tfmtl.training.averaging import WeightAverage
 from tfmtl.training.callbacks.averaged_weights import AveragedWeights, TrainedWeights
 from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History, TaskStopping, ValidationScores
@@ -126,7 +126,8 @@ def compile_update(
     options, stage = experiment.training, stage or experiment.stages[-1]
     update = make_update(experiment, data, model)
     rate = WarmupThenDecay(stage.learning_rate, data.plan.updates, stage.warmup, stage.decay)
-    optimizer = AdamW(rate, options.weight_decay, model.network.layers.sharing.trunk.rates())
+    choice, rates = options.optimizer, model.network.layers.sharing.trunk.rates()
+    optimizer = OPTIMIZERS.get(choice.name).build(rate, options.weight_decay, rates, choice.options)
     if options.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)

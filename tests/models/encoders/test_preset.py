@@ -165,7 +165,6 @@ def test_each_task_gets_a_copy_of_the_preset_s_decoder(preset):
         encoder.decoder(9, None, MAX_LENGTH + 1)
 
 
-@pytest.mark.skipif(not hasattr(keras_hub.models, "T5Seq2SeqLM"), reason="this KerasHub does not write with T5")
 def test_pieces_are_written_as_the_preset_writes_them(tmp_path):
     backbone, make_tokenizer, sizes = FAMILIES["t5"]
     tokenizer = make_tokenizer()

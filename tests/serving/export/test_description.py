@@ -6,7 +6,7 @@ import pytest
 import tfmtl
 from tfmtl.core.errors import RunError
 from tfmtl.serving.export.description import Description, is_version, versions_in
-from tfmtl.serving.export.signatures import ServedTask
+from tfmtl.serving.export.served_task import ServedTask
 
 TASKS = {
     "topic": ServedTask(kind="classification", labels=("b", "a", "Zürich")),

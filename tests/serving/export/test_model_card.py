@@ -4,7 +4,7 @@ import pytest
 
 from tfmtl.serving.export.description import Description
 from tfmtl.serving.export.model_card import write_model_card
-from tfmtl.serving.export.signatures import ServedTask
+from tfmtl.serving.export.served_task import ServedTask
 
 
 @pytest.fixture

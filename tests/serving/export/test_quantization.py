@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 import tfmtl
-from tests.serving.conftest import SMALLEST
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.models.layers.linear_experts import LinearExperts
 from tfmtl.serving.export.quantization import QUANTIZATIONS, loss_by_quantization, quantized
@@ -24,7 +23,6 @@ def heads(reader, tokens):
 TOKENS = tf.constant([[1, 9, 12, 30, 7, 2, 0], [1, 8, 7, 6, 15, 22, 2]])
 
 
-@pytest.mark.skipif(SMALLEST != "int8", reason="this Keras cannot quantize weights alone")
 def test_int8_weights_are_those_of_the_model_to_half_a_step_of_their_scale(reader):
     weights = reader.model.get_weights()
     small = quantized(reader, "int8")
@@ -40,7 +38,6 @@ def test_int8_weights_are_those_of_the_model_to_half_a_step_of_their_scale(reade
         np.testing.assert_array_equal(value, expected)
 
 
-@pytest.mark.skipif(SMALLEST != "int8", reason="this Keras cannot quantize weights alone")
 def test_linear_experts_are_quantized_too():
     experts = LinearExperts({"order": 1}, 40, {"topic": 3, "other": 2}, dtype="float32", name="linear_experts")
     tokens = keras.Input((None,), dtype="int32")
@@ -87,9 +84,9 @@ def test_a_quantized_export_of_the_encoder_is_smaller_and_says_what_it_costs(exp
     names = {path.name for path in (version / "variables").iterdir()}
     assert "variables.data-00000-of-00001" in names
     sizes = [(path / "variables" / "variables.data-00000-of-00001").stat().st_size for path in (version, export)]
-    assert sizes[0] < (0.45 if SMALLEST == "int8" else 0.6) * sizes[1]
+    assert sizes[0] < 0.45 * sizes[1]
     card = (version / "model_card.md").read_text()
-    assert f"## Weights in {SMALLEST}" in card and "| title |" not in card
+    assert "## Weights in int8" in card and "| title |" not in card
     (line,) = [line for line in card.splitlines() if line.startswith("| topic | accuracy |")]
     before, after, difference = (float(cell) for cell in line.split("|")[3:6])
     assert difference == pytest.approx(after - before, abs=1e-4)

@@ -5,6 +5,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfmtl.core.errors import RunError
 from tfmtl.serving.export.description import Description
+from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.export.server_config import (
     batching_config,
     kubernetes,
@@ -12,7 +13,6 @@ from tfmtl.serving.export.server_config import (
     monitoring_config,
     write_server_config,
 )
-from tfmtl.serving.export.signatures import ServedTask
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES
 
 

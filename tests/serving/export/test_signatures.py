@@ -6,7 +6,8 @@ from tfmtl.data.tokenizers.sentencepiece import SentencePieceTokenizer
 from tfmtl.generation.reader import Reader
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.summarization.options import Summarization
-from tfmtl.serving.export.signatures import ServedTask, input_specs, signatures, trace
+from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.export.signatures import input_specs, signatures, trace
 
 TEXTS = ["the cat sleeps", "", "the dog runs away in the garden"]
 

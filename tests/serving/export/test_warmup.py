@@ -1,7 +1,7 @@
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tfmtl.serving.export.signatures import ServedTask
+from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, warmup_requests, write_warmup
 
 TASKS = {

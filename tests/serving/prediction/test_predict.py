@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmtl.core.errors import DataError
-from tfmtl.serving.export.signatures import ServedTask
+from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.prediction.predict import arrived_windows, full_windows, predict, predict_rows
 from tfmtl.serving.prediction.predictor import Predictor, open_predictor
 from tfmtl.serving.prediction.rows import Row

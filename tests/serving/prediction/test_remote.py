@@ -10,7 +10,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tfmtl.core.errors import RunError
 from tfmtl.serving.export.description import Description
-from tfmtl.serving.export.signatures import ServedTask
+from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.prediction.remote import _requests, remote_predictor
 from tfmtl.serving.prediction.rows import Row
 

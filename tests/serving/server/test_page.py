@@ -1,7 +1,7 @@
 import json
 
 from tfmtl.serving.export.description import Description
-from tfmtl.serving.export.signatures import ServedTask
+from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.server.page import page
 
 

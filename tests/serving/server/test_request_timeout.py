@@ -52,7 +52,7 @@ async def seconds_until_closed(reader, writer) -> float:
     while not reader.at_eof():
         with contextlib.suppress(ConnectionError):
             writer.write(b"x")
-        with contextlib.suppress(asyncio.TimeoutError, ConnectionError):
+        with contextlib.suppress(TimeoutError, ConnectionError):
             assert await asyncio.wait_for(reader.read(1), 0.1) == b""
     return time.monotonic() - start
 

@@ -1,6 +1,5 @@
 """Pretrained writers: the decoders of BART and T5, as KerasHub has them."""
 
-import inspect
 from abc import ABC, abstractmethod
 
 import keras
@@ -159,9 +158,4 @@ _DECODERS = {keras_hub.models.BartBackbone: BartDecoder, keras_hub.models.T5Back
 
 def decoder_of(backbone: keras_hub.models.Backbone) -> type[PresetDecoder] | None:
     """Returns what writes with a backbone's decoder, where it has one that keeps keys and values of what it wrote."""
-    for family, decoder in _DECODERS.items():
-        if isinstance(backbone, family):
-            # Layers of T5 have no cache in older KerasHubs.
-            parameters = inspect.signature(backbone.decoder_transformer_layers[0].call).parameters
-            return decoder if "self_attention_cache" in parameters else None
-    return None
+    return next((decoder for family, decoder in _DECODERS.items() if isinstance(backbone, family)), None)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import tfmtl
 from tfmtl.core.errors import RunError
-from tfmtl.serving.export.signatures import ServedTask
+from tfmtl.serving.export.served_task import ServedTask
 
 _logger = logging.getLogger("tfmtl")
 

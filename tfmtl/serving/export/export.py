@@ -21,7 +21,8 @@ from tfmtl.serving.export.description import Description, is_version, versions_i
 from tfmtl.serving.export.model_card import EVALUATED, Quantization, write_model_card
 from tfmtl.serving.export.parity import check_parity, probe_texts
 from tfmtl.serving.export.quantization import loss_by_quantization, quantized
-from tfmtl.serving.export.signatures import ALL_TASKS, GraphFunction, ServedTask, signatures, trace
+from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.export.signatures import ALL_TASKS, GraphFunction, signatures, trace
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, write_warmup
 from tfmtl.training.validation_scorer import make_scorer
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import keras
 
-from tfmtl.core.errors import UserError
 from tfmtl.generation.reader import Reader
 from tfmtl.models.multi_task_model import MultiTaskModel
 
@@ -17,8 +16,6 @@ def _int8(model: MultiTaskModel) -> MultiTaskModel:
 
     Activations could be rounded too, but their products of whole numbers are slower on a CPU than those of float32.
     """
-    if not hasattr(keras.quantizers, "Int8QuantizationConfig"):
-        raise UserError(f"int8: Keras {keras.__version__} cannot quantize weights alone; Python 3.11 has one that can")
     # A copy, because Keras quantizes in place.
     copy = model.copy()
     config = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)

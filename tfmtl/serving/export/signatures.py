@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict
 
-from tfmtl.core.registry import KINDS
+from tfmtl.core.registry import SIGNATURES
 from tfmtl.generation.reader import Reader
-from tfmtl.kinds.kind import kind_of
-from tfmtl.kinds.task import Task
+from tfmtl.serving.export.served_task import ServedTask
 
 GraphFunction = tf.types.experimental.PolymorphicFunction
 
@@ -16,40 +14,14 @@ ALL_TASKS = "serving_default"
 """The signature that answers every task; the one that TensorFlow Serving runs where none is named."""
 
 
-class ServedTask(BaseModel):
-    """What one must know of a task to ask it and to read its answer; an export carries it.
-
-    Attributes:
-        kind: of the task.
-        pair: whether it reads two texts.
-        labels: its label set, in the order of the probabilities; empty where it has none.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: str
-    pair: bool = False
-    labels: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, task: Task) -> "ServedTask":
-        return cls(kind=task.kind, pair=task.text_pair is not None, labels=kind_of(task).label_set(task))
-
-    @property
-    def generates(self) -> bool:
-        """Whether the answer is written by a decoder."""
-        return KINDS.get(self.kind).options.generates
-
-
 def signatures(tasks: Mapping[str, ServedTask]) -> dict[str, tuple[str, ...]]:
     """Returns the names of the signatures and the tasks that each answers.
 
-    `serving_default` answers every task, `classify` those without a decoder, `summarize` those with one, and there is
-    one under each task's name. A signature that would answer nothing is left out.
+    Those of `tfmtl.serving.export.endpoints`, `serving_default` first, and one under each task's name. A signature that
+    would answer nothing is left out.
     """
-    written = tuple(name for name, task in tasks.items() if task.generates)
-    heads = tuple(name for name in tasks if name not in written)
-    found = {ALL_TASKS: tuple(tasks), "classify": heads, "summarize": written, **{name: (name,) for name in tasks}}
+    entries = sorted(SIGNATURES, key=lambda entry: entry.name != ALL_TASKS)
+    found = {entry.name: entry.build(tasks) for entry in entries} | {name: (name,) for name in tasks}
     return {name: answered for name, answered in found.items() if answered}
 
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from tensorflow.core.framework import tensor_pb2
 
-from tfmtl.serving.export.signatures import ServedTask, input_specs, signatures
+from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.export.signatures import input_specs, signatures
 
 ALLOWED_BATCH_SIZES = (1, 4, 16, 64)
 """Rows to which a server fills up the batches that it gathers: so many shapes are warm, and no others are run."""

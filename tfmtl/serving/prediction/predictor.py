@@ -15,7 +15,8 @@ from tfmtl.kinds.kind import Answer, kind_of
 from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import Description, versions_in
-from tfmtl.serving.export.signatures import ALL_TASKS, ServedTask, input_specs, trace
+from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.export.signatures import ALL_TASKS, input_specs, trace
 from tfmtl.serving.prediction.rows import Row
 
 

@@ -122,7 +122,7 @@ class Batcher:
             self._arrived.clear()
             try:
                 await asyncio.wait_for(self._arrived.wait(), due - time.monotonic())
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 return
 
     def _waiting_rows(self) -> int:

@@ -174,7 +174,7 @@ class RestApi:
 
         try:
             return await asyncio.wait_for(read(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise RequestError(Fault.SLOW_CLIENT, f"the body did not arrive within {seconds:g} seconds") from None
 
     @contextmanager

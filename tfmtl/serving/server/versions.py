@@ -96,7 +96,7 @@ class Version:
         seconds = self._options.request_seconds
         try:
             return await asyncio.wait_for(self._batchers[signature].submit(inputs, rows), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise RequestError(Fault.TOO_SLOW, f"there was no answer within {seconds:g} seconds") from None
 
 

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+
+import tfmtl
+from tests.api.conftest import SECTIONS, TASKS, table
+from tfmtl.core.errors import ConfigurationError, DataError, RunError
+from tfmtl.runs.identity import experiment_of
+
+
+def test_the_run_keeps_the_fields_that_are_read(fitted):
+    lines = (fitted.data / "data_train.jsonl").read_text().splitlines()
+    assert len(lines) == 64
+    assert json.loads(lines[4]) == {
+        "body": "question 4 about the refund",
+        "queue": "money",
+        "tags": None,
+        "title": "refund",
+    }
+    experiment = experiment_of(fitted)
+    assert experiment.name == "tickets"
+    assert experiment.tasks["tags"].label_set == ("courier", "invoice", "parcel", "refund")
+
+
+def test_the_run_is_evaluated_like_any_other(fitted):
+    tasks = tfmtl.evaluate(fitted)["tasks"]
+    assert {name: found["examples"] for name, found in tasks.items()} == {"queue": 24, "tags": 19, "title": 20}
+    assert set(tasks["tags"]) == {
+        "f1_micro",
+        "f1_macro",
+        "average_precision",
+        "subset_accuracy",
+        "intervals",
+        "examples",
+    }
+    report = (fitted.path / "report.md").read_text()
+    assert "## tags (multi_label)" in report and "| label | rows | selected | precision | recall | F1 |" in report
+
+
+def test_the_same_call_finds_the_training_finished(fitted):
+    before = fitted.best_model.stat().st_mtime_ns
+    again = tfmtl.fit(TASKS, table(64), table(24, 64), table(24, 88), run=fitted.path, **SECTIONS)
+    assert again.path == fitted.path and fitted.best_model.stat().st_mtime_ns == before
+
+
+def test_other_rows_are_refused_and_leave_the_run_as_it_is(fitted):
+    with pytest.raises(RunError, match="this run was trained on other rows; choose another folder by 'run'"):
+        tfmtl.fit(TASKS, table(63), table(24, 64), table(24, 88), run=fitted.path, **SECTIONS)
+    assert len((fitted.data / "data_train.jsonl").read_text().splitlines()) == 64
+
+
+def test_what_cannot_be_used_leaves_nothing_behind(tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(DataError, match=r"fit: data: there is no column 'bdy'; did you mean 'body'"):
+        tfmtl.fit({"queue": {**TASKS["queue"], "text": "bdy"}}, table(64), run=run, **SECTIONS)
+    with pytest.raises(ConfigurationError, match=r"tasks.queue: unknown key 'lable'; did you mean 'label'"):
+        tfmtl.fit({"queue": {"kind": "classification", "lable": "queue"}}, table(64), run=run, **SECTIONS)
+    with pytest.raises(ConfigurationError, match=r"tasks.queue.source: this key is required; known: mails, chats"):
+        tfmtl.fit({"queue": TASKS["queue"]}, {"mails": table(9), "chats": table(9)}, run=run, **SECTIONS)
+    with pytest.raises(DataError, match="task 'queue' has no label 'lost'"):
+        lost = table(8).assign(queue="lost")
+        tfmtl.fit({"queue": TASKS["queue"]}, table(64), validation=lost, run=run, **SECTIONS)
+    assert not run.exists()

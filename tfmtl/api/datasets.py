@@ -1,0 +1,39 @@
+"""The batches of a run, for who wants to train or look at its Keras model in another way."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfmtl.data.batches import batches
+from tfmtl.data.plan import plan_pass
+from tfmtl.data.streams import load_streams
+from tfmtl.data.tables import build_tables
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.prepared_data import prepare
+
+
+def datasets(run: RunFolder | str | Path) -> dict[str, tf.data.Dataset]:
+    """Returns the batches of a run's splits, as its model reads them.
+
+    `train` holds every batch of the last stage of the training, in its order; `validation` and `test` hold each row
+    once. Elements are `(inputs, targets)`: inputs are the tokens of each slice, int32 `[rows, length]`, and what
+    decoders read of the targets, by the names of the model's inputs; targets `[rows, ...]` are by task.
+
+    Args:
+        run: the run, or its folder.
+
+    Raises:
+        UserError: where there is no such run, or its data cannot be read or has changed.
+    """
+    run = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    experiment = experiment_of(run)
+    data = prepare(experiment, run, replicas=1)
+    streams, _ = load_streams(experiment, ("test",))
+    max_length = experiment.model.encoder.options.max_length
+    tables = build_tables(streams, "test", data.tokenizer, max_length, data.slices)
+    return {
+        "train": batches(data.tables, data.plan),
+        "validation": batches(data.validation_tables, data.validation_plan),
+        "test": batches(tables, plan_pass(tables, experiment.evaluation.batch_size)),
+    }

@@ -1,0 +1,93 @@
+"""Tables in memory: DataFrames, dicts of columns, lists of dicts and Hugging Face datasets, as plain columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfmtl.core.errors import DataError
+
+Columns = dict[str, list[Any]]
+"""The values of each field, one a row, as JSON can hold them; `None` where one is missing."""
+
+_EXPECTED = "a DataFrame, a dict of columns, a list of dicts or a Hugging Face Dataset"
+
+
+def is_table(value: Any) -> bool:
+    """Returns whether a value is a table of one of the known forms."""
+    if _is_frame(value) or _is_dataset(value):
+        return True
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and _is_column(column) for name, column in value.items())
+    return isinstance(value, list | tuple) and all(isinstance(row, Mapping) for row in value)
+
+
+def columns_of(table: Any, what: str) -> Columns:
+    """Returns the columns of a table.
+
+    Args:
+        table: a DataFrame, a dict of columns, a list of dicts or a Hugging Face `Dataset`.
+        what: it is called in messages.
+
+    Raises:
+        DataError: where it is none of these, or its columns differ in length.
+    """
+    if _is_frame(table):
+        columns = {str(name): table[name].tolist() for name in table.columns}
+    elif _is_dataset(table):
+        columns = {name: list(table[name]) for name in table.column_names}
+    elif isinstance(table, Mapping) and is_table(table):
+        columns = {name: list(column) for name, column in table.items()}
+    elif is_table(table):
+        names = dict.fromkeys(str(name) for row in table for name in row)
+        columns = {name: [row.get(name) for row in table] for name in names}
+    else:
+        raise DataError(f"{what}: expected {_EXPECTED}, found {_shown(table)}")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
+        raise DataError(f"{what}: the columns differ in length: {listed}")
+    return {name: [plain(value) for value in column] for name, column in columns.items()}
+
+
+def plain(value: Any) -> Any:
+    """Returns a value as JSON can hold it; `None` for what pandas and NumPy take for missing."""
+    if isinstance(value, np.ndarray | list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    # NaN, NaT and pandas' NA are not equal to themselves.
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        return None if value != value else value
+    return None if type(value).__name__ in ("NAType", "NaTType") else str(value)
+
+
+def _is_frame(value: Any) -> bool:
+    return hasattr(value, "columns") and hasattr(value, "iloc")
+
+
+def _is_dataset(value: Any) -> bool:
+    return hasattr(value, "column_names") and hasattr(value, "features")
+
+
+def _is_column(value: Any) -> bool:
+    is_sequence = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes)
+    return (is_sequence or hasattr(value, "tolist")) and not is_rows(value) and not _is_frame(value)
+
+
+def is_rows(value: Any) -> bool:
+    """Returns whether a value is a list of dicts, of which there is at least one."""
+    return isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(row, Mapping) for row in value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        first = next(iter(value.items()), None)
+        return f"a mapping of {str(first)[:60]}" if first else "an empty mapping"
+    return f"{type(value).__name__} {str(value)[:60]!r}"

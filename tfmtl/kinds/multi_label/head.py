@@ -1,0 +1,20 @@
+"""The head of a multi-label task, which keeps a threshold for each label."""
+
+import keras
+
+from tfmtl.models.layers.pooled_head import PooledHead
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class MultiLabelHead(PooledHead):
+    """Logits `[batch, classes]` of one multi-label task.
+
+    Attributes:
+        thresholds: the least probability with which each label is selected, float32 `[classes]`; one half until they
+            are chosen on the validation split.
+    """
+
+    def build(self, states_shape, tokens_shape=None, common_shape=None):
+        super().build(states_shape, tokens_shape, common_shape)
+        half = keras.initializers.Constant(0.5)
+        self.thresholds = self.add_weight((self.outputs,), half, dtype="float32", trainable=False, name="thresholds")

@@ -1,0 +1,126 @@
+"""Multi-label classification as the rest of the package sees it."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.core.errors import DataError
+from tfmtl.core.registry import KINDS
+from tfmtl.core.round_trip_float import round_trip_float
+from tfmtl.data.columns import DenseColumn, is_present
+from tfmtl.data.rows import Rows
+from tfmtl.kinds.kind import Answer, HeadContext, Kind
+from tfmtl.kinds.labels import check_class_weights, named_weights
+from tfmtl.kinds.multi_label import baselines, report
+from tfmtl.kinds.multi_label.head import MultiLabelHead
+from tfmtl.kinds.multi_label.loss import MultiLabelLoss
+from tfmtl.kinds.multi_label.metrics import MEASURES, METRICS
+from tfmtl.kinds.multi_label.options import MultiLabel
+from tfmtl.kinds.multi_label.targets import encoded, inferred_label_set
+from tfmtl.kinds.multi_label.thresholds import best_thresholds
+from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
+
+
+@KINDS.register("multi_label", options=MultiLabel)
+class MultiLabelKind(Kind):
+    """Any number of labels out of a fixed set, of a text or of a pair of texts.
+
+    Targets are int32 `[rows, classes]`: 1 where a row has a label, 0 where it has not, -1 throughout where it has no
+    target. Predictions are float32 `[rows, 2, classes]`: the probabilities, and one where a label is selected.
+    """
+
+    outputs = ("probabilities", "selected")
+    predicts = MEASURES
+    own_metrics = METRICS
+
+    def label_set(self, task: MultiLabel) -> tuple[str, ...]:
+        return task.label_set or ()
+
+    def needs_train(self, task):
+        return task.label_set is None
+
+    def resolved(self, task: MultiLabel, train: Rows | None) -> MultiLabel:
+        labels = inferred_label_set(task, train) if task.label_set is None else task.label_set
+        if not labels:
+            raise DataError(f"task '{task.name}': 'label_set' is empty")
+        return task.model_copy(update={"label_set": labels})
+
+    def encode(self, task: MultiLabel, rows: Rows) -> np.ndarray:
+        return encoded(task, rows)
+
+    def check(self, task, generation):
+        check_class_weights(task, task.label_set)
+
+    def head(self, task: MultiLabel, context: HeadContext, common: str | None = None) -> MultiLabelHead:
+        return MultiLabelHead(len(task.label_set), common=common, **pooled_arguments(task, context, task.name))
+
+    def common_head_key(self, task: MultiLabel) -> Hashable:
+        return task.kind, task.label_set, task.text_pair is not None
+
+    def common_head(self, task: MultiLabel, context: HeadContext, name: str) -> PooledHead:
+        return PooledHead(len(task.label_set), **pooled_arguments(task, context, name))
+
+    def class_weights(self, task: MultiLabel, targets: DenseColumn) -> np.ndarray:
+        if task.class_weights is None:
+            return np.ones(len(task.label_set))
+        if task.class_weights == "balanced":
+            known = targets.values[targets.present]
+            counts = known.sum(axis=0)
+            return np.where(counts > 0, (len(known) - counts) / np.maximum(counts, 1), 1.0)
+        return named_weights(task.label_set, task.class_weights)
+
+    def loss(self, task: MultiLabel, targets: DenseColumn) -> MultiLabelLoss:
+        return MultiLabelLoss(self.class_weights(task, targets), task.label_smoothing)
+
+    def probe_targets(self, task: MultiLabel):
+        classes = len(task.label_set)
+        return np.zeros(classes, np.int32), np.ones(classes, np.int32)
+
+    def answer(self, task: MultiLabel, said: tf.Tensor, head: MultiLabelHead) -> dict[str, tf.Tensor]:
+        probabilities = tf.sigmoid(said)
+        return {"probabilities": probabilities, "selected": probabilities >= tf.convert_to_tensor(head.thresholds)}
+
+    def predictions(self, answer: Answer) -> np.ndarray:
+        return np.stack([answer["probabilities"], answer["selected"]], axis=1).astype(np.float32)
+
+    def calibrate(self, task: MultiLabel, head: MultiLabelHead, targets: np.ndarray, answer: Answer) -> Answer:
+        """Chooses the threshold of each label that gives it the best F1 on the validation split."""
+        present = is_present(targets)
+        if not present.any():
+            return answer
+        thresholds = best_thresholds(targets[present], answer["probabilities"][present])
+        head.thresholds.assign(thresholds)
+        return {**answer, "selected": answer["probabilities"] >= thresholds}
+
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
+        chosen = zip(labels, answer["selected"][row], strict=True)
+        probabilities = map(round_trip_float, answer["probabilities"][row])
+        return {
+            "labels": [label for label, is_selected in chosen if is_selected],
+            "probabilities": dict(zip(labels, probabilities, strict=True)),
+        }
+
+    def from_json(self, task: MultiLabel, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        labels, shape = task.label_set, (-1, len(task.label_set))
+        probabilities = [[answer["probabilities"][label] for label in labels] for answer in answers]
+        selected = [[label in answer["labels"] for label in labels] for answer in answers]
+        return {
+            "probabilities": np.array(probabilities, np.float32).reshape(shape),
+            "selected": np.array(selected, bool).reshape(shape),
+        }
+
+    def target_as_json(self, task: MultiLabel, target: np.ndarray) -> list[str]:
+        return [label for label, is_true in zip(task.label_set, target, strict=True) if is_true]
+
+    def targets_from_json(self, task: MultiLabel, targets: Sequence[Sequence[str]]) -> np.ndarray:
+        rows = [[label in target for label in task.label_set] for target in targets]
+        return np.array(rows, np.int32).reshape(-1, len(task.label_set))
+
+    def baselines(self, task, train, asked):
+        return baselines.baselines(task, train, asked)
+
+    def report_section(self, task: MultiLabel, result, folder: Path) -> list[str]:
+        return report.section(task, result, folder)

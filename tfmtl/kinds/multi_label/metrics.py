@@ -1,0 +1,127 @@
+"""The metrics of multi-label tasks.
+
+Targets are int `[rows, classes]`, 0 or 1; predictions are float `[rows, 2, classes]`: the probabilities, and one where
+a label is selected.
+
+Values come from scikit-learn. `of_samples` has the same formulas for many samples at once, because a thousand calls of
+scikit-learn would take minutes; the tests hold the two equal.
+"""
+
+from abc import abstractmethod
+
+import numpy as np
+from sklearn.metrics import average_precision_score, f1_score
+
+from tfmtl.metrics.metric import MeanMetric, Metric
+
+MEASURES = "label sets"
+
+
+class _F1(Metric):
+    """F1 of the selected labels.
+
+    Attributes:
+        average: as scikit-learn names it.
+    """
+
+    measures = MEASURES
+    average: str
+
+    def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:
+        return float(f1_score(targets, _selected(predictions), average=self.average, zero_division=0.0))
+
+    def of_samples(self, targets: np.ndarray, predictions: np.ndarray, samples: np.ndarray) -> np.ndarray:
+        targets, selected = np.asarray(targets, np.float64), _selected(predictions).astype(np.float64)
+        counts = _counts(samples, len(targets))
+        return self.of_counts(counts @ (targets * selected), counts @ (targets + selected))
+
+    @abstractmethod
+    def of_counts(self, hits: np.ndarray, total: np.ndarray) -> np.ndarray:
+        """Returns the scores `[samples]`.
+
+        Args:
+            hits: rows that have and were given each label, `[samples, classes]`.
+            total: rows that have each label, and rows that were given it, `[samples, classes]`.
+        """
+
+
+class MicroF1(_F1):
+    """F1 of all labels together; 0 where none is true or selected."""
+
+    average = "micro"
+
+    def of_counts(self, hits, total):
+        return _ratio(2.0 * hits.sum(axis=1), total.sum(axis=1))
+
+
+class MacroF1(_F1):
+    """The plain mean of the F1 of every label; that of a label neither true nor selected is 0."""
+
+    average = "macro"
+
+    def of_counts(self, hits, total):
+        return _ratio(2.0 * hits, total).mean(axis=1)
+
+
+class AveragePrecision(Metric):
+    """The mean over labels of the area under the precision-recall curve; labels that no row has take no part."""
+
+    measures = MEASURES
+
+    def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:
+        known = np.asarray(targets).any(axis=0)
+        if not known.any():
+            return 0.0
+        return float(average_precision_score(targets[:, known], predictions[:, 0, known], average="macro"))
+
+    def of_samples(self, targets: np.ndarray, predictions: np.ndarray, samples: np.ndarray) -> np.ndarray:
+        counts = _counts(samples, len(targets))
+        columns = zip(np.asarray(targets).T, predictions[:, 0].T, strict=True)
+        areas = np.array([_areas(target, scores, counts) for target, scores in columns])
+        known = np.isfinite(areas)
+        return _ratio(np.where(known, areas, 0.0).sum(axis=0), known.sum(axis=0))
+
+
+class SubsetAccuracy(MeanMetric):
+    """The share of rows whose labels are all right."""
+
+    measures = MEASURES
+
+    def per_example(self, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+        return (_selected(predictions) == targets).all(axis=1).astype(np.float64)
+
+
+METRICS = {
+    "f1_micro": MicroF1,
+    "f1_macro": MacroF1,
+    "average_precision": AveragePrecision,
+    "subset_accuracy": SubsetAccuracy,
+}
+"""By the names under which a task reports them."""
+
+
+def _selected(predictions: np.ndarray) -> np.ndarray:
+    return predictions[:, 1] > 0.5
+
+
+def _counts(samples: np.ndarray, rows: int) -> np.ndarray:
+    """Returns how often each sample holds each row, float64 `[samples, rows]`."""
+    first = rows * np.arange(len(samples))[:, None]
+    counts = np.bincount((first + samples).ravel(), minlength=rows * len(samples))
+    return counts.reshape(len(samples), rows).astype(np.float64)
+
+
+def _areas(targets: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Returns the average precision of one label in each sample, `[samples]`; NaN where no row of it has the label."""
+    order = np.argsort(-scores, kind="stable")
+    # Rows of the same score are one point of the curve.
+    ends = np.append(np.diff(scores[order]) != 0, True)
+    hits = np.cumsum(counts[:, order] * targets[order], axis=1)[:, ends]
+    selected = np.cumsum(counts[:, order], axis=1)[:, ends]
+    gained = np.diff(hits, axis=1, prepend=0.0)
+    area = (gained * _ratio(hits, selected)).sum(axis=1)
+    return np.divide(area, hits[:, -1], out=np.full(len(counts), np.nan), where=hits[:, -1] > 0)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)

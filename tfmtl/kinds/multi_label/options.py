@@ -1,0 +1,38 @@
+"""The options of a multi-label task."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from tfmtl.kinds.labels import ClassWeights, configured_labels, distinct_labels
+from tfmtl.kinds.task import Task
+
+LabelSet = Annotated[tuple[str, ...] | None, BeforeValidator(configured_labels), AfterValidator(distinct_labels)]
+
+
+class MultiLabel(Task):
+    """Any number of labels out of a fixed set, of a text or of a pair of texts.
+
+    Attributes:
+        labels: the field that holds the labels: a list, or a text that is split at `separator`. An empty list, or a
+            text of separators alone, says that none of them applies; a missing value or an empty text is no target.
+        separator: between the labels of a text.
+        label_set: all labels, in the order of the probabilities; inferred from the training split where absent.
+        label_smoothing: how far the target of each label is moved from 0 and 1 towards one half.
+        class_weights: what the loss of a row that has a label is multiplied by, for each label; `balanced` is the
+            number of training rows without the label divided by that of rows with it.
+    """
+
+    kind: ClassVar[str] = "multi_label"
+    kind_metrics: ClassVar[tuple[str, ...]] = ("f1_micro", "f1_macro", "average_precision", "subset_accuracy")
+
+    labels: str = "labels"
+    separator: str = Field(";", min_length=1)
+    label_set: LabelSet = None
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    class_weights: ClassWeights = None
+    primary: str = "f1_micro"
+
+    @property
+    def target_fields(self) -> tuple[str, ...]:
+        return (self.labels,)

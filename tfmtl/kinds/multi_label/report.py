@@ -1,0 +1,37 @@
+"""The section of a run's report about a multi-label task: how well each label is told, and the worst rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import precision_recall_fscore_support
+
+from tfmtl.kinds.multi_label.options import MultiLabel
+from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
+
+
+def section(task: MultiLabel, result: TaskResult, folder: Path) -> list[str]:
+    """Returns a table of the labels, the most frequent first, and one of the rows that are most wrong."""
+    selected = result.answer["selected"]
+    precision, recall, f1, rows = precision_recall_fscore_support(
+        result.targets, selected, average=None, zero_division=0.0
+    )
+    table = [
+        (task.label_set[k], rows[k], selected[:, k].sum(), f"{precision[k]:.3f}", f"{recall[k]:.3f}", f"{f1[k]:.3f}")
+        for k in np.argsort(-rows, kind="stable")
+    ]
+    header = ("label", "rows", "selected", "precision", "recall", "F1")
+    return ["Each label:", "", *cells_table(header, table), "", *_worst(task, result, selected)]
+
+
+def _worst(task: MultiLabel, result: TaskResult, selected: np.ndarray) -> list[str]:
+    wrong = (selected != result.targets).sum(axis=1)
+    worst = [row for row in np.argsort(-wrong, kind="stable")[:SAMPLES] if wrong[row]]
+    if not worst:
+        return ["Every row is right."]
+    rows = [(result.texts[row], _named(task, result.targets[row]), _named(task, selected[row])) for row in worst]
+    return ["The rows with the most wrong labels:", "", *cells_table(("text", "true", "selected"), rows)]
+
+
+def _named(task: MultiLabel, chosen: Sequence[int]) -> str:
+    return ", ".join(label for label, is_chosen in zip(task.label_set, chosen, strict=True) if is_chosen) or "none"

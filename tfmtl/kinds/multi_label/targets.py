@@ -1,0 +1,62 @@
+"""From the values of a field to a row of zeros and ones, one for each label."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfmtl.core.errors import DataError, nearest
+from tfmtl.data.rows import Rows, is_absent
+from tfmtl.kinds.labels import as_label, label_order
+from tfmtl.kinds.multi_label.options import MultiLabel
+
+
+def inferred_label_set(task: MultiLabel, train: Rows) -> tuple[str, ...]:
+    """Returns the labels of the training rows, in their order.
+
+    Raises:
+        DataError: where there is none, or a value holds no labels.
+    """
+    found = label_order(label for labels in _labels(task, train) for label in labels or ())
+    if not found:
+        raise DataError(f"task '{task.name}': no row of the training split has a label in '{task.labels}'")
+    return found
+
+
+def encoded(task: MultiLabel, rows: Rows) -> np.ndarray:
+    """Returns which labels each row has, int32 `[rows, classes]`: 1, 0, or -1 throughout where it has no target.
+
+    Raises:
+        DataError: for the first value that holds no labels, or a label that is not in the set.
+    """
+    positions = {label: position for position, label in enumerate(task.label_set)}
+    targets = np.full((len(rows), len(positions)), -1, np.int32)
+    for row, labels in enumerate(_labels(task, rows)):
+        if labels is None:
+            continue
+        targets[row] = 0
+        for label in labels:
+            if label not in positions:
+                known = nearest(label, task.label_set)
+                raise DataError(f"{rows.place(row)}: task '{task.name}' has no label '{label}'; {known}")
+            targets[row, positions[label]] = 1
+    return targets
+
+
+def _labels(task: MultiLabel, rows: Rows) -> Iterator[Sequence[str] | None]:
+    """Yields the labels of each row; `None` where it has no target."""
+    for row, value in enumerate(rows.columns[task.labels]):
+        if is_absent(value):
+            yield None
+            continue
+        try:
+            yield [label for label in map(as_label, _parts(value, task.separator)) if label is not None]
+        except TypeError:
+            place, shown = rows.place(row), str(value)[:60]
+            raise DataError(f"{place}: '{task.labels}' of task '{task.name}' holds no labels: {shown}") from None
+
+
+def _parts(value: Any, separator: str) -> Sequence[Any]:
+    if isinstance(value, list | tuple):
+        return value
+    return value.split(separator) if isinstance(value, str) else [value]

@@ -1,0 +1,95 @@
+"""Progressive layered extraction (Tang et al. 2020)."""
+
+import keras
+from pydantic import Field
+
+from tfmtl.core.registry import SHARING, Options
+from tfmtl.models.layers.experts import Expert, Gate
+from tfmtl.models.sharing.scheme import SharingScheme
+from tfmtl.models.trunk import States
+
+
+class PLEOptions(Options):
+    """Options of progressive layered extraction.
+
+    Attributes:
+        levels: extraction networks, one behind the other; with one, this is customized gate control (CGC).
+        shared_experts: of all tasks, in each level.
+        task_experts: of each task alone, in each level.
+        expert_width: of each expert's hidden layer.
+        dropout: of each expert's output.
+    """
+
+    levels: int = Field(2, ge=1)
+    shared_experts: int = Field(2, ge=1)
+    task_experts: int = Field(1, ge=1)
+    expert_width: int = Field(256, ge=1)
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+
+
+@SHARING.register("ple", options=PLEOptions)
+@keras.saving.register_keras_serializable("tfmtl")
+class PLESharing(SharingScheme):
+    r"""Levels of shared experts and of experts of each task behind the trunk; a text is read once.
+
+    In each level a task's gate mixes its own experts and the shared ones; a gate of the shared part mixes all of them,
+    and what they make is what the next level reads (sections 4.2 and 4.3, equations 5 and 6). The last level has no
+    gate of the shared part. Nothing flows from one task's experts to another task but through the shared part.
+
+    Differences from the paper: experts are applied at each place of a text, and gates read the mean over the places;
+    the gates start with equal shares. What a causal trunk writes behind a text is written by the trunk itself: heads
+    and copying read the experts, its layers do not.
+
+    Args:
+        **kwargs: of `SharingScheme`, and `PLEOptions`.
+    """
+
+    options_class = PLEOptions
+
+    def build_views(self, hidden: int) -> None:
+        options, shape = self.options, (None, None, hidden)
+        own, shared = options.task_experts, options.shared_experts
+        self.shared_experts = [self._experts(f"level_{i}_shared", shared) for i in range(options.levels)]
+        self.task_experts = [
+            {task: self._experts(f"level_{i}_{task}", own) for task in self.tasks} for i in range(options.levels)
+        ]
+        self.task_gates = [
+            {task: self._gate(f"level_{i}_{task}_gate", own + shared) for task in self.tasks}
+            for i in range(options.levels)
+        ]
+        everyone = len(self.tasks) * own + shared
+        self.shared_gates = [self._gate(f"level_{i}_shared_gate", everyone) for i in range(options.levels - 1)]
+        for layer in self._flatten_layers(include_self=False, recursive=False):
+            if layer is not self.trunk:
+                layer.build(shape)
+
+    def _experts(self, name: str, count: int) -> list[Expert]:
+        options = self.options
+        return [
+            Expert(options.expert_width, options.dropout, name=f"{name}_expert_{i}", dtype=self.dtype_policy)
+            for i in range(count)
+        ]
+
+    def _gate(self, name: str, experts: int) -> Gate:
+        return Gate(experts, name=name, dtype=self.dtype_policy)
+
+    def views(self, states: States, tokens, training=None) -> dict[str, States]:
+        of_tasks, of_all = dict.fromkeys(self.tasks, states.last), states.last
+        for level in range(self.options.levels):
+            shared = [expert(of_all, training=training) for expert in self.shared_experts[level]]
+            own = {
+                task: [expert(of_tasks[task], training=training) for expert in experts]
+                for task, experts in self.task_experts[level].items()
+            }
+            of_tasks = {
+                task: self.task_gates[level][task](of_tasks[task], tokens, [*own[task], *shared]) for task in self.tasks
+            }
+            if level < len(self.shared_gates):
+                everyone = [expert for task in self.tasks for expert in own[task]]
+                of_all = self.shared_gates[level](of_all, tokens, [*everyone, *shared])
+        return {task: states._replace(last=of_task) for task, of_task in of_tasks.items()}
+
+    def own_variables(self, task: str) -> list[keras.Variable]:
+        """Returns those that no other task reads: of the experts of the last level, and of the gates that feed them."""
+        layers = [*(gates[task] for gates in self.task_gates[-2:]), *self.task_experts[-1][task]]
+        return [variable for layer in layers for variable in layer.trainable_variables]
