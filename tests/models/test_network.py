@@ -214,9 +214,12 @@ def test_a_head_in_common_is_called_once_for_all_tasks_of_the_same_states(monkey
     tasks = ("books", "films", "games")
     model = small(dict.fromkeys(tasks, labels), [Slice("tokens", tasks, ())], shared_heads=True)
     calls, call = [], PooledHead.call
-    monkeypatch.setattr(
-        PooledHead, "call", lambda head, *args, **kw: calls.append(head.name) or call(head, *args, **kw)
-    )
+
+    def counted(head, *args, **options):
+        calls.append(head.name)
+        return call(head, *args, **options)
+
+    monkeypatch.setattr(PooledHead, "call", counted)
     read = model.network.encode(TOKENS)
     said = model.network.head_outputs(tasks, read)
     assert sorted(calls) == [*tasks, "shared_head_0"]

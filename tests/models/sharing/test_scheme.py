@@ -69,9 +69,13 @@ def test_shared_are_the_variables_that_are_no_task_s_own():
 
 
 def test_a_scheme_behind_the_trunk_reads_a_text_once_for_all_tasks(monkeypatch):
-    scheme, calls = make(), []
-    call = TransformerEncoder.call
-    monkeypatch.setattr(TransformerEncoder, "call", lambda *args, **kwargs: calls.append(args) or call(*args, **kwargs))
+    scheme, calls, call = make(), [], TransformerEncoder.call
+
+    def counted(*args, **options):
+        calls.append(args)
+        return call(*args, **options)
+
+    monkeypatch.setattr(TransformerEncoder, "call", counted)
     scheme(EMBEDDED, TOKENS)
     assert len(calls) == scheme.readings(len(scheme.tasks)) == scheme.readings(9) == 1
 
