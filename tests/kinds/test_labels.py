@@ -77,9 +77,9 @@ def test_a_configured_label_is_a_text():
 
 def test_a_label_set_has_no_label_twice_and_no_empty_one():
     assert distinct_labels(("a", "b")) == ("a", "b") and distinct_labels(None) is None
-    with pytest.raises(ValueError, match="^the label 'a' appears twice$"):
+    with pytest.raises(ValueError, match=r"^the label 'a' appears twice$"):
         distinct_labels(("a", "b", "a"))
-    with pytest.raises(ValueError, match="^a label is empty$"):
+    with pytest.raises(ValueError, match=r"^a label is empty$"):
         distinct_labels(("a", ""))
 
 

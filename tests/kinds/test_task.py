@@ -42,7 +42,7 @@ def test_the_fields_of_a_task_are_its_texts_and_then_its_targets_each_once():
 
 
 def test_a_task_whose_kind_names_no_field_of_its_target_says_so():
-    with pytest.raises(AttributeError, match="^Task names no field of its target$"):
+    with pytest.raises(AttributeError, match=r"^Task names no field of its target$"):
         _ = Task(source="s").target_fields
 
 

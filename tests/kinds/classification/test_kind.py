@@ -150,5 +150,5 @@ def test_a_target_is_its_label():
     task = task_of(("cs", "math"))
     assert [KIND.target_as_json(task, target) for target in np.int32([1, 0])] == ["math", "cs"]
     assert KIND.targets_from_json(task, ["math", "cs"]).tolist() == [1, 0]
-    with pytest.raises(ValueError, match="biology|not in tuple"):
+    with pytest.raises(ValueError, match="not in tuple"):
         KIND.targets_from_json(task, ["biology"])

@@ -56,5 +56,5 @@ def test_nothing_that_is_missing_can_be_copied():
 
 def test_nobody_asks_it():
     assert (KIND.outputs, KIND.predicts, KIND.rest_action, KIND.corrupts) == ((), "", "", True)
-    with pytest.raises(TypeError, match="^tasks of kind 'denoising' are not answered$"):
+    with pytest.raises(TypeError, match=r"^tasks of kind 'denoising' are not answered$"):
         KIND.answer(SPANS, None, None)

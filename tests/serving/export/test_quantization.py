@@ -9,12 +9,13 @@ import tfmtl
 from tests.serving.conftest import SMALLEST
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.models.layers.linear_experts import LinearExperts
+from tfmtl.runs.loading import load_reader
 from tfmtl.serving.export.quantization import QUANTIZATIONS, loss_by_quantization, quantized
 
 
 @pytest.fixture(scope="module")
 def reader(run):
-    return run.reader()
+    return load_reader(run)
 
 
 def heads(reader, tokens):
