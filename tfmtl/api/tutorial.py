@@ -8,13 +8,13 @@ from typing import Any
 
 import keras
 
+from tfmtl.api.evaluate import task_result
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.data.plan import plan_training
 from tfmtl.data.streams import load_streams
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
-from tfmtl.metrics.scoring import evaluate_task
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.prepared_data import TrainingData, prepare
@@ -158,13 +158,12 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
         the metrics of the label and the summary with their intervals, as in `evaluation_<split>.json`.
     """
     experiment = _experiment_of(model, data)
-    options, seed = experiment.evaluation, experiment.training.seed
     max_length = experiment.model.encoder.options.max_length
     reader = Reader(model, data.data.tasks, data.data.tokenizer, max_length, experiment.generation)
     streams, _ = load_streams(experiment, (split,))
-    answers = answer_split(BatchReader(reader, options.batch_size), streams, split)
+    answers = answer_split(BatchReader(reader, experiment.evaluation.batch_size), streams, split)
     return {
-        name: evaluate_task(task, stream.splits[split].targets[name], answers[name], options, seed)
+        name: dict(task_result(task, stream.splits[split], answers[name], experiment).metrics)
         for stream in streams
         for name, task in data.data.tasks.items()
     }
@@ -172,10 +171,10 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
 
 def _experiment_of(model: MultiTaskModel, data: PreprocessedData) -> Experiment:
     """The experiment with the network that a model is of, as its own layers describe it."""
-    encoder = model.get_layer("encoder")
-    decoders = [layer for layer in model.layers if layer.name.endswith("_decoder")]
+    layers = model.network.layers
+    decoders = list(layers.decoders.values())
     network = {
-        "encoder": {"type": "transformer", **encoder.options.model_dump()},
-        "decoder": {"layers": decoders[0].depth if decoders else 1},
+        "encoder": {"type": "transformer", **layers.sharing.trunk.options.model_dump()},
+        "decoder": {"layers": decoders[0].options.layers if decoders else 1},
     }
     return parse({**data.experiment.as_mapping(), "model": network})
