@@ -131,7 +131,7 @@ def test_a_mistake_is_one_line_that_names_its_place(path, value, expected):
     ("tasks", "expected"),
     [
         ({"gaps": {"kind": "denoising"}}, "tasks: none of them is answered"),
-        ({"topic": {}, "gaps": {"kind": "denoising", "decoder": "topic"}}, "no summarization task 'topic'"),
+        ({"topic": {}, "gaps": {"kind": "denoising", "decoder": "topic"}}, "no task 'topic' with a decoder"),
         (
             {"topic": {}, "gaps": {"kind": "denoising", "objective": "pieces", "decoder": "x"}},
             "a decoder writes spans",

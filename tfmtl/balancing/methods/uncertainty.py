@@ -6,13 +6,15 @@ import tensorflow as tf
 
 from tfmtl.balancing.learned import LearnedOptions, LearnedWeighting
 from tfmtl.core.registry import BALANCING
+from tfmtl.kinds.kind import kind_of
 
 
 class UncertaintyOptions(LearnedOptions):
     """Options of uncertainty weighting; its logarithms are those of the tasks' variances.
 
     Attributes:
-        form: of the losses; `automatic` is `regression` for tasks of that kind and `classification` for all others.
+        form: of the losses; `automatic` is `regression` for tasks that predict numbers and `classification` for all
+            others.
     """
 
     form: Literal["automatic", "classification", "regression"] = "automatic"
@@ -48,8 +50,8 @@ class Uncertainty(LearnedWeighting):
 
     def _factors(self, count: int) -> list[float]:
         if self.options.form == "automatic":
-            return [0.5 if self._is_regression(task) else 1.0 for task in range(count)]
+            return [0.5 if self._predicts_numbers(task) else 1.0 for task in range(count)]
         return [0.5 if self.options.form == "regression" else 1.0] * count
 
-    def _is_regression(self, index: int) -> bool:
-        return self.tasks is not None and self.tasks[index].kind == "regression"
+    def _predicts_numbers(self, index: int) -> bool:
+        return self.tasks is not None and kind_of(self.tasks[index]).predicts == "numbers"
