@@ -136,7 +136,7 @@ def test_a_pair_task_without_its_pair(experiment, tmp_path):
         (
             {"stars": STARS},
             {"test": [{**ROWS[0], "score": "high"}]},
-            "test.jsonl:1: 'score' of task 'stars' is no finite",
+            "test.jsonl:1: 'score' of task 'stars' is not a finite",
         ),
         (
             {"tldr": TLDR},

@@ -28,8 +28,8 @@ def test_a_class_weight_is_a_finite_number_from_zero(weight):
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        (["a", "b", "a"], "'a' stands there twice"),
-        (["1", 1], "'1' stands there twice"),
+        (["a", "b", "a"], "'a' appears twice"),
+        (["1", 1], "'1' appears twice"),
         (["a", " "], "empty"),
     ],
 )
