@@ -12,7 +12,7 @@ class DualProj(GramCombination):
     r"""The mean gradient, projected onto the directions that hurt no task.
 
     :math:`d = \pi(\frac{1}{T} \sum_i g_i)`, where :math:`\pi(x)` is the vector closest to x whose inner product with
-    every gradient is not negative (equation 11, with all tasks in the place of the memories).
+    every gradient is not negative (equation 11, with all tasks in place of the memories).
 
     It scales the shared parameters only, on the scale of the mean gradient. It needs one backward pass per task and the
     solution of one small quadratic problem, and has no state.

@@ -47,7 +47,7 @@ _TITLES = {
     "sst2": "GLUE SST-2: is a sentence of a film review positive?",
     "mrpc": "GLUE MRPC: do two news sentences say the same thing?",
     "qqp": "GLUE QQP: do two questions ask the same thing?",
-    "mnli": "GLUE MNLI: does a premise entail a hypothesis, contradict it or neither? Extra split: mismatched.",
+    "mnli": "GLUE MNLI: does a premise entail a hypothesis, contradict it, or do neither? Extra split: mismatched.",
     "qnli": "GLUE QNLI: does a sentence contain the answer to a question?",
     "rte": "GLUE RTE: does a text entail a hypothesis?",
     "wnli": "GLUE WNLI: does a sentence entail another in which its pronoun is resolved?",
