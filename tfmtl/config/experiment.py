@@ -1,7 +1,7 @@
 """Validates an experiment: plain values go in, one typed object comes out."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -40,7 +40,7 @@ class Experiment(Options):
         return {**values, **_reading(values), "sources": sources, "tasks": tasks}
 
     @model_validator(mode="after")
-    def _check_stages(self) -> "Experiment":
+    def _check_stages(self) -> Self:
         for number, stage in enumerate(self.stages):
             place = f"training.stages.{number}.tasks"
             for name in stage.tasks:

@@ -7,7 +7,7 @@ from columns: a `DenseColumn` has the same shape in each row, a `RaggedColumn` h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import tensorflow as tf
@@ -71,7 +71,7 @@ class DenseColumn:
         return tf.constant(self._with_absent())
 
     @classmethod
-    def join(cls, parts: Sequence["DenseColumn"]) -> "DenseColumn":
+    def join(cls, parts: Sequence["DenseColumn"]) -> Self:
         """Returns the entries of several columns, in the order of the columns."""
         return cls(np.concatenate([part.values for part in parts]))
 
@@ -112,13 +112,13 @@ class RaggedColumn:
         return tf.RaggedTensor.from_row_splits(self.values, splits, validate=False)
 
     @classmethod
-    def join(cls, parts: Sequence["RaggedColumn"]) -> "RaggedColumn":
+    def join(cls, parts: Sequence["RaggedColumn"]) -> Self:
         """Returns the rows of several columns, in the order of the columns."""
         lengths = np.concatenate([part.lengths for part in parts])
         return cls(np.concatenate([part.values for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
 
     @classmethod
-    def empty(cls) -> "RaggedColumn":
+    def empty(cls) -> Self:
         """Returns a column without rows."""
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64))
 

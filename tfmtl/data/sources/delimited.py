@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -31,7 +32,7 @@ class DelimitedOptions(FileOptions):
     quoting: bool = False
 
     @model_validator(mode="after")
-    def _columns_are_named(self) -> "DelimitedOptions":
+    def _columns_are_named(self) -> Self:
         if isinstance(self.header, dict):
             for split in set(self.header) - set(self.paths):
                 raise ValueError(f"'header' names the split '{split}'; {nearest(split, self.paths)}")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 import keras
 import keras_hub
@@ -57,7 +58,7 @@ class PresetTokenizer:
         self._tokenized = tf.function(self._in_our_order, [tf.TensorSpec([None], tf.string)], autograph=False)
 
     @classmethod
-    def train(cls, options: PresetTokenizerOptions, texts: Iterable[str]) -> "PresetTokenizer":
+    def train(cls, options: PresetTokenizerOptions, texts: Iterable[str]) -> Self:
         """Loads the preset's tokenizer, which is already trained; `texts` are not read."""
         try:
             return cls(keras_hub.tokenizers.Tokenizer.from_preset(options.preset))
@@ -65,7 +66,7 @@ class PresetTokenizer:
             raise ConfigurationError(f"tokenizer.preset: {preset_error(options.preset, error)}") from None
 
     @classmethod
-    def load(cls, folder: Path) -> "PresetTokenizer":
+    def load(cls, folder: Path) -> Self:
         """Returns the tokenizer that `save` wrote to `folder`."""
         path = Path(folder) / "tokenizer.json"
         if not path.is_file():

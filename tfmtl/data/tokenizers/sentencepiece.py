@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 import keras_hub
 import sentencepiece
@@ -44,7 +45,7 @@ class SentencePieceTokenizer:
         self.layer.build([None])
 
     @classmethod
-    def train(cls, options: SentencePieceOptions, texts: Iterable[str]) -> "SentencePieceTokenizer":
+    def train(cls, options: SentencePieceOptions, texts: Iterable[str]) -> Self:
         """Learns pieces from `texts`; the same texts in the same order yield the same pieces."""
         lines = [line for line in _lines(texts, options.training_characters)]
         if not lines:
@@ -77,7 +78,7 @@ class SentencePieceTokenizer:
         return cls(model.getvalue())
 
     @classmethod
-    def load(cls, folder: Path) -> "SentencePieceTokenizer":
+    def load(cls, folder: Path) -> Self:
         path = Path(folder) / "sentencepiece.model"
         if not path.is_file():
             raise RunError(f"{path}: there is no tokenizer")

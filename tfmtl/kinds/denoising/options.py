@@ -1,6 +1,6 @@
 """The options of a denoising task."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -39,7 +39,7 @@ class Denoising(Task):
         return value
 
     @model_validator(mode="after")
-    def _only_spans_are_written(self) -> "Denoising":
+    def _only_spans_are_written(self) -> Self:
         if self.decoder and self.objective != "spans":
             raise ValueError("a decoder writes spans; pieces need none")
         return self
