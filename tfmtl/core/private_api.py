@@ -1,23 +1,23 @@
-"""The private attributes of Keras and KerasHub that tfmtl uses, and the versions on which they were checked.
+"""Access to the private attributes of Keras and KerasHub that tfmtl uses, and the versions that they were checked on.
 
-A minor version may change or remove any of them without notice. All other modules go through the functions here, except
-for `MultiTaskModel`, which overrides `keras.Model._maybe_symbolic_build`: an override cannot go through a function.
+A minor version may change or remove any of them without notice. All other modules use the functions below. The only
+exception is `MultiTaskModel`, which overrides `keras.Model._maybe_symbolic_build`; a function cannot do that.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 CHECKED_VERSIONS = {"keras": ("3.15",), "keras-hub": ("0.32",)}
-"""By distribution, the minor versions that a test allows."""
+"""The minor versions that a test allows, by distribution."""
 
 
 class SelfAttention(NamedTuple):
-    """What a decoder layer of KerasHub makes keys and values with, from the states that it reads.
+    """The parts of a KerasHub decoder layer that compute keys and values from the states that it reads.
 
     Attributes:
-        norm: the normalization before the attention, `[batch, length, hidden]` to the same.
-        key: the projection to keys, `[batch, length, hidden]` to `[batch, length, heads, size]`.
-        value: the projection to values, likewise.
+        norm: the normalization before the attention, which keeps the shape `[batch, length, hidden]`.
+        key: the projection to keys, from `[batch, length, hidden]` to `[batch, length, heads, size]`.
+        value: the projection to values, with the same shapes.
     """
 
     norm: Callable
@@ -28,17 +28,17 @@ class SelfAttention(NamedTuple):
 def self_attention(layer) -> SelfAttention:
     """Returns the parts of a `keras_hub.layers.TransformerDecoder` that normalizes first.
 
-    KerasHub offers no keys and values but in a cache that it updates itself, through which no gradient flows.
+    KerasHub provides keys and values only in a cache that it updates itself, and no gradient flows through that cache.
     """
     attention = layer._self_attention_layer
     return SelfAttention(layer._self_attention_layer_norm, attention.key_dense, attention.value_dense)
 
 
 def variable_index(optimizer, variable) -> int:
-    """Returns the index of a variable, or of a replica's copy of it, among those that an optimizer was built with."""
+    """Returns the index of a variable, or of a replica's copy of it, among the variables of a built optimizer."""
     return optimizer._get_variable_index(variable)
 
 
 def moments(adam, index: int) -> tuple:
-    """Returns the averages that a `keras.optimizers.Adam` keeps of a variable's gradient and of its square."""
+    """Returns the running averages of a variable's gradient and of its square in a `keras.optimizers.Adam`."""
     return adam._momentums[index], adam._velocities[index]
