@@ -55,7 +55,7 @@ def test_what_is_no_label_is_told_with_its_place():
         as_label(["cs"])
     with pytest.raises(DataError) as caught:
         list(read_labels(task, ["a", {"b": 1}], lambda row: f"a.tsv:{row + 1}"))
-    assert str(caught.value) == "a.tsv:2: 'field' of task 'topic' is no label: {'b': 1}"
+    assert str(caught.value) == "a.tsv:2: 'field' of task 'topic' is not a label: {'b': 1}"
 
 
 @pytest.mark.parametrize(

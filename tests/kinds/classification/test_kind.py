@@ -37,7 +37,7 @@ def test_labels_become_their_positions():
     ("values", "expected"),
     [
         (["cs", "mat"], "a.tsv:2: task 'topic' has no label 'mat'; did you mean 'math'? "),
-        ([["cs"]], "a.tsv:1: 'label' of task 'topic' is no label: ['cs']"),
+        ([["cs"]], "a.tsv:1: 'label' of task 'topic' is not a label: ['cs']"),
     ],
 )
 def test_a_value_that_cannot_be_learned_from_is_one_line_with_its_place(values, expected):

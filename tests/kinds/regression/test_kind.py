@@ -27,12 +27,12 @@ def test_numbers_become_floats():
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([1, "high"], "a.tsv:2: 'score' of task 'stars' is no finite number: 'high'"),
-        (["inf"], "a.tsv:1: 'score' of task 'stars' is no finite number: 'inf'"),
-        ([float("nan")], "a.tsv:1: 'score' of task 'stars' is no finite number: nan"),
-        ([1e39], "a.tsv:1: 'score' of task 'stars' is no finite number: 1e+39"),
-        ([True], "a.tsv:1: 'score' of task 'stars' is no finite number: True"),
-        ([[1]], "a.tsv:1: 'score' of task 'stars' is no finite number: [1]"),
+        ([1, "high"], "a.tsv:2: 'score' of task 'stars' is not a finite number: 'high'"),
+        (["inf"], "a.tsv:1: 'score' of task 'stars' is not a finite number: 'inf'"),
+        ([float("nan")], "a.tsv:1: 'score' of task 'stars' is not a finite number: nan"),
+        ([1e39], "a.tsv:1: 'score' of task 'stars' is not a finite number: 1e+39"),
+        ([True], "a.tsv:1: 'score' of task 'stars' is not a finite number: True"),
+        ([[1]], "a.tsv:1: 'score' of task 'stars' is not a finite number: [1]"),
     ],
 )
 def test_a_value_that_cannot_be_learned_from_is_one_line_with_its_place(values, expected):

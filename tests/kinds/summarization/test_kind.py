@@ -25,8 +25,8 @@ def test_summaries_become_tuples_of_references():
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        (["a", 3], "a.tsv:2: 'summary' of task 'tldr' is no text: 3"),
-        ([{"a": 1}], "a.tsv:1: 'summary' of task 'tldr' is no text: {'a': 1}"),
+        (["a", 3], "a.tsv:2: 'summary' of task 'tldr' is not a text: 3"),
+        ([{"a": 1}], "a.tsv:1: 'summary' of task 'tldr' is not a text: {'a': 1}"),
     ],
 )
 def test_a_value_that_cannot_be_learned_from_is_one_line_with_its_place(values, expected):

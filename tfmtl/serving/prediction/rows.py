@@ -42,7 +42,7 @@ class Row:
         text, pair = value["text"], value.get("text_pair")
         for key, found in {"text": text, **({} if pair is None else {"text_pair": pair})}.items():
             if not isinstance(found, str):
-                raise DataError(f"{place}: '{key}' is no text: {json.dumps(found)[:60]}")
+                raise DataError(f"{place}: '{key}' is not a text: {json.dumps(found)[:60]}")
         return cls(text, pair, place)
 
 
