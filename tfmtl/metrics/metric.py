@@ -1,6 +1,6 @@
 """What every metric has: a value, and the replicates from which its interval is read.
 
-A metric is a class in `evaluation/metrics/`, registered under its name. It takes rows that all have a target:
+A metric is a class in `metrics/`, registered under its name. It takes rows that all have a target:
 
 | measures | targets | predictions |
 |---|---|---|
