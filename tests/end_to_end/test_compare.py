@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tfmtl.cli import main
+from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.run_folder import RunFolder
 
 
@@ -25,7 +26,7 @@ def test_experiments_are_trained_and_compared_by_one_command(configure, tmp_path
         [f"runs/tiny-seed{seed}" for seed in (0, 1)],
         [f"runs/tiny-{task}-seed{seed}" for task in ("subject", "goodness") for seed in (0, 1)],
     ]
-    assert RunFolder.open("runs/tiny-seed1").experiment().training.seed == 1
+    assert experiment_of(RunFolder.open("runs/tiny-seed1")).training.seed == 1
     written = (tmp_path / "runs" / "tiny-seed1" / "checkpoints" / "best.keras").stat().st_mtime_ns
     # What has been trained and evaluated is only read; another system joins it.
     assert run("compare", "runs/tiny-seed1", config, "--set", "training.seed=0", "--set", "name=tiny-seed0") == 0

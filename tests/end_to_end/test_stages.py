@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import tfmtl
 from tfmtl.cli import main
+from tfmtl.models.network import Layers
 from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.runs.run_folder import RunFolder
 
@@ -41,14 +43,15 @@ def train(config, folder) -> RunFolder:
     return RunFolder(folder)
 
 
-def weights(run: RunFolder, parts: tuple[str, ...]) -> list[list[np.ndarray]]:
-    """Returns the weights of layers, at the end of each stage."""
+def weights(run: RunFolder, parts: Callable[[Layers], list[keras.layers.Layer]]) -> list[list[np.ndarray]]:
+    """Returns the weights of parts of the network, at the end of each stage."""
     model = keras.models.load_model(run.best_model)
+    layers = parts(model.network.layers)
     of_stages = []
     for stage in run.stages:
         for variable, value in zip(model.variables, Checkpoints(stage.checkpoints).latest().variables, strict=False):
             variable.assign(value)
-        of_stages.append([value for part in parts for value in model.get_layer(part).get_weights()])
+        of_stages.append([value for layer in layers for value in layer.get_weights()])
     return of_stages
 
 
@@ -71,12 +74,14 @@ def test_each_stage_trains_its_tasks_and_the_last_is_what_is_asked(config, tmp_p
     assert float(row["val_score"]) == pytest.approx(np.mean(scores))
     assert set(tfmtl.evaluate(run)["tasks"]) == {"subject", "title"}
     # Nothing decays, so that what a stage does not train stays what it was; summaries and spans share a decoder.
-    layers = {layer.name for layer in keras.models.load_model(run.best_model).layers}
+    model = keras.models.load_model(run.best_model)
+    assert set(model.network.layers.decoders) == {"title", "hidden"}
+    layers = {layer.name for layer in model.layers}
     assert {"title_decoder", "hidden_decoder"} <= layers and "gaps_decoder" not in layers
-    guesser = weights(run, ("hidden_decoder",))
+    guesser = weights(run, lambda layers: [layers.decoders["hidden"]])
     for value, before in zip(*guesser, strict=True):
         np.testing.assert_array_equal(value, before)
-    trunks = weights(run, ("encoder", "title_decoder"))
+    trunks = weights(run, lambda layers: [layers.sharing.trunk, layers.decoders["title"]])
     assert max(float(np.abs(value - before).max()) for value, before in zip(*trunks, strict=True)) > 1e-3
 
     # A process that died when the first stage was over.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tfmtl
+from tfmtl.runs.loading import load_reader
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
@@ -31,14 +32,14 @@ def test_it_learns_what_is_easy(done):
 
 
 def test_the_sizes_are_those_that_were_asked_for(done):
-    model = done[0]["model"]
-    assert model.get_layer("embedding").output_dim == 128
-    assert model.get_layer("encoder").options.hidden == 128
+    layers = done[0]["model"].network.layers
+    assert layers.embedding.output_dim == 128
+    assert layers.sharing.trunk.options.hidden == 128
 
 
 def test_the_model_has_the_weights_of_its_best_epoch(done):
     names, folder = done
-    best = tfmtl.RunFolder.open(folder / "runs" / "tickets").reader().model.get_weights()
+    best = load_reader(tfmtl.RunFolder.open(folder / "runs" / "tickets")).model.get_weights()
     for value, expected in zip(names["model"].get_weights(), best, strict=True):
         np.testing.assert_array_equal(value, expected)
 

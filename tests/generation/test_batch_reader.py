@@ -6,6 +6,7 @@ from tfmtl.config.options import GenerationOptions
 from tfmtl.data.streams import Examples
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
+from tfmtl.kinds.kind import kind_of
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,12 @@ def test_answers_come_in_the_order_of_the_rows(answering, reader, data):
         names = [task.name for task in stream.tasks]
         at_once = read(names, tf.constant(examples.text.tolist()), tf.constant(pairs.tolist()))
         for name in names:
-            if data.tasks[name].kind == "summarization":
-                assert answers[name].tolist() == [summary.decode() for summary in at_once[name].numpy()]
-            else:
-                np.testing.assert_allclose(answers[name], at_once[name], atol=1e-4, rtol=1e-4)
+            assert answers[name].keys() == at_once[name].keys() == set(kind_of(data.tasks[name]).outputs)
+            for suffix, expected in at_once[name].items():
+                if expected.dtype == tf.string:
+                    assert answers[name][suffix].tolist() == [text.decode() for text in expected.numpy()]
+                else:
+                    np.testing.assert_allclose(answers[name][suffix], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_model_is_traced_once_whatever_the_lengths(answering, data):
@@ -44,5 +47,9 @@ def test_the_model_is_traced_once_whatever_the_lengths(answering, data):
 def test_a_split_without_rows_has_no_answers(answering):
     nothing = Examples(np.array([], object), None, {})
     answers = answering.answer(["topic", "title"], answering.tokenize(nothing))
-    assert len(answers["topic"]) == len(answers["title"]) == 0
-    assert answers["topic"].ndim == 2
+    assert all(len(values) == 0 for answer in answers.values() for values in answer.values())
+    assert answers["topic"]["probabilities"].ndim == 2
+    assert {name: set(answer) for name, answer in answers.items()} == {
+        "topic": {"label", "probabilities"},
+        "title": {"summary"},
+    }

@@ -15,12 +15,12 @@ from tfmtl.balancing.method import LossWeighting
 from tfmtl.core.registry import BALANCING
 from tfmtl.data.tables import Slice
 from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.gradient_update import GradientUpdate
-from tfmtl.training.losses import LOSSES
 from tfmtl.training.representation_update import RepresentationUpdate
 from tfmtl.training.update import Update
 from tfmtl.training.variable_usage import variable_usage
@@ -32,6 +32,7 @@ TASKS = (
     Regression(name="stars", source="s"),
     Regression(name="price", source="t"),
 )
+HEADS = {"topic": 2, "stars": 1, "price": 1}
 GROUPS = [["topic", "stars"], ["price"]]
 SLICES = [Slice("tokens", ("topic", "stars", "price"), ())]
 
@@ -55,22 +56,37 @@ def step_batch(step: int):
     )
 
 
+class TinyNetwork:
+    """As much of a network as an update knows of: a dense layer on the mean of the embeddings, and dense heads."""
+
+    def __init__(self, precision: str):
+        random = "glorot_normal"
+        self.embedding = keras.layers.Embedding(6, 4, embeddings_initializer=random, name="embedding", dtype=precision)
+        self.encoder = keras.layers.Dense(4, activation="tanh", name="encoder", dtype=precision)
+        self.heads = {name: keras.layers.Dense(size, name=name) for name, size in HEADS.items()}
+
+    def encode_shared(self, tokens, training=None):
+        states = self.encoder(keras.ops.mean(self.embedding(tokens), axis=1))
+        return states, [states]
+
+    def slice_outputs(self, part, inputs, encoded, training=None):
+        outputs = {name: self.heads[name](encoded) for name in part.heads}
+        return {name: out if name == "topic" else keras.ops.squeeze(out, axis=-1) for name, out in outputs.items()}
+
+
 def make_model(precision: str = "float32") -> MultiTaskModel:
     random.seed(0)
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    embedding = keras.layers.Embedding(6, 4, embeddings_initializer="glorot_normal", name="embedding", dtype=precision)
-    encoder = keras.layers.Dense(4, activation="tanh", name="encoder", dtype=precision)
-    states = encoder(keras.ops.mean(embedding(tokens), axis=1))
-    outputs = {"topic": keras.layers.Dense(2, name="topic")(states)}
-    for name in ("stars", "price"):
-        outputs[name] = keras.ops.squeeze(keras.layers.Dense(1, name=name)(states), axis=-1)
-    return MultiTaskModel(inputs={"tokens": tokens}, outputs=outputs)
+    tokens, network = keras.Input((None,), dtype="int32", name="tokens"), TinyNetwork(precision)
+    states, _ = network.encode_shared(tokens)
+    model = MultiTaskModel(inputs={"tokens": tokens}, outputs=network.slice_outputs(SLICES[0], {}, states))
+    model.network, model.slices = network, SLICES
+    return model
 
 
 def make_update(model, method: str, options: dict, groups=GROUPS, parts: int = 1) -> Update:
     balancing = get(method, **options)
     balancing.tasks = list(TASKS)
-    losses = {task.name: LOSSES[task.kind](task, None) for task in TASKS}
+    losses = {task.name: kind_of(task).loss(task, None) for task in TASKS}
     rows = BatchRows(SLICES, losses)
     accumulation = Accumulation(rows, parts)
     if isinstance(balancing, LossWeighting):
@@ -79,7 +95,7 @@ def make_update(model, method: str, options: dict, groups=GROUPS, parts: int = 1
     usage = variable_usage(model)
     balancing.build(len(TASKS), sum(int(np.prod(model.trainable_variables[k].shape)) for k in usage.shared))
     if options:
-        return RepresentationUpdate(losses, balancing, 1.0, accumulation, usage, ["encoder"])
+        return RepresentationUpdate(losses, balancing, 1.0, accumulation, usage)
     update = GradientUpdate(losses, balancing, 1.0, accumulation, usage)
     if len(groups) > 1:
         update.group(groups, rows)
@@ -107,7 +123,7 @@ def trained(
         optimizer = keras.optimizers.SGD(0.1)
         if scale:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=scale)
-        model.compile(optimizer, update, jit_compile=False)
+        model.compile(optimizer, update=update, jit_compile=False)
         model.optimizer.build(model.trainable_variables)
         update.active.assign(active or [1.0] * len(TASKS))
 

@@ -4,10 +4,10 @@ import tensorflow as tf
 
 from tfmtl.data.tables import Slice
 from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.kinds.summarization.options import Summarization
 from tfmtl.training.batch_rows import BatchRows
-from tfmtl.training.losses import LOSSES
 
 TASKS = (
     Classification(name="topic", source="s", labels=("a", "b")),
@@ -20,7 +20,7 @@ BATCH = (
     {
         "tokens": tf.constant([[10, 1], [11, 1], [12, 1], [0, 0]]),
         "tokens_title": tf.constant([[20], [21]]),
-        "summary_title": tf.constant([[2, 5, 3], [0, 0, 0]]),
+        "target_title": tf.constant([[2, 5, 3], [0, 0, 0]]),
     },
     {
         "topic": tf.constant([0, -1, 1, -1, -1, 1]),
@@ -32,7 +32,7 @@ BATCH = (
 
 @pytest.fixture(scope="module")
 def rows():
-    return BatchRows(SLICES, {task.name: LOSSES[task.kind](task, None) for task in TASKS})
+    return BatchRows(SLICES, {task.name: kind_of(task).loss(task, None) for task in TASKS})
 
 
 def plain(batch):
@@ -44,7 +44,7 @@ def test_rows_of_tasks_are_those_with_a_target_of_one_of_them(rows):
     assert inputs == {
         "tokens": [[10, 1], [12, 1]],
         "tokens_title": [[20], [21]],
-        "summary_title": [[2, 5, 3], [0, 0, 0]],
+        "target_title": [[2, 5, 3], [0, 0, 0]],
     }
     assert targets["topic"] == [0, 1, -1, 1]
     assert targets["title"] == [[2, 5, 3], [0, 0, 0]]
@@ -60,7 +60,7 @@ def test_a_slice_without_the_tasks_stays_as_it_is(rows):
 
 def test_parts_have_each_row_once_and_the_same_shape(rows):
     inputs, targets = plain(rows.part(BATCH, tf.constant(1), 2))
-    assert inputs == {"tokens": [[11, 1], [0, 0]], "tokens_title": [[21]], "summary_title": [[0, 0, 0]]}
+    assert inputs == {"tokens": [[11, 1], [0, 0]], "tokens_title": [[21]], "target_title": [[0, 0, 0]]}
     assert targets["topic"] == [-1, -1, 1]
     assert str(targets["stars"]) == "[3.0, nan]"
     first = plain(rows.part(BATCH, tf.constant(0), 2))

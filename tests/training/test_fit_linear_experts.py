@@ -43,12 +43,12 @@ def rows_of(data) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         for row in range(len(table.tokens.lengths)):
             pieces = table.tokens.values[table.tokens.splits[row] : table.tokens.splits[row + 1]]
             counts.append(np.bincount(pieces, minlength=data.tokenizer.vocabulary_size))
-        labels.append(table.targets["topic"])
+        labels.append(table.targets["topic"].values)
     return np.array(counts), np.concatenate(labels)
 
 
 def test_tasks_of_single_texts_have_experts_fitted_to_all_rows_of_train(built, read):
-    experts = built.get_layer("linear_experts")
+    experts = built.network.layers.linear_experts
     assert experts.classes == {"topic": 2, "again": 2}
     counts, labels = rows_of(read)
     # Rows that have a target of other tasks only are not read.
@@ -64,7 +64,7 @@ def test_tasks_of_single_texts_have_experts_fitted_to_all_rows_of_train(built, r
 
 def test_the_answer_is_the_mean_of_theirs_and_the_networks(built, read):
     inputs, _ = next(iter(batches(read.tables, read.plan)))
-    said = [built.get_layer("linear_experts")(inputs[name])["topic"] for name in ("tokens", "tokens_title")]
+    said = [built.network.layers.linear_experts(inputs[name])["topic"] for name in ("tokens", "tokens_title")]
     answers = built(inputs, training=False)
     assert np.abs(np.concatenate(said)).max() > 1
     np.testing.assert_allclose(answers["topic"], (answers["topic_network"] + np.concatenate(said)) / 2, atol=1e-5)
@@ -75,7 +75,7 @@ def test_the_reader_answers_as_the_model(built, read):
     logits = built(inputs, training=False)["topic"][: len(inputs["tokens"])]
     reader = Reader(built, read.tasks, None, 48, GenerationOptions())
     answered = reader.answer(["topic", "stars"], inputs["tokens"])
-    np.testing.assert_allclose(answered["topic"], tf.nn.softmax(logits), atol=1e-5)
+    np.testing.assert_allclose(answered["topic"]["probabilities"], tf.nn.softmax(logits), atol=1e-5)
 
 
 def test_no_gradient_reaches_them(built):
@@ -91,8 +91,8 @@ def test_a_head_is_its_tasks_own_beside_them(built, read):
 
 def test_they_are_the_same_on_several_devices(built, with_experts, read, mirrored):
     with scope(mirrored):
-        copied = make_model(with_experts, read).get_layer("linear_experts")
-    for one, other in zip(built.get_layer("linear_experts").weights, copied.weights, strict=True):
+        copied = make_model(with_experts, read).network.layers.linear_experts
+    for one, other in zip(built.network.layers.linear_experts.weights, copied.weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -104,6 +104,7 @@ def test_a_model_without_tasks_for_them_has_none(make_experiment, data):
         for table in data.tables
     ]
     model = make_model(experiment, replace(data, tasks=tasks, tables=tables))
+    assert model.network.layers.linear_experts is None
     assert "linear_experts" not in [layer.name for layer in model.layers]
 
 

@@ -18,7 +18,7 @@ def compiled(experiment, data, learning_rate=1.0):
     """A model whose step of plain gradient descent shows the gradient that it took."""
     random.seed(3)
     model, update = compile_model(experiment, data)
-    model.compile(keras.optimizers.SGD(learning_rate), update, jit_compile=False)
+    model.compile(keras.optimizers.SGD(learning_rate), update=update, jit_compile=False)
     return model, update
 
 

@@ -5,15 +5,19 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tfmtl.config.experiment import parse
 from tfmtl.core.errors import ConfigurationError, DataError, RunError
+from tfmtl.data.columns import DenseColumn, RaggedColumn
 from tfmtl.data.streams import Examples, Stream
-from tfmtl.data.tables import Pieces, Slice, Table
+from tfmtl.data.tables import Slice, Table
 from tfmtl.data.tokenizers.sentencepiece import SentencePieceOptions, SentencePieceTokenizer
 from tfmtl.kinds.classification.options import Classification
-from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.summarization.options import Summarization
+from tfmtl.runs.identity import claim, experiment_of
 from tfmtl.runs.run_folder import RunFolder
-from tfmtl.training.prepared_data import TrainingData, _training_text, claim, prepare
+from tfmtl.training import prepared_data
+from tfmtl.training.prepared_data import TrainingData, _check_tasks, _training_text, claim_folder, prepare
 
 
 def rows(experiment, source, split="train"):
@@ -25,33 +29,42 @@ def rows(experiment, source, split="train"):
 @pytest.mark.parametrize(("task", "source", "field"), [("topic", "tickets", "label"), ("same", "pairs", "same")])
 def test_classes_are_counted_over_the_rows_of_train(experiment, data, task, source, field):
     counted = Counter(row[field] for row in rows(experiment, source))
-    labels = sorted(label for label in counted if label is not None)
-    assert data.class_counts(data.tasks[task]).tolist() == [counted[label] for label in labels]
+    counts = np.array([counted[label] for label in sorted(label for label in counted if label is not None)])
+    column = data.columns[task]
+    assert np.bincount(column.values[column.present]).tolist() == counts.tolist()
+    balanced = data.tasks[task].model_copy(update={"class_weights": "balanced"})
+    np.testing.assert_allclose(kind_of(balanced).class_weights(balanced, column), counts.sum() / (2 * counts))
 
 
-def table(targets, summaries=()):
-    nothing = Pieces(np.zeros(0, np.int32), np.zeros(1, np.int64))
-    return Table(Slice("tokens", tuple(targets), summaries), nothing, targets, {}, {})
+def table(targets, generated=()):
+    columns = {name: DenseColumn(values) for name, values in targets.items()}
+    return Table(Slice("tokens", tuple(targets), generated), RaggedColumn.empty(), columns, {})
 
 
-def test_classes_of_all_slices_are_counted_but_no_absent_label():
-    topic = Classification(name="topic", source="s", labels=("a", "b", "c"))
+def test_a_task_s_column_has_the_targets_of_all_slices_of_train():
+    topic = Classification(name="topic", source="s", labels=("a", "b", "c"), class_weights="balanced")
     tables = [
         table({"topic": np.int32([0, -1, 1, 1]), "other": np.int32([2, 2, 2, 2])}),
         table({}, ("title",)),
         table({"topic": np.int32([-1, 1])}, ("note",)),
     ]
+    title = RaggedColumn(np.int32([2, 7, 3]), np.array([0, 0, 3]))
+    tables[1].targets["title"] = title
     data = TrainingData([], {}, None, tables, None, [table({"topic": np.int32([2])})], None)
-    assert data.class_counts(topic).tolist() == [1, 3, 0]
-    assert data.class_counts(Regression(name="stars", source="s")) is None
-    assert data.class_counts(Summarization(name="title", source="s")) is None
+    columns = data.columns
+    assert set(columns) == {"topic", "other", "title"}
+    assert columns["topic"].values.tolist() == [0, -1, 1, 1, -1, 1]
+    assert (columns["title"].values.tolist(), columns["title"].splits.tolist()) == ([2, 7, 3], [0, 0, 3])
+    # One row of the first class, three of the second, none of the third, and none that has no label.
+    weights = kind_of(topic).class_weights(topic, columns["topic"])
+    np.testing.assert_allclose(weights, [4 / (2 * 1), 4 / (2 * 3), 4 / (2 * 1)])
 
 
 @pytest.fixture(scope="module")
 def claimed(experiment, data, tmp_path_factory):
     """A run that is claimed, with a tokenizer that its own train would not give."""
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
-    folder.claim(experiment, data.tasks)
+    claim(folder, experiment, data.tasks)
     SentencePieceTokenizer.train(SentencePieceOptions(vocabulary_size=300), ["the cat sleeps"]).save(folder.tokenizer)
     return folder
 
@@ -69,7 +82,7 @@ def test_the_tokenizer_of_the_run_is_taken(found, claimed, data):
 
 def test_a_training_that_has_begun_and_lost_its_tokenizer_does_not_learn_another(experiment, data, tmp_path):
     folder = RunFolder(tmp_path / "tiny")
-    claim(experiment, folder, data)
+    claim_folder(folder, experiment, data)
     shutil.rmtree(folder.tokenizer)
     prepare(experiment, folder, replicas=1)
     folder.checkpoints.mkdir()
@@ -84,7 +97,7 @@ def test_a_run_goes_on_with_the_rows_that_it_began_with_alone(make_experiment, e
     shutil.copy(sources["scores"][split][0], path)
     sources["scores"][split] = [str(path)]
     changing, folder = make_experiment(sources=sources), RunFolder(tmp_path / "tiny")
-    claim(changing, folder, prepare(changing, folder, replicas=1))
+    claim_folder(folder, changing, prepare(changing, folder, replicas=1))
     prepare(changing, folder, replicas=1)
     count = len(path.read_text().splitlines())
     with open(path, "a") as file:
@@ -97,7 +110,7 @@ def test_a_run_goes_on_with_the_rows_that_it_began_with_alone(make_experiment, e
         prepare(changing, folder, replicas=1)
     change = f"{split} of scores/text: {count} rows then, {count + 1} now"
     assert str(caught.value) == (
-        f"{folder.path}: its rows are others than when its training began ({change}); choose another folder with "
+        f"{folder.path}: its rows have changed since its training began ({change}); choose another folder with "
         "--run, or another name"
     )
 
@@ -156,13 +169,15 @@ def test_a_folder_that_cannot_be_used_is_told_before_any_text_is_read(make_exper
         prepare(make_experiment(sources=sources), RunFolder(tmp_path / "run"), 1)
 
 
-def test_tasks_are_checked_with_their_labels_before_anything_is_written(experiment, tmp_path):
-    def refuse(tasks):
+def test_tasks_are_checked_with_their_labels_before_anything_is_written(experiment, tmp_path, monkeypatch):
+    def refuse(checked, tasks):
+        assert checked is experiment
         labels = {str(row["label"]) for row in rows(experiment, "tickets") if row["label"] is not None}
         raise ConfigurationError(f"no: {list(tasks)} {tasks['topic'].labels == tuple(sorted(labels))}")
 
+    monkeypatch.setattr(prepared_data, "_check_tasks", refuse)
     with pytest.raises(ConfigurationError, match=r"^no: \['topic', 'title', 'same', 'stars'\] True$"):
-        prepare(experiment, RunFolder(tmp_path / "run"), 1, refuse)
+        prepare(experiment, RunFolder(tmp_path / "run"), 1)
     assert not (tmp_path / "run").exists()
 
 
@@ -177,7 +192,7 @@ def test_what_is_wrong_with_test_is_said_before_a_folder_is_made(make_experiment
 
 def test_a_claimed_folder_has_the_configuration_and_the_tokenizer(experiment, data, tmp_path):
     folder = RunFolder(tmp_path / "runs" / "tiny")
-    claim(experiment, folder, data)
+    claim_folder(folder, experiment, data)
     assert sorted(path.name for path in folder.path.rglob("*")) == [
         "config.yaml",
         "rows.json",
@@ -185,20 +200,20 @@ def test_a_claimed_folder_has_the_configuration_and_the_tokenizer(experiment, da
         "tokenizer",
     ]
     assert (folder.tokenizer / "sentencepiece.model").read_bytes() == data.tokenizer.proto
-    assert folder.experiment().tasks["same"].labels == ("no", "yes")
+    assert experiment_of(folder).tasks["same"].labels == ("no", "yes")
 
 
 def test_a_tokenizer_that_is_there_is_never_written_again(experiment, data, claimed):
     before = (claimed.tokenizer / "sentencepiece.model").read_bytes()
-    claim(experiment, claimed, data)
+    claim_folder(claimed, experiment, data)
     assert (claimed.tokenizer / "sentencepiece.model").read_bytes() == before != data.tokenizer.proto
 
 
 def test_a_tokenizer_that_was_not_finished_is_written_by_the_next_claim(experiment, data, tmp_path):
     folder = RunFolder(tmp_path)
-    folder.claim(experiment, data.tasks)
+    claim(folder, experiment, data.tasks)
     (tmp_path / ".tokenizer.4711").mkdir()
-    claim(experiment, folder, data)
+    claim_folder(folder, experiment, data)
     assert SentencePieceTokenizer.load(folder.tokenizer).proto == data.tokenizer.proto
 
 
@@ -249,3 +264,45 @@ def test_a_batch_has_a_row_for_each_of_its_parts(make_experiment, tmp_path):
     experiment = make_experiment(training={"accumulation": 7})
     with pytest.raises(ConfigurationError, match=r"a batch of 12 rows for 2 replicas .* give at most 6$"):
         prepare(experiment, RunFolder(tmp_path / "run"), replicas=2)
+
+
+def learnable(**sections):
+    values = {
+        "sources": {"articles": {"format": "tsv", "train": "train.tsv"}},
+        "tasks": {
+            "subject": {"kind": "classification", "source": "articles", "labels": ["music", "travel"]},
+            "title": {"kind": "summarization", "source": "articles", "max_length": 12},
+        },
+    }
+    return parse({**values, **sections})
+
+
+def check(**sections) -> None:
+    checked = learnable(**sections)
+    _check_tasks(checked, checked.tasks)
+
+
+def test_what_fits_passes():
+    check(balancing={"weights": {"title": 2.0}}, generation={"min_length": 11})
+
+
+def test_a_weight_of_no_task():
+    with pytest.raises(ConfigurationError, match=r"balancing.weights: unknown task 'titel'; did you mean 'title'"):
+        check(balancing={"weights": {"titel": 2.0}})
+
+
+def test_a_weight_of_no_label():
+    task = {**learnable().tasks["subject"].as_mapping(), "class_weights": {"musik": 2.0}}
+    with pytest.raises(ConfigurationError, match=r"tasks.subject.class_weights: unknown label 'musik'; did you mean"):
+        check(tasks={"subject": task})
+
+
+def test_a_least_length_that_leaves_no_room_for_the_end():
+    with pytest.raises(ConfigurationError, match="min_length: 12 tokens and an end mark do not fit"):
+        check(generation={"min_length": 12})
+
+
+def test_a_metric_that_does_not_measure_what_a_task_says():
+    task = {**learnable().tasks["subject"].as_mapping(), "metrics": ["rougeL"]}
+    with pytest.raises(ConfigurationError, match=r"^tasks.subject"):
+        check(tasks={"subject": task})

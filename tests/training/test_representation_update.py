@@ -13,7 +13,7 @@ def stepped():
     model = make_model()
     update = make_update(model, *CASES["mgda by the representation"])
     update._clip_norm = 0.0
-    model.compile(keras.optimizers.SGD(1.0), update, jit_compile=False)
+    model.compile(keras.optimizers.SGD(1.0), update=update, jit_compile=False)
     before = [variable.numpy() for variable in model.trainable_variables]
     batch = tf.nest.map_structure(tf.constant, step_batch(0))
     tf.function(lambda: update.train(model, batch))()
@@ -25,7 +25,7 @@ def stepped():
 def by_hand():
     """Each task's gradient by the encoder's output, and by each variable, of the losses as they are defined."""
     model, (inputs, targets) = make_model(), step_batch(0)
-    opened = keras.Model(model.input, [model.output, model.get_layer("encoder").output])
+    opened = keras.Model(model.input, [model.output, model.network.encoder.output])
     with tf.GradientTape(persistent=True) as tape:
         outputs, states = opened({name: tf.constant(values) for name, values in inputs.items()})
         labelled = targets["topic"] >= 0
@@ -83,7 +83,7 @@ def test_the_graph_has_a_backward_pass_through_each_head_and_one_through_the_tru
 
     model = make_model()
     update = make_update(model, *CASES["mgda by the representation"])
-    model.compile(keras.optimizers.SGD(1.0), update, jit_compile=False)
+    model.compile(keras.optimizers.SGD(1.0), update=update, jit_compile=False)
     monkeypatch.setattr(tf.GradientTape, "gradient", counted)
     tf.function(lambda: update.train(model, tf.nest.map_structure(tf.constant, step_batch(0))))()
     assert len(passes) == 2 * len(TASKS) + 1

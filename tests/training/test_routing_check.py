@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -5,9 +7,9 @@ import pytest
 from tfmtl.balancing import get
 from tfmtl.data.tables import Slice
 from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.training.losses import LOSSES
 from tfmtl.training.routing_check import check_routing
 from tfmtl.training.update import Update
 
@@ -16,16 +18,21 @@ SLICES = [Slice("tokens", ("first", "second"), ())]
 
 
 def update_of(tasks):
-    return Update({name: LOSSES[task.kind](task, None) for name, task in tasks.items()}, get("fixed"), 1.0)
+    return Update({name: kind_of(task).loss(task, None) for name, task in tasks.items()}, get("fixed"), 1.0)
 
 
 def model_of(route=lambda heads: heads):
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     states = keras.ops.mean(keras.layers.Embedding(8, 4)(tokens), axis=1)
-    return MultiTaskModel(
-        inputs={"tokens": tokens},
-        outputs=route({name: keras.layers.Dense(2, name=name)(states) for name in TOPICS}),
-    )
+    heads = {name: keras.layers.Dense(2, name=name) for name in TOPICS}
+    return routed(tokens, heads, route({name: head(states) for name, head in heads.items()}))
+
+
+def routed(tokens, heads, outputs):
+    """A model whose network knows whose each head is, whatever answers for a task."""
+    model = MultiTaskModel(inputs={"tokens": tokens}, outputs=outputs)
+    model.network = SimpleNamespace(own_variables=lambda name: heads[name].trainable_variables)
+    return model
 
 
 def test_the_model_of_an_experiment_passes(compiled, data):
@@ -55,7 +62,7 @@ def test_targets_that_go_to_another_loss_are_found():
             inputs, targets = batch
             return super().measure(model, (inputs, {"first": targets["second"], "second": targets["first"]}))
 
-    losses = {name: LOSSES["classification"](task, None) for name, task in TOPICS.items()}
+    losses = {name: kind_of(task).loss(task, None) for name, task in TOPICS.items()}
     swapped = Swapped(losses, get("fixed"), clip_norm=1.0)
     with pytest.raises(RuntimeError, match="changing the target of 'first' moves the loss of: second"):
         check_routing(model_of(), swapped, TOPICS, SLICES)
@@ -67,7 +74,7 @@ def test_scores_of_any_size_pass(mean):
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     score = keras.layers.Dense(1, bias_initializer=keras.initializers.Constant(mean), name="stars")
     states = keras.ops.mean(keras.layers.Embedding(8, 4)(tokens), axis=1)
-    model = MultiTaskModel(inputs={"tokens": tokens}, outputs={"stars": keras.ops.squeeze(score(states), axis=-1)})
+    model = routed(tokens, {"stars": score}, {"stars": keras.ops.squeeze(score(states), axis=-1)})
     check_routing(model, update_of(stars), stars, [Slice("tokens", ("stars",), ())])
 
 

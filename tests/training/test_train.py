@@ -16,8 +16,9 @@ from tensorboard.util import tensor_util
 from tfmtl.core.errors import RunError
 from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training import train as train_module
 from tfmtl.training.progress import Progress
-from tfmtl.training.train import compile_model, train
+from tfmtl.training.train import compile_model, train_run
 
 SCORES = [0.25, 0.75, 0.75, 1.0]
 
@@ -44,6 +45,25 @@ class Scripted:
         return self
 
 
+class Watching(keras.callbacks.Callback):
+    """Keeps the numbers of the updates as it sees them."""
+
+    def __init__(self, training):
+        super().__init__()
+        self.training = training
+        self.updates = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.updates.append(self.training.progress.update)
+
+
+def train(experiment, run, scorer, **options):
+    """Trains a run that `scorer` measures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_module, "make_scorer", scorer.make)
+        return train_run(experiment, run, **options)
+
+
 @pytest.fixture(scope="module")
 def patient(make_experiment):
     """Four epochs of four updates, unless one has no better score than the one before; summaries by three beams."""
@@ -55,9 +75,9 @@ def patient(make_experiment):
 
 @pytest.fixture(scope="module")
 def trained(patient, tmp_path_factory):
-    """The run, what measured it, and what `train` returned."""
+    """The run, what measured it, and what `train_run` returned."""
     run, scorer = RunFolder(tmp_path_factory.mktemp("runs") / "tiny"), Scripted()
-    return run, scorer, train(patient, run, lambda tasks: None, scorer.make)
+    return run, scorer, train(patient, run, scorer)
 
 
 def scalars(folder, tag):
@@ -133,13 +153,20 @@ def interrupted(trained, tmp_path):
 
 def test_an_interrupted_run_makes_only_what_is_left_of_it(trained, interrupted, patient, caplog):
     run, whole, _ = trained
-    rest = Scripted(epoch=2)
+    rest, watching = Scripted(epoch=2), []
+
+    def watch(training):
+        watching.append(Watching(training))
+        return watching
+
     with caplog.at_level(logging.INFO, "tfmtl"):
-        train(patient, interrupted, lambda tasks: None, rest.make)
+        train(patient, interrupted, rest, more_callbacks=watch)
     assert "resuming after update 9" in caplog.messages
     assert "training stops: the best validation score was in epoch 2" in caplog.messages
     assert len(rest.weights) == 1
     assert_same(rest.weights[0], whole.weights[2])
+    # Further callbacks see an update before it is counted.
+    assert watching[0].updates == [9, 10, 11] and watching[0].model is watching[0].training.model
     assert interrupted.history.read_bytes() == run.history.read_bytes()
     assert [step for step, _ in scalars(interrupted.tensorboard, "loss/total")] == [10, 12]
     assert interrupted.best_model.read_bytes() == run.best_model.read_bytes()
@@ -148,7 +175,7 @@ def test_an_interrupted_run_makes_only_what_is_left_of_it(trained, interrupted, 
 def test_a_checkpoint_of_another_model_is_refused_with_its_folder(interrupted, patient):
     Checkpoints(interrupted.checkpoints, keep=5).save(11, [np.zeros(3)], Progress(update=11).as_mapping())
     with pytest.raises(RunError) as caught:
-        train(patient, interrupted, lambda tasks: None, Scripted().make)
+        train(patient, interrupted, Scripted())
     assert str(caught.value) == (
         f"{interrupted.checkpoints}: the checkpoint belongs to another model: its variables have other shapes"
     )

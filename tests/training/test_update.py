@@ -8,9 +8,9 @@ import tensorflow as tf
 from tfmtl.balancing import get
 from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
+from tfmtl.kinds.regression.loss import RegressionLoss
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.training.losses import LOSSES
 from tfmtl.training.optimizers.adamw import AdamW
 from tfmtl.training.train import compile_model
 from tfmtl.training.update import Update, dense
@@ -26,8 +26,8 @@ def score_model(clip_norm=0.0, weight=1.0, pieces=4):
     model = MultiTaskModel(inputs={"tokens": tokens}, outputs={"stars": score})
     balancing = get("fixed", weights={"stars": weight})
     balancing.tasks = [STARS]
-    update = Update({"stars": LOSSES["regression"](STARS, None)}, balancing, clip_norm)
-    model.compile(keras.optimizers.SGD(1.0), update, jit_compile=False)
+    update = Update({"stars": RegressionLoss()}, balancing, clip_norm)
+    model.compile(keras.optimizers.SGD(1.0), update=update, jit_compile=False)
     return model, update
 
 
@@ -114,7 +114,7 @@ def trained(experiment, data, strategy=None):
     plan = plan_training(data.tables, experiment.mixing, 1, 12, 4, seed=0)
     model, update = compile_model(experiment, data)
     update._clip_norm = 0.5
-    model.compile(AdamW(0.01, epsilon=EPSILON), update, jit_compile=False)
+    model.compile(AdamW(0.01, epsilon=EPSILON), update=update, jit_compile=False)
     initial = [variable.numpy().copy() for variable in model.trainable_variables]
     dataset = distributed_batches(strategy, data.tables, plan, 0, 3) if strategy else batches(data.tables, plan, 0, 3)
     history = model.fit(dataset, steps_per_epoch=3, verbose=0, shuffle=False).history
@@ -156,7 +156,7 @@ def test_a_step_is_that_of_clipping_and_adam_by_hand(make_experiment, data):
     by_hand, _ = compile_model(experiment, data)
     random.seed(3)
     model, update = compile_model(experiment, data)
-    model.compile(AdamW(0.01, decay=0.0, epsilon=EPSILON), update, jit_compile=False)
+    model.compile(AdamW(0.01, decay=0.0, epsilon=EPSILON), update=update, jit_compile=False)
     inputs, targets = next(batches(data.tables, data.plan, 0, 1).as_numpy_iterator())
     variables = by_hand.trainable_variables
 

@@ -34,7 +34,7 @@ def test_heads_are_measured_on_all_labelled_rows(scored, answering, data):
         targets = stream.splits["validation"].targets
         for name in {"topic", "same"} & set(targets):
             labelled = targets[name] >= 0
-            expected = accuracy_score(targets[name][labelled], answers[name][labelled].argmax(axis=1))
+            expected = accuracy_score(targets[name][labelled], answers[name]["probabilities"][labelled].argmax(axis=1))
             assert scores[name]["accuracy"] == pytest.approx(expected)
 
 

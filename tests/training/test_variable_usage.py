@@ -30,7 +30,7 @@ def test_of_the_experiment_s_model_heads_and_decoder_alone_are_a_task_s_own(mode
     layers = {model.trainable_variables[position].path.split("/")[0] for position in own}
     assert layers == {"topic", "title", "title_decoder", "same", "stars"}
     assert {*usage.shared} | own == {*range(len(model.trainable_variables))}
-    assert isinstance(model.get_layer("title_decoder"), TransformerDecoder)
+    assert isinstance(model.network.layers.decoders["title"], TransformerDecoder)
 
 
 def test_on_several_replicas_it_is_the_same(mirrored):

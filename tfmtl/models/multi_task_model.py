@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Self
 
 import keras
 import tensorflow as tf
@@ -38,7 +39,7 @@ class MultiTaskModel(keras.Model):
     update = None
 
     @classmethod
-    def of(cls, network: Network, slices: Sequence[Slice]) -> "MultiTaskModel":
+    def of(cls, network: Network, slices: Sequence[Slice]) -> Self:
         """Returns the model of a network for batches of the given slices."""
         inputs, outputs = network.functional(slices)
         model = cls(inputs=inputs, outputs=outputs, name="multi_task_model")

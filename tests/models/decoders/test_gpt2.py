@@ -36,7 +36,7 @@ def backbone(folder):
 
 @pytest.fixture(scope="module")
 def encoder(backbone, folder):
-    return PresetEncoder({"preset": str(folder), "max_length": 16}, name="encoder")
+    return PresetEncoder(preset=str(folder), max_length=16, name="trunk")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def states_of(backbone, *parts):
 
 
 def test_texts_are_read_as_by_the_backbone(backbone, encoder, writer):
-    states = encoder.last_states(encoder(backbone.token_embedding(TEXTS), TEXTS))
+    states = encoder(backbone.token_embedding(TEXTS), TEXTS).last
     np.testing.assert_allclose(states[0, :3], states_of(backbone, TEXTS[0, :3]), atol=1e-5)
     np.testing.assert_allclose(states[1], states_of(backbone, TEXTS[1]), atol=1e-5)
 
@@ -71,7 +71,7 @@ def test_the_mark_of_the_task_is_added_to_what_is_written(backbone, encoder):
     plain = encoder.writer(decoder)(embed(SUMMARIES), states, TEXTS)
     decoder.mark.assign(np.linspace(-1, 1, 8))
     marked = encoder.writer(decoder)(embed(SUMMARIES), states, TEXTS)
-    by_hand = encoder(embed(SUMMARIES) + np.linspace(-1, 1, 8, dtype=np.float32), TEXTS, text=states)
+    by_hand = encoder(embed(SUMMARIES) + np.linspace(-1, 1, 8, dtype=np.float32), TEXTS, context=states.context).last
     np.testing.assert_allclose(marked, by_hand, atol=1e-6)
     assert np.abs(marked - plain).max() > 0.1
 
@@ -90,14 +90,14 @@ def test_piece_by_piece_it_writes_as_at_once(backbone, encoder, writer):
 
 
 def test_without_a_summary_the_states_are_those_of_the_trunk_alone(folder, backbone):
-    alone = PresetEncoder({"preset": str(folder), "max_length": 16})
+    alone = PresetEncoder(preset=str(folder), max_length=16)
     states = alone(backbone.token_embedding(TEXTS), TEXTS)
-    assert states.shape == (2, 5, 8)
-    np.testing.assert_allclose(alone.last_states(states)[1], states_of(backbone, TEXTS[1]), atol=1e-5)
+    assert states.last.shape == (2, 5, 8)
+    np.testing.assert_allclose(states.last[1], states_of(backbone, TEXTS[1]), atol=1e-5)
 
 
 def test_a_new_decoder_may_be_asked_for(folder, backbone):
-    encoder = PresetEncoder({"preset": str(folder), "max_length": 16, "pretrained_decoder": False, "decoder_heads": 2})
+    encoder = PresetEncoder(preset=str(folder), max_length=16, pretrained_decoder=False, decoder_heads=2)
     decoder = encoder.decoder(1, None, 6)
     assert isinstance(decoder, TransformerDecoder) and encoder.writer(decoder) is decoder
 
@@ -107,14 +107,14 @@ def test_a_saved_trunk_still_continues(encoder, writer, backbone):
     again.trunk.set_weights(encoder.trunk.get_weights())
     embed = backbone.token_embedding
     states = again(embed(TEXTS), TEXTS)
-    assert states.shape[-1] == (len(again.trunk.layers) + 1) * 8
+    assert [part.shape[-1] for part in states.context] == [8] * len(again.trunk.layers)
     found = Continuation(again, writer._start)(embed(SUMMARIES), states, TEXTS)
     expected = writer(embed(SUMMARIES), encoder(embed(TEXTS), TEXTS), TEXTS)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_text_and_its_summary_must_have_places(folder, backbone):
-    encoder = PresetEncoder({"preset": str(folder), "max_length": MAX_LENGTH - 5})
+    encoder = PresetEncoder(preset=str(folder), max_length=MAX_LENGTH - 5)
     with pytest.raises(
         ConfigurationError, match=f"has places for {MAX_LENGTH} tokens; a text of 59 and a summary of 6"
     ):

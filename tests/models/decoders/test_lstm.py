@@ -5,10 +5,12 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.models.decoders.lstm import LSTMDecoder
+from tfmtl.models.trunk import States
 
 generator = np.random.default_rng(0)
 EMBEDDED = generator.normal(size=[2, 5, 8]).astype(np.float32) * 0.3
-STATES = generator.normal(size=[2, 6, 8]).astype(np.float32)
+SOURCE = generator.normal(size=[2, 6, 8]).astype(np.float32)
+STATES = States(SOURCE)
 TOKENS = np.int32([[2, 7, 8, 3, 0, 0], [2, 5, 6, 9, 8, 3]])
 
 
@@ -16,7 +18,7 @@ TOKENS = np.int32([[2, 7, 8, 3, 0, 0], [2, 5, 6, 9, 8, 3]])
 def decoder(request):
     random.seed(1)
     decoder = LSTMDecoder(layers=2, attention=request.param, dropout=0.3, max_length=7, name="title_decoder")
-    decoder.build(EMBEDDED.shape, STATES.shape, TOKENS.shape)
+    decoder.build(EMBEDDED.shape, States(SOURCE.shape), TOKENS.shape)
     return decoder
 
 
@@ -27,7 +29,7 @@ def sigmoid(x):
 def test_it_is_the_formula_of_the_papers(decoder):
     """One layer after the other, one position after the other, by hand."""
     mask = (TOKENS != 0)[..., None]
-    mean = (STATES * mask).sum(axis=1) / mask.sum(axis=1)
+    mean = (SOURCE * mask).sum(axis=1) / mask.sum(axis=1)
     kernel, bias = (np.array(weight) for weight in decoder.start.weights)
     parts = np.split(np.tanh(mean @ kernel + bias), 4, axis=-1)
     inputs = EMBEDDED * 8**0.5
@@ -41,14 +43,14 @@ def test_it_is_the_formula_of_the_papers(decoder):
             hidden = sigmoid(gates[3]) * np.tanh(cell)
             outputs.append(hidden)
         inputs = np.stack(outputs, axis=1)
-    keys = STATES @ np.array(decoder.keys.kernel)
+    keys = SOURCE @ np.array(decoder.keys.kernel)
     if decoder.settings["attention"] == "luong":
         scores = np.einsum("bth,bsh->bts", inputs, keys)
     else:
         query = inputs @ np.array(decoder.query.kernel) + np.array(decoder.query.bias)
         scores = np.tanh(query[:, :, None] + keys[:, None]) @ np.array(decoder.score.kernel)[:, 0]
     weights = np.exp(scores) * (TOKENS != 0)[:, None]
-    context = (weights / weights.sum(axis=-1, keepdims=True)) @ STATES
+    context = (weights / weights.sum(axis=-1, keepdims=True)) @ SOURCE
     combined = np.concatenate([context, inputs], axis=-1) @ np.array(decoder.combine.kernel)
     expected = np.tanh(combined + np.array(decoder.combine.bias))
     np.testing.assert_allclose(decoder(EMBEDDED, STATES, TOKENS), expected, atol=1e-5)
@@ -68,8 +70,8 @@ def test_a_position_at_a_time_gives_what_the_whole_gives(decoder):
 
 
 def test_the_source_s_padding_is_not_read(decoder):
-    changed = np.where((TOKENS == 0)[..., None], 50.0, STATES).astype(np.float32)
-    found, same = decoder(EMBEDDED, changed, TOKENS), decoder(EMBEDDED, STATES, TOKENS)
+    changed = np.where((TOKENS == 0)[..., None], 50.0, SOURCE).astype(np.float32)
+    found, same = decoder(EMBEDDED, States(changed), TOKENS), decoder(EMBEDDED, STATES, TOKENS)
     np.testing.assert_allclose(found, same, atol=1e-6)
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfmtl.data.special_tokens import PAD_ID
 from tfmtl.models.decoders.preset import BartDecoder, T5Decoder, decoder_of
+from tfmtl.models.trunk import States
 
 models = keras_hub.models
 SIZE = {"vocabulary_size": 20, "num_layers": 2, "num_heads": 2, "hidden_dim": 8, "intermediate_dim": 16}
@@ -48,7 +49,7 @@ def whole(backbone):
     """What the backbone makes of the texts, `[batch, length, hidden]`, and the logits of its summaries."""
     inputs = {"encoder_token_ids": TOKENS, "encoder_padding_mask": (TOKENS != PAD_ID).astype(np.int32)}
     inputs |= {"decoder_token_ids": SUMMARY, "decoder_padding_mask": np.ones_like(SUMMARY)}
-    return backbone(inputs)["encoder_sequence_output"], backbone.language_model(backbone)(inputs)
+    return States(backbone(inputs)["encoder_sequence_output"]), backbone.language_model(backbone)(inputs)
 
 
 def test_it_writes_as_kerashub_s_model_does(backbone, decoder, whole):

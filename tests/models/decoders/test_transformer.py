@@ -5,11 +5,12 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.models.decoders.transformer import TransformerDecoder
-from tfmtl.models.layers.transformer_layer import LayerOptions
+from tfmtl.models.trunk import States
 
 generator = np.random.default_rng(0)
 EMBEDDED = generator.normal(size=[2, 5, 8]).astype(np.float32) * 0.3
-STATES = generator.normal(size=[2, 6, 8]).astype(np.float32)
+SOURCE = generator.normal(size=[2, 6, 8]).astype(np.float32)
+STATES = States(SOURCE)
 TOKENS = np.int32([[2, 7, 8, 3, 0, 0], [2, 5, 6, 9, 8, 3]])
 
 
@@ -23,9 +24,9 @@ LAYERS = {
 @pytest.fixture(scope="module", params=LAYERS)
 def decoder(request):
     random.seed(1)
-    options = LayerOptions(heads=2, feedforward=16, dropout=0.3, **LAYERS[request.param])
-    decoder = TransformerDecoder(options, layers=2, max_length=7, name="title_decoder")
-    decoder.build(EMBEDDED.shape, STATES.shape, TOKENS.shape)
+    options = {"heads": 2, "feedforward": 16, "dropout": 0.3, **LAYERS[request.param]}
+    decoder = TransformerDecoder(**options, layers=2, max_length=7, name="title_decoder")
+    decoder.build(EMBEDDED.shape, States(SOURCE.shape), TOKENS.shape)
     return decoder
 
 
@@ -51,8 +52,8 @@ def test_a_position_does_not_see_those_after_it(decoder):
 
 
 def test_the_source_s_padding_is_not_read(decoder):
-    changed = np.where((TOKENS == 0)[..., None], 50.0, STATES).astype(np.float32)
-    np.testing.assert_array_equal(decoder(EMBEDDED, changed, TOKENS), decoder(EMBEDDED, STATES, TOKENS))
+    changed = np.where((TOKENS == 0)[..., None], 50.0, SOURCE).astype(np.float32)
+    np.testing.assert_array_equal(decoder(EMBEDDED, States(changed), TOKENS), decoder(EMBEDDED, STATES, TOKENS))
 
 
 def test_dropout_is_on_in_training_only(decoder):
@@ -63,5 +64,5 @@ def test_dropout_is_on_in_training_only(decoder):
 
 def test_its_configuration_makes_it_again(decoder):
     again = TransformerDecoder.from_config(decoder.get_config())
-    assert (again.options, again.depth, again.max_length) == (decoder.options, 2, 7)
+    assert (again.options, again.options.layers, again.max_length) == (decoder.options, 2, 7)
     assert again.name == "title_decoder"

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from tfmtl.models.builder import build_model
 
 from tfmtl.core.registry import ENCODERS
+from tfmtl.models.build import build_model
 from tfmtl.models.decoders.lstm import LSTMDecoder
 from tfmtl.models.encoders.bilstm_attention import BiLSTMEncoder, BiLSTMOptions
 
@@ -16,7 +16,7 @@ def embedded(seed=0):
 
 
 def encoder(**options):
-    layer = BiLSTMEncoder(BiLSTMOptions(**{**PLAIN, **options}))
+    layer = BiLSTMEncoder(**{**PLAIN, **options})
     layer.build((None, None, 8), (None, None))
     return layer
 
@@ -30,13 +30,13 @@ def test_it_is_registered():
 def test_padding_changes_no_text(pair_attention):
     layer, states = encoder(pair_attention=pair_attention, layers=2), embedded()
     changed = np.where((TOKENS == 0)[..., None], 50.0, states).astype(np.float32)
-    found, same = np.array(layer(states, TOKENS)), np.array(layer(changed, TOKENS))
+    found, same = np.array(layer(states, TOKENS).last), np.array(layer(changed, TOKENS).last)
     np.testing.assert_allclose(found[TOKENS != 0], same[TOKENS != 0], atol=1e-6)
-    np.testing.assert_allclose(layer(states[:1, :4], TOKENS[:1, :4])[0], found[0, :4], atol=1e-6)
+    np.testing.assert_allclose(layer(states[:1, :4], TOKENS[:1, :4]).last[0], found[0, :4], atol=1e-6)
 
 
 def test_states_of_padding_are_zero_and_carry_no_mask_that_layers_behind_would_warn_of():
-    found = encoder()(embedded(), TOKENS)
+    found = encoder()(embedded(), TOKENS).last
     assert getattr(found, "_keras_mask", None) is None
     found = np.array(found)
     assert not found[TOKENS == 0].any() and found[TOKENS != 0].all()
@@ -47,7 +47,7 @@ def test_each_state_has_read_both_directions():
     for place, half in ((0, slice(4)), (5, slice(4, 8))):
         changed = states.copy()
         changed[1, place] += 1.0
-        moved = ~np.isclose(np.array(layer(changed, TOKENS))[1], np.array(layer(states, TOKENS))[1])
+        moved = ~np.isclose(np.array(layer(changed, TOKENS).last)[1], np.array(layer(states, TOKENS).last)[1])
         # What was changed at one end is seen at the other by one direction only.
         assert moved[5 - place][half].all() and not np.delete(moved[5 - place], np.arange(8)[half]).any()
 
@@ -82,6 +82,8 @@ def test_its_configuration_makes_it_again():
 def test_a_model_of_all_kinds_of_tasks_has_its_decoder(make_experiment, data):
     encoder = {"type": "bilstm_attention", "layers": 1, "hidden": 16, "pair_attention": True, "max_length": 48}
     experiment = make_experiment(model={"encoder": encoder})
-    model = build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, "float32")
-    assert isinstance(model.get_layer("title_decoder"), LSTMDecoder)
+    model = build_model(
+        experiment.model, data.tasks, data.slices, data.columns, data.tokenizer.vocabulary_size, "float32"
+    )
+    assert isinstance(model.network.layers.decoders["title"], LSTMDecoder)
     assert sorted(model.output) == sorted(data.tasks)

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfmtl.models.builder import build_model
 
 from tfmtl.core.registry import ENCODERS
+from tfmtl.models.build import build_model
 from tfmtl.models.decoders.continuation import Continuation
 from tfmtl.models.encoders.gpt import GPTEncoder, GPTOptions
 from tfmtl.models.layers.pooling import LastPooling
@@ -26,7 +26,7 @@ SUMMARY = generator.normal(size=[2, 4, HIDDEN]).astype(np.float32) * HIDDEN**-0.
 
 def encoder(**options):
     random.seed(3)
-    layer = GPTEncoder(GPTOptions(**{**PLAIN, **options}))
+    layer = GPTEncoder(**{**PLAIN, **options})
     layer.build((None, None, HIDDEN), (None, None))
     return layer
 
@@ -48,19 +48,19 @@ def test_it_is_registered():
 
 
 def test_the_states_are_what_each_layer_has_read_and_what_the_last_has_made(trunk):
-    states = np.array(trunk(TEXT, TOKENS))
-    assert states.shape == (2, LENGTH, 3 * HIDDEN)
-    first, second, last = np.split(states, 3, axis=-1)
+    states = trunk(TEXT, TOKENS)
+    (first, second), last = states.context, states.last
+    assert [part.shape for part in (first, second, last)] == [(2, LENGTH, HIDDEN)] * 3
     causal = np.tril(np.ones([LENGTH, LENGTH], bool))[None, None]
     np.testing.assert_allclose(trunk.layers[0](first, causal), second, atol=1e-5)
     np.testing.assert_allclose(trunk.norm(trunk.layers[1](second, causal)), last, atol=1e-5)
-    np.testing.assert_array_equal(trunk.last_states(states), last)
 
 
 def test_no_piece_sees_those_after_it(trunk):
     changed = TEXT.copy()
     changed[:, 3:] += 5.0
-    found, same = np.array(trunk(TEXT, TOKENS)), np.array(trunk(changed, TOKENS))
+    read = [trunk(text, TOKENS) for text in (TEXT, changed)]
+    found, same = (np.concatenate([*states.context, states.last], axis=-1) for states in read)
     np.testing.assert_array_equal(found[:, :3], same[:, :3])
     assert not np.allclose(found[:, 3:], same[:, 3:])
 
@@ -68,7 +68,7 @@ def test_no_piece_sees_those_after_it(trunk):
 def test_a_summary_is_written_as_if_it_stood_behind_its_text(trunk):
     writer, full = writer_of(trunk), np.full([2, LENGTH], 7, np.int32)
     states = trunk(TEXT, full)
-    whole = np.concatenate([states[..., :HIDDEN], writer._start(SUMMARY)], axis=1)
+    whole = np.concatenate([states.context[0], writer._start(SUMMARY)], axis=1)
     causal = np.tril(np.ones([LENGTH + 4, LENGTH + 4], bool))[None, None]
     for layer in trunk.layers:
         whole = layer(whole, causal)
@@ -101,9 +101,10 @@ def test_dropout_is_on_in_training_only():
     states = trunk(TEXT, TOKENS)
     writer = writer_of(trunk)
     np.testing.assert_array_equal(writer(SUMMARY, states, TOKENS), writer(SUMMARY, states, TOKENS))
-    assert not np.allclose(trunk(TEXT, TOKENS, training=True), states)
+    assert not np.allclose(trunk(TEXT, TOKENS, training=True).last, states.last)
     start = writer._start(SUMMARY)
-    assert not np.allclose(trunk(start, TOKENS, text=states, training=True), trunk(start, TOKENS, text=states))
+    written = [trunk(start, TOKENS, context=states.context, training=training) for training in (True, False)]
+    assert not np.allclose(written[0].last, written[1].last)
 
 
 def test_its_configuration_makes_it_again():
@@ -114,12 +115,15 @@ def test_its_configuration_makes_it_again():
 def test_a_model_of_all_kinds_of_tasks_shares_its_trunk_with_its_writers(make_experiment, data, tmp_path):
     options = {"type": "gpt", **PLAIN, "hidden": 16, "max_length": 48}
     experiment = make_experiment(model={"encoder": options})
-    model = build_model(experiment.model, data.tasks, data.tables, data.tokenizer.vocabulary_size, "float32")
+    model = build_model(
+        experiment.model, data.tasks, data.slices, data.columns, data.tokenizer.vocabulary_size, "float32"
+    )
+    layers = model.network.layers
     assert sorted(model.output) == sorted(data.tasks)
-    assert isinstance(model.get_layer("topic").pooling, LastPooling)
-    assert isinstance(model.get_layer("encoder").writer(model.get_layer("title_decoder")), Continuation)
+    assert isinstance(layers.heads["topic"].pooling, LastPooling)
+    assert isinstance(layers.sharing.trunk.writer(layers.decoders["title"]), Continuation)
     # The writer's own: 48 places at most of the task, and its separator.
-    own = {weight.path: weight.shape for weight in model.get_layer("title_decoder").weights}
+    own = {weight.path: weight.shape for weight in layers.decoders["title"].weights}
     assert [shape[-1:] for shape in own.values()] == [(16,), (16,)]
 
     model.save(tmp_path / "model.keras")

@@ -1,4 +1,5 @@
 import shutil
+from typing import NamedTuple
 
 import keras
 import keras_hub
@@ -28,15 +29,23 @@ def preset(tmp_path_factory):
     return of
 
 
-def model_of(folder, **options):
-    """A model of the trunk alone, with the embedding that it takes on."""
-    encoder = PresetEncoder({"preset": str(folder), "max_length": 32, "decoder_heads": 2, **options}, name="encoder")
+class Reading(NamedTuple):
+    """A model of the trunk alone, with the embedding that it takes on; the preset's rows, in the tokenizer's order."""
+
+    model: keras.Model
+    encoder: PresetEncoder
+    embedding: keras_hub.layers.ReversibleEmbedding
+    order: np.ndarray
+
+
+def model_of(folder, **options) -> Reading:
+    encoder = PresetEncoder(preset=str(folder), max_length=32, decoder_heads=2, **options, name="encoder")
     order = piece_order(keras_hub.tokenizers.Tokenizer.from_preset(str(folder)))
     embedding = keras_hub.layers.ReversibleEmbedding(len(order), encoder.width, name="embedding")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    model = keras.Model(tokens, encoder(embedding(tokens), tokens))
+    model = keras.Model(tokens, encoder(embedding(tokens), tokens).last)
     encoder.load_pretrained_rows(embedding)
-    return model, order
+    return Reading(model, encoder, embedding, order)
 
 
 def states_of_preset(folder, tokens, order):
@@ -61,8 +70,8 @@ TOKENS = np.array([[9, 5, 7, END_ID, PAD_ID, PAD_ID, PAD_ID], [6, END_ID, 8, 10,
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_reads_as_the_preset_does(preset, family):
     folder = preset(family)
-    model, order = model_of(folder)
-    found, expected = np.array(model(TOKENS)), states_of_preset(folder, TOKENS, order)
+    reading = model_of(folder)
+    found, expected = np.array(reading.model(TOKENS)), states_of_preset(folder, TOKENS, reading.order)
     assert found.shape == (2, 7, 8)
     np.testing.assert_allclose(found[TOKENS != PAD_ID], expected[TOKENS != PAD_ID], rtol=1e-4, atol=1e-5)
 
@@ -70,7 +79,7 @@ def test_it_reads_as_the_preset_does(preset, family):
 @pytest.mark.parametrize("family", ["electra", "bart"])
 def test_a_saved_model_needs_no_preset(family, tmp_path):
     folder = save_preset(family, tmp_path / "preset")
-    model, _ = model_of(folder)
+    model = model_of(folder).model
     model.save(tmp_path / "model.keras")
     shutil.rmtree(folder)
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -79,8 +88,8 @@ def test_a_saved_model_needs_no_preset(family, tmp_path):
 
 
 def test_marks_that_a_preset_lacks_get_rows_like_the_others(preset):
-    model, order = model_of(preset("gpt2"))
-    rows = model.get_layer("embedding").get_weights()[0]
+    reading = model_of(preset("gpt2"))
+    rows, order = reading.embedding.get_weights()[0], reading.order
     own = keras_hub.models.Backbone.from_preset(str(preset("gpt2"))).token_embedding.get_weights()[0]
     new = order == NEW_ROW
     assert new.tolist()[: END_ID + 1] == [True, False, True, False] and new.sum() == 2
@@ -89,18 +98,18 @@ def test_marks_that_a_preset_lacks_get_rows_like_the_others(preset):
 
 
 def test_lower_layers_learn_more_slowly(preset):
-    model, _ = model_of(preset("bert"), layer_decay=0.5)
-    rates = model.get_layer("encoder").rates()
+    reading = model_of(preset("bert"), layer_decay=0.5)
+    rates = reading.encoder.rates()
     # Two layers: the embedding lies below the first, heads above the second.
     assert rates["embedding/embeddings"] == 0.5**3
     assert {rate for path, rate in rates.items() if "layer_0/" in path} == {0.5**2}
     assert {rate for path, rate in rates.items() if "layer_1/" in path} == {0.5}
-    assert rates.keys() == {variable.path for variable in model.trainable_variables}
-    assert model_of(preset("bert"))[0].get_layer("encoder").rates() == {}
+    assert rates.keys() == {variable.path for variable in reading.model.trainable_variables}
+    assert model_of(preset("bert")).encoder.rates() == {}
 
 
 def test_frozen_it_stays_as_it_is(preset):
-    model, _ = model_of(preset("roberta"), frozen=True)
+    model = model_of(preset("roberta"), frozen=True).model
     assert not model.trainable_variables and len(model.variables) > 10
 
 
@@ -117,7 +126,7 @@ def test_frozen_it_stays_as_it_is(preset):
 )
 def test_what_does_not_fit_is_told_in_a_line(preset, options, message):
     with pytest.raises(ConfigurationError) as caught:
-        PresetEncoder({"preset": str(preset("bert")), "max_length": 32, "decoder_heads": 2, **options})
+        PresetEncoder(**{"preset": str(preset("bert")), "max_length": 32, "decoder_heads": 2, **options})
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -132,12 +141,13 @@ def test_the_tokenizer_of_another_family_is_told(preset, tmp_path):
 
 
 def encoder_of(folder, **options):
-    return PresetEncoder({"preset": str(folder), "max_length": 32, **options}, name="encoder")
+    return PresetEncoder(preset=str(folder), max_length=32, **options, name="encoder")
 
 
 def test_a_new_decoder_is_as_wide_as_the_embedding(preset):
     new = encoder_of(preset("bart"), pretrained_decoder=False, decoder_heads=4).decoder(1, None, 7)
-    assert isinstance(new, TransformerDecoder) and (new.depth, new.options.heads, new.options.dropout) == (1, 4, 0.1)
+    assert isinstance(new, TransformerDecoder) and (new.options.layers, new.options.heads) == (1, 4)
+    assert new.options.dropout == 0.1
     with pytest.raises(ConfigurationError, match=r"decoder_heads: 3 does not divide 8, the width of the embedding "):
         encoder_of(preset("bert"), decoder_heads=3).decoder(1, None, 7)
 
@@ -181,10 +191,10 @@ def test_a_tokenizer_of_another_preset_is_told(preset, tmp_path):
 
 
 def test_in_bfloat16_it_reads_about_the_same(preset):
-    model, _ = model_of(preset("bert"))
+    model = model_of(preset("bert")).model
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        lower, _ = model_of(preset("bert"))
+        lower = model_of(preset("bert")).model
     finally:
         keras.config.set_dtype_policy("float32")
     assert lower.dtype_policy.name == "mixed_bfloat16" and lower(TOKENS).dtype == "bfloat16"
@@ -193,6 +203,6 @@ def test_in_bfloat16_it_reads_about_the_same(preset):
 
 
 def test_its_graph_is_traced_for_all_lengths(preset):
-    model, _ = model_of(preset("bert"))
+    model = model_of(preset("bert")).model
     traced = tf.function(model, input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
     assert traced(TOKENS).shape == (2, 7, 8) and traced(TOKENS[:1, :4]).shape == (1, 4, 8)

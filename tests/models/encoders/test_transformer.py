@@ -14,7 +14,7 @@ def embedded(seed=0):
 
 
 def encoder(**options):
-    layer = TransformerEncoder(TransformerOptions(**{**PLAIN, **options}))
+    layer = TransformerEncoder(**{**PLAIN, **options})
     layer.build((None, None, 8), (None, None))
     return layer
 
@@ -27,15 +27,15 @@ def test_it_is_registered():
 def test_padding_changes_no_text():
     layer, states = encoder(), embedded()
     changed = np.where((TOKENS == 0)[..., None], 50.0, states).astype(np.float32)
-    found, same = np.array(layer(states, TOKENS)), np.array(layer(changed, TOKENS))
+    found, same = np.array(layer(states, TOKENS).last), np.array(layer(changed, TOKENS).last)
     np.testing.assert_array_equal(found[TOKENS != 0], same[TOKENS != 0])
-    np.testing.assert_allclose(layer(states[:1, :4], TOKENS[:1, :4])[0], found[0, :4], atol=1e-6)
+    np.testing.assert_allclose(layer(states[:1, :4], TOKENS[:1, :4]).last[0], found[0, :4], atol=1e-6)
 
 
 def test_positions_and_the_text_of_a_pair_are_told_apart():
     layer, same = encoder(layers=1), np.full([1, 6, 8], 0.3, np.float32)
     single, pair = np.int32([[2, 7, 7, 7, 7, 3]]), np.int32([[2, 7, 3, 7, 7, 3]])
-    states, of_pair = np.array(layer(same, single)), np.array(layer(same, pair))
+    states, of_pair = np.array(layer(same, single).last), np.array(layer(same, pair).last)
     assert not np.allclose(states[0, 1], states[0, 2])
     assert not np.allclose(states[0, 4], of_pair[0, 4])
 
@@ -45,11 +45,11 @@ def test_word_dropout_drops_whole_pieces_in_training_only():
     dropped = np.array(layer.token_dropout(states, training=True))
     gone = (dropped == 0).all(axis=-1)
     np.testing.assert_allclose(dropped[~gone], 2 * states[~gone], rtol=1e-6)
-    np.testing.assert_array_equal(layer(states, TOKENS), layer(states, TOKENS, training=False))
+    np.testing.assert_array_equal(layer(states, TOKENS).last, layer(states, TOKENS, training=False).last)
 
 
 def test_the_states_are_normalised():
-    states = np.array(encoder()(embedded(), TOKENS))
+    states = np.array(encoder()(embedded(), TOKENS).last)
     np.testing.assert_allclose(states.mean(axis=-1), 0.0, atol=1e-5)
     np.testing.assert_allclose(states.std(axis=-1), 1.0, atol=1e-2)
 
@@ -59,7 +59,7 @@ def test_other_positions_tell_places_apart_too(positions):
     layer, states = encoder(positions=positions, layers=2), embedded()
     swapped = states.copy()
     swapped[1, [3, 4]] = swapped[1, [4, 3]]
-    found, moved = np.array(layer(states, TOKENS))[1], np.array(layer(swapped, TOKENS))[1]
+    found, moved = np.array(layer(states, TOKENS).last)[1], np.array(layer(swapped, TOKENS).last)[1]
     assert not np.allclose(found[1], moved[1], atol=1e-4)
 
 

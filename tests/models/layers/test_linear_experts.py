@@ -6,8 +6,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.svm import LinearSVC
 
-from tfmtl.config.options import LinearExpertOptions
-from tfmtl.data.tables import Pieces
+from tfmtl.core.errors import ConfigurationError
+from tfmtl.data.columns import RaggedColumn
 from tfmtl.models.layers.linear_experts import LinearExperts
 from tfmtl.models.layers.ngram_ids import ngram_ids
 
@@ -21,7 +21,7 @@ def _rows() -> list[list[int]]:
 
 
 TEXTS = _rows()
-PIECES = Pieces(np.int32(np.concatenate(TEXTS)), np.cumsum([0, *map(len, TEXTS)]))
+PIECES = RaggedColumn(np.int32(np.concatenate(TEXTS)), np.cumsum([0, *map(len, TEXTS)]))
 LABELS = np.int32([sum(piece > 15 for piece in row) % 3 for row in TEXTS])
 
 
@@ -44,7 +44,7 @@ def tfidf():
 
 
 def experts_of(classes: dict[str, int], **options) -> LinearExperts:
-    experts = LinearExperts(LinearExpertOptions(buckets=BUCKETS, **options), VOCABULARY, classes, dtype="float32")
+    experts = LinearExperts(VOCABULARY, classes, buckets=BUCKETS, **options, dtype="float32")
     experts.build()
     return experts
 
@@ -139,3 +139,10 @@ def test_weights_of_sixteen_bits_say_nearly_the_same(experts):
     said = smaller(padded(TEXTS))["topic"]
     assert said.dtype == tf.float32
     np.testing.assert_allclose(said, experts(padded(TEXTS))["topic"], atol=0.05)
+
+
+def test_options_are_validated_and_unknown_ones_refused():
+    with pytest.raises(ConfigurationError, match=r"^LinearExperts.order: .* found 9$"):
+        LinearExperts(VOCABULARY, {"topic": 2}, order=9)
+    with pytest.raises(ValueError, match="oder"):
+        LinearExperts(VOCABULARY, {"topic": 2}, oder=2)

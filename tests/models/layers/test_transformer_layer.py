@@ -7,7 +7,7 @@ generator = np.random.default_rng(0)
 STATES = generator.normal(size=[2, 4, 8]).astype(np.float32)
 SOURCE = generator.normal(size=[2, 3, 8]).astype(np.float32)
 ALL = np.ones([1, 1, 1, 1], bool)
-PLAIN = LayerOptions(heads=2, feedforward=6, dropout=0.0)
+PLAIN = {"heads": 2, "feedforward": 6, "dropout": 0.0}
 
 
 def normalised(states):
@@ -30,7 +30,7 @@ def test_a_gated_network_multiplies_by_a_second_projection():
 
 
 def test_post_norm_normalises_the_sums():
-    layer = EncoderLayer(PLAIN.model_copy(update={"norm_first": False}))
+    layer = EncoderLayer(**PLAIN, norm_first=False)
     layer.build(STATES.shape)
     middle = normalised(STATES + np.array(layer.attention(STATES, STATES, ALL)))
     np.testing.assert_allclose(layer(STATES, ALL), normalised(middle + np.array(layer.network(middle))), atol=1e-5)
@@ -45,7 +45,7 @@ def test_the_other_norm_divides_by_the_root_of_the_mean_square():
 
 
 def test_each_sublayer_reads_normalised_states_and_is_added():
-    layer = EncoderLayer(PLAIN.model_copy(update={"dropout": 0.5}))
+    layer = EncoderLayer(**{**PLAIN, "dropout": 0.5})
     layer.build(STATES.shape)
     inner = normalised(STATES)
     middle = STATES + np.array(layer.attention(inner, inner, ALL))
@@ -55,7 +55,7 @@ def test_each_sublayer_reads_normalised_states_and_is_added():
 
 
 def test_a_decoder_layer_reads_the_source_between_the_two():
-    layer = DecoderLayer(PLAIN)
+    layer = DecoderLayer(**PLAIN)
     layer.build(STATES.shape, SOURCE.shape)
     inner = normalised(STATES)
     states = STATES + np.array(layer.attention(inner, inner, ALL))
@@ -66,5 +66,6 @@ def test_a_decoder_layer_reads_the_source_between_the_two():
 
 @pytest.mark.parametrize("layer", [EncoderLayer, DecoderLayer])
 def test_its_configuration_makes_it_again(layer):
-    made = layer(LayerOptions(heads=2, feedforward=6, norm="rms", gated=True, positions="rotary"))
-    assert layer.from_config(made.get_config()).options == made.options
+    made = layer(heads=2, feedforward=6, norm="rms", gated=True, positions="rotary", name="third")
+    again = layer.from_config(made.get_config())
+    assert (again.options, again.name) == (made.options, "third")

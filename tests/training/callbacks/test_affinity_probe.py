@@ -30,7 +30,7 @@ def loss_by_hand(task, pieces, kernel):
 def measured(path, tasks):
     """What is written of ten updates, each third of them measured; the weights must stay as they are."""
     model, update, progress = trunk_of_two(), update_of([1.0, 1.0, 1.0]), Progress()
-    model.compile(keras.optimizers.SGD(RATE), update, jit_compile=False)
+    model.compile(keras.optimizers.SGD(RATE), update=update, jit_compile=False)
     batches = [({"tokens": TOKENS}, TARGETS)] * 3
     probe = AffinityProbe(path, update, progress, variable_usage(model).among(tasks), batches, every=3)
     probe.set_model(model)

@@ -4,11 +4,10 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.balancing import get
-from tfmtl.kinds.regression.options import Regression
+from tfmtl.kinds.regression.loss import RegressionLoss
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.training.callbacks.checkpointing import Checkpointing
-from tfmtl.training.losses import LOSSES
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
 
@@ -26,12 +25,12 @@ class Training:
         embedded = keras.layers.Embedding(3, 1, embeddings_initializer="zeros", name="pieces")(tokens)
         score = keras.layers.Lambda(lambda values: keras.ops.sum(values, axis=(1, 2)), name="stars")(embedded)
         self.model = MultiTaskModel(inputs={"tokens": tokens}, outputs={"stars": score})
-        terms = {"stars": LOSSES["regression"](Regression(name="stars", source="s"), None)}
+        terms = {"stars": RegressionLoss()}
         self.update = Update(terms, get("rlw"), 0.0)
         self.update.balancing.build(len(terms))
         optimizer = keras.optimizers.Adam(learning_rate)
         optimizer.build(self.model.trainable_variables)
-        self.model.compile(optimizer, self.update, jit_compile=False)
+        self.model.compile(optimizer, update=self.update, jit_compile=False)
         self.progress = Progress(updates_per_epoch=6)
         self.checkpoints = None if folder is None else Checkpoints(folder, keep=100)
         self.callback = Checkpointing(self.checkpoints, self.progress, self.update, every)

@@ -4,6 +4,7 @@ import keras
 import keras_hub
 from keras import KerasTensor, ops
 
+from tfmtl.core.private_api import self_attention
 from tfmtl.models.layers.tokens import token_mask
 
 
@@ -99,12 +100,10 @@ class GPT2Trunk(keras.layers.Layer):
 
 
 def _keys_and_values(layer, hidden):
-    """Returns the keys and values of a KerasHub layer at some positions, `[batch, 2, length, heads, size]`.
-
-    The layer has no public method for this, and no gradient flows through a cache that it updates itself.
-    """
-    attention, normed = layer._self_attention_layer, layer._self_attention_layer_norm(hidden)
-    return ops.stack([attention._key_dense(normed), attention._value_dense(normed)], axis=1)
+    """Returns the keys and values of a KerasHub layer at some positions, `[batch, 2, length, heads, size]`."""
+    attention = self_attention(layer)
+    normed = attention.norm(hidden)
+    return ops.stack([attention.key(normed), attention.value(normed)], axis=1)
 
 
 def _through(layer, hidden, source, own, seen, training):

@@ -16,7 +16,8 @@ class MLMHead(keras.layers.Layer):
     """
 
     def build(self, embedded_shape, states_shape, tokens_shape):
-        states_shape = states_shape.last
+        # By its place: where Keras makes the layer again, of its own configuration, states are a plain list.
+        states_shape = states_shape[0]
         self.dense = keras.layers.Dense(states_shape[-1], activation="gelu", name="dense", dtype=self.dtype_policy)
         self.norm = keras.layers.LayerNormalization(name="norm", dtype=self.dtype_policy)
         self.dense.build(states_shape)
@@ -34,7 +35,7 @@ class MLMHead(keras.layers.Layer):
         # Gaps are sorted first; gaps and other tokens each keep their order.
         keys = ops.where(ops.equal(tokens, GAP_ID), 0, length) + ops.arange(length)[None, :]
         places = ops.argsort(keys, axis=1)[:, :pieces]
-        return self.norm(self.dense(ops.take_along_axis(states.last, places[:, :, None], axis=1)))
+        return self.norm(self.dense(ops.take_along_axis(states[0], places[:, :, None], axis=1)))
 
     def compute_output_spec(self, embedded, states, tokens):
-        return KerasTensor((*embedded.shape[:2], states.last.shape[-1]), dtype=self.compute_dtype)
+        return KerasTensor((*embedded.shape[:2], states[0].shape[-1]), dtype=self.compute_dtype)
