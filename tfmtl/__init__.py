@@ -1,14 +1,14 @@
 """One Keras model that reads a text once, classifies it and writes its summary.
 
-What a user calls:
+The public functions:
 
 - `fit(tasks, data)` trains on a DataFrame or other tables in memory; `train(experiment)` trains a YAML file.
-- `evaluate(run)` measures a run's best model, `compare(runs)` says whether one is better than another, `affinity`
-  which tasks help each other.
+- `evaluate(run)` measures a run's best model, `compare(runs)` shows whether one model is better than another, and
+  `affinity` shows which tasks help each other.
 - `load(run_or_export).predict(rows)` answers every task about texts; `predict` does so once.
 - `export(run)` writes a SavedModel that takes raw strings; `tfmtl serve` on the command line serves it.
-- `datasets(run)` gives the batches of each split, for who wants to train the Keras model in another way.
-- `preprocess_data`, `build_model`, `train_model` and `evaluate_model` go the same way in four steps.
+- `datasets(run)` returns the batches of each split, for training the Keras model in another way.
+- `preprocess_data`, `build_model`, `train_model` and `evaluate_model` do the same in four steps.
 """
 
 import importlib

@@ -48,7 +48,7 @@ def test_column_names_are_never_answered(model):
         model.predict({"text": "one text"})
     with pytest.raises(DataError, match=r"there is no column of the text; .*known: body, text"):
         model.predict({"txet": TEXTS})
-    with pytest.raises(DataError, match="several hold a text: body, text"):
+    with pytest.raises(DataError, match="several columns contain a text: body, text"):
         model.predict({"text": TEXTS, "body": TEXTS})
     with pytest.raises(UserError, match="expected a text, or a pair of texts, found '3'"):
         model.predict([3])

@@ -66,7 +66,7 @@ def test_every_task_is_measured_on_all_its_rows(model, data):
 def test_what_does_not_fit_is_told(data, tmp_path):
     with pytest.raises(ConfigurationError, match=r"embedding_dim \(64\) must equal hidden_size \(128\)"):
         build_model(data, embedding_dim=64)
-    with pytest.raises(ConfigurationError, match="expected a file of train that ends in csv, tsv, jsonl, json"):
+    with pytest.raises(ConfigurationError, match="expected a training file that ends in csv, tsv, jsonl, json"):
         preprocess_data(tmp_path / "tickets.xlsx")
     with pytest.raises(UserError, match=r"tickets.csv"):
         preprocess_data(tmp_path / "tickets.csv")

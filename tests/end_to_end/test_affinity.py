@@ -39,7 +39,7 @@ def test_relations_are_measured_in_the_last_stage_of_a_training(configure, tmp_p
 def test_a_training_too_short_to_measure_is_refused_before_it_begins(configure, tmp_path, capsys):
     config = configure(tasks={"title": None}, training={"epochs": 1, "batch_size": 64})
     assert run("affinity", config, "--run", tmp_path / "affinity", "--every", "100") == 2
-    assert "affinity: 100 updates between two measurements, of " in capsys.readouterr().err
+    assert "affinity: 100 updates between two measurements; the training has " in capsys.readouterr().err
     assert not list((tmp_path / "affinity" / "checkpoints").glob("*"))
 
 

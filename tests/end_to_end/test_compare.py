@@ -36,7 +36,7 @@ def test_experiments_are_trained_and_compared_by_one_command(configure, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["{config}"], "compare: name two runs or more"),
+        (["{config}"], "compare: name two or more runs"),
         (["{config}", "runs/none"], "runs/none: there is no such run folder"),
         (["{config}", "--seeds", "0,x"], "--seeds 0,x: expected different whole numbers"),
         (["{config}", "--single-tasks", "--set", "training.epoch=1"], "training: unknown key 'epoch'"),

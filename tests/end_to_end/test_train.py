@@ -221,6 +221,6 @@ def test_a_run_is_compared_with_its_task_alone(trained, configure, tmp_path, mon
 
 def test_a_comparison_of_one_run_is_refused(trained, capsys):
     assert run("compare", trained) == 2
-    assert "name two runs or more" in capsys.readouterr().err
+    assert "name two or more runs" in capsys.readouterr().err
     assert run("compare", trained, f"{trained}/../tiny") == 2
     assert "appears twice" in capsys.readouterr().err

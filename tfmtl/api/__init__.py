@@ -1,1 +1,1 @@
-"""What a user calls."""
+"""The public interface."""

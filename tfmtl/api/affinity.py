@@ -1,4 +1,4 @@
-"""How tasks help or hurt each other, from Python."""
+"""Measures how tasks help or hurt each other, from Python."""
 
 from pathlib import Path
 
@@ -19,25 +19,25 @@ from tfmtl.training.variable_usage import variable_usage
 def affinity(
     experiment: Experiment | str | Path, run: str | Path | None = None, every: int = 10, models: int = 2
 ) -> tuple[Relations, list[list[int]]]:
-    """Trains an experiment on one device and measures meanwhile how its tasks help or hurt each other.
+    """Trains an experiment on one device and, meanwhile, measures how its tasks help or hurt each other.
 
     Writes `affinity.md`, `affinity.json` and a heat map into the run's folder.
 
     Args:
         experiment: an experiment, or the path of its YAML file.
-        run: the run's folder; `runs/<name>-affinity` where it is `None`.
-        every: updates between two measurements, each of which costs about two updates a task.
-        models: the budget of the grouping that is proposed.
+        run: the run's folder; `None` stands for `runs/<name>-affinity`.
+        every: the number of updates between two measurements, each of which costs about two updates per task.
+        models: the maximum number of proposed groups.
 
     Returns:
-        what was measured, and the proposed groups, as positions of tasks.
+        The measured relations, and the proposed groups, as positions of tasks.
 
     Raises:
-        UserError: where something that the user gave cannot be used.
+        UserError: if an argument cannot be used.
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
-    # Those of stages before the last do not learn beside the others.
+    # Tasks of earlier stages only are not trained together with the others.
     tasks = experiment.stages[-1].tasks
     if not 2 <= len(tasks) <= MOST_TASKS:
         raise UserError(f"affinity: expected 2 to {MOST_TASKS} tasks, found {len(tasks)}")
@@ -56,8 +56,8 @@ def affinity(
 def _affinity_probe(training: Training, path: Path, every: int) -> AffinityProbe:
     data, made = training.data, training.progress.update
     if every > data.plan.updates:
-        raise UserError(f"affinity: {every} updates between two measurements, of {data.plan.updates} in all")
-    # Of the updates to come, each `every`th of the whole training.
+        raise UserError(f"affinity: {every} updates between two measurements; the training has {data.plan.updates}")
+    # The remaining batches of every `every`th update of the whole training.
     first = (made // every + 1) * every - 1
     following = batches(data.tables, data.plan, min(first, data.plan.updates)).shard(every, 0)
     usage = variable_usage(training.model).among(training.stage.tasks)

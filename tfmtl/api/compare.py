@@ -1,4 +1,4 @@
-"""What a user does with several runs: trains those that there are not yet, and compares them."""
+"""Trains systems that do not have runs yet, and compares runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,22 +29,22 @@ def train_systems(
     seeds: Iterable[int] = (),
     split: str = "test",
 ) -> list[RunFolder]:
-    """Returns the runs of systems that are to be compared: folders of runs, and experiments, which are trained first.
+    """Returns the runs of the systems to compare: folders of runs, and experiments, which are trained first.
 
-    What has been trained before is left as it is. All is read before the first is trained.
+    Runs that have been trained before are left as they are. Everything is read before the first training.
 
     Args:
         named: folders and YAML files, in any order.
-        settings: `KEY=VALUE` strings that override what the files say.
+        settings: `KEY=VALUE` strings that override keys of the files.
         single_tasks: whether the tasks of the first experiment are also trained alone.
-        seeds: with each of which each experiment is trained; the files' own where there are none.
-        split: on which they are to be compared.
+        seeds: the seeds with each of which each experiment is trained; without any, the seeds of the files.
+        split: the split on which they will be compared.
 
     Returns:
-        The runs in the order of their names, those of single tasks last.
+        The runs in the order of `named`, those of single tasks last.
 
     Raises:
-        UserError: where something that the user gave cannot be used.
+        UserError: if an argument cannot be used.
     """
     settings, seeds = list(settings), list(seeds)
     if (settings or single_tasks or seeds) and not any(Path(path).is_file() for path in named):
@@ -75,13 +75,13 @@ def compare(
     """Compares runs on the same rows; those that have not been evaluated are evaluated first.
 
     Args:
-        runs: runs, or their folders; the first is what the others are compared with.
-        output: a folder for `comparison.md`, `comparison.json` and plots; nothing is written where it is `None`.
-        split: on which they are compared.
-        baselines: whether simple baselines stand beside them, for which the data is read again.
+        runs: runs, or their folders; the others are compared with the first.
+        output: a folder for `comparison.md`, `comparison.json` and plots; `None` writes nothing.
+        split: the split on which they are compared.
+        baselines: whether simple baselines are included, for which the data is read again.
 
     Raises:
-        UserError: where there are fewer than two, or they do not share tasks, data and rows.
+        UserError: if there are fewer than two runs, or they do not share tasks, data and rows.
     """
     folders = [run if isinstance(run, RunFolder) else RunFolder.open(run) for run in runs]
     _check_several(folders)
@@ -101,7 +101,7 @@ def _opened(path: Path, settings: Sequence[str]) -> Experiment | RunFolder:
 
 def _check_several(folders: Sequence[RunFolder]) -> None:
     if len(folders) < 2:
-        raise UserError("compare: name two runs or more")
+        raise UserError("compare: name two or more runs")
     paths = [folder.path.resolve() for folder in folders]
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice:
@@ -112,11 +112,11 @@ def _check_same_rows_for_all_seeds(experiment: Experiment, compared: Mapping[str
     for name in {task.source for task in compared.values()}:
         choice = experiment.sources[name]
         cut = missing_splits(SOURCES.get(choice.name).build(choice.options))
-        # What is not cut is what is left of train.
+        # The rows that are not cut remain in the training split.
         if split in cut or (cut and split == "train"):
             raise UserError(
                 f"compare: source '{name}' has no {split} split of its own, so that each seed would be measured on "
-                "other rows; give it one"
+                "different rows; give it one"
             )
 
 

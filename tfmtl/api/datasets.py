@@ -1,4 +1,4 @@
-"""The batches of a run, for who wants to train or look at its Keras model in another way."""
+"""The batches of a run, for training or inspecting its Keras model in another way."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from tfmtl.training.prepared_data import prepare
 def datasets(run: RunFolder | str | Path) -> dict[str, tf.data.Dataset]:
     """Returns the batches of a run's splits, as its model reads them.
 
-    `train` holds every batch of the last stage of the training, in its order; `validation` and `test` hold each row
-    once. Elements are `(inputs, targets)`: inputs are the tokens of each slice, int32 `[rows, length]`, and what
-    decoders read of the targets, by the names of the model's inputs; targets `[rows, ...]` are by task.
+    `train` contains every batch of the last stage of the training, in order; `validation` and `test` contain each row
+    once. Elements are `(inputs, targets)`: the inputs are the tokens of each slice, int32 `[rows, length]`, and the
+    targets that decoders read, by the names of the model's inputs; the targets `[rows, ...]` are by task.
 
     Args:
         run: the run, or its folder.
 
     Raises:
-        UserError: where there is no such run, or its data cannot be read or has changed.
+        UserError: if there is no such run, or its data cannot be read or has changed.
     """
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
     experiment = experiment_of(run)

@@ -1,4 +1,4 @@
-"""Evaluation of a run, from Python."""
+"""Evaluates a run, from Python."""
 
 import logging
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
 
     Args:
         run: the run, or its folder.
-        split: of every source that has it; a test that a source does not have is cut from its train.
-        output: where to write the evaluation; `evaluation_<split>.json` in the run where it is `None`.
+        split: the split of every source that has it; a missing test split is cut from the training split.
+        output: the file for the evaluation; `None` stands for `evaluation_<split>.json` in the run.
 
     Returns:
         `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}}`.
 
     Raises:
-        UserError: where there is no such run or split, the run's model is damaged, or a file cannot be written.
+        UserError: if there is no such run or split, the run's model is damaged, or a file cannot be written.
     """
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
     output = Path(output) if output else run.evaluation(split)
@@ -66,17 +66,17 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
 
 
 def _check_unseen(run: RunFolder, streams: Sequence[Stream], split: str) -> None:
-    """Checks that a split which is cut from train holds the rows that were cut from it when the run was trained.
+    """Checks that a split cut from the training split contains the rows that were cut when the run was trained.
 
     Raises:
-        RunError: where it does not: rows that the model has learned from would be measured.
+        RunError: if it does not, because rows that the model has learned from would be measured.
     """
     cut = [stream for stream in streams if split in stream.cut]
     change = change_of_rows(run, fingerprints(cut), (split,))
     if change:
         raise RunError(
-            f"{run.path}: {split} is cut from train, which has other rows than when this run was trained ({change}), "
-            "so that some which the model has learned from would be measured"
+            f"{run.path}: {split} is cut from the training split, which has other rows than when this run was trained "
+            f"({change}), so that rows that the model has learned from would be measured"
         )
     change = change_of_rows(run, fingerprints(streams), (split,))
     if change:
@@ -84,7 +84,7 @@ def _check_unseen(run: RunFolder, streams: Sequence[Stream], split: str) -> None
 
 
 def task_result(task: Task, examples: Examples, answer: Answer, experiment: Experiment) -> TaskResult:
-    """Returns what a model answered to one task, with its metrics."""
+    """Returns a model's answers to one task, with their metrics."""
     targets, predictions = examples.targets[task.name], kind_of(task).predictions(answer)
     metrics = evaluate_task(task, targets, predictions, experiment.evaluation, experiment.training.seed)
     return TaskResult(task, examples.text, targets, answer, metrics)

@@ -1,4 +1,4 @@
-"""Export of a run, from Python."""
+"""Exports a run, from Python."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ def export(
 
     Args:
         run: the run, or its folder.
-        to: the export's folder; `saved_models/<name>` where it is `None`.
-        quantize: `int8` or `bfloat16` for smaller weights; what that costs on validation stands in the model card.
+        to: the export's folder; `None` stands for `saved_models/<name>`.
+        quantize: `int8` or `bfloat16` for smaller weights; the model card gives the cost on the validation split.
         encoder_only: whether tasks with a decoder are left out.
 
     Returns:

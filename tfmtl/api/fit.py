@@ -1,4 +1,4 @@
-"""Training on tables in memory."""
+"""Trains on tables in memory."""
 
 import itertools
 import json
@@ -27,24 +27,25 @@ def fit(
     run: str | Path | None = None,
     **sections: Any,
 ) -> RunFolder:
-    """Trains on tables in memory; returns the run, which `evaluate`, `load`, `export` and `compare` take.
+    """Trains on tables in memory; returns the run, which `evaluate`, `load`, `export` and `compare` accept.
 
     The run's folder keeps the fields that the tasks read, as JSON lines, so that a run can be evaluated, compared and
-    gone on with in another process. The same call with the same `run` again goes on with a training that was
-    interrupted, or finds it finished.
+    resumed in another process. Repeating the same call with the same `run` resumes an interrupted training, or finds it
+    finished.
 
     Args:
-        tasks: as in a YAML file, such as `{"queue": {"kind": "classification", "text": "body", "label": "queue"}}`; a
-            task's `source` may be left out where there is one table.
+        tasks: the tasks as in a YAML file, such as
+            `{"queue": {"kind": "classification", "text": "body", "label": "queue"}}`; a task's `source` may be left out
+            if there is only one table.
         data: the training rows: a DataFrame, a dict of columns, a list of dicts or a Hugging Face `Dataset`; or a
             mapping from the names of sources to such tables.
-        validation: likewise; cut from `data` where it is `None`.
-        test: likewise.
-        run: the run's folder; the next free of `runs/fit-1`, `runs/fit-2` ... where it is `None`.
-        **sections: of the experiment, as in YAML: `model=`, `tokenizer=`, `training=` ...
+        validation: the validation rows, likewise; `None` cuts them from `data`.
+        test: the test rows, likewise.
+        run: the run's folder; `None` stands for the first of `runs/fit-1`, `runs/fit-2` ... that does not exist.
+        **sections: further sections of the experiment, as in YAML: `model=`, `tokenizer=`, `training=` ...
 
     Raises:
-        UserError: where something that the user gave cannot be used; nothing is left behind then.
+        UserError: if an argument cannot be used; nothing is left behind then.
     """
     folder = RunFolder(run) if run is not None else _next_folder()
     splits = {"train": data, "validation": validation, "test": test}
@@ -87,7 +88,7 @@ def _by_source(table: Any, split: str) -> dict[str, Columns]:
 
 
 def _what(split: str, source: str = _ONLY_SOURCE) -> str:
-    """Returns what a table is called in messages: the argument that holds it."""
+    """Returns the name of a table in messages, which is the argument that contains it."""
     argument = "data" if split == "train" else split
     return f"fit: {argument}" if source == _ONLY_SOURCE else f"fit: {argument}['{source}']"
 
@@ -104,7 +105,7 @@ def _lines(columns: Columns, fields: list[str], what: str) -> str:
     """Returns the fields of a table as JSON lines.
 
     Raises:
-        DataError: where the table lacks one of them.
+        DataError: if the table lacks one of them.
     """
     fields = list(dict.fromkeys(fields))
     for field in fields:
@@ -116,10 +117,10 @@ def _lines(columns: Columns, fields: list[str], what: str) -> str:
 
 @contextmanager
 def _stored(folder: RunFolder, texts: Mapping[Path, str]) -> Iterator[None]:
-    """Keeps the rows in the run's folder; where the run never begins, nothing of them is left.
+    """Keeps the rows in the run's folder; if the run never begins, nothing of them is left.
 
     Raises:
-        RunError: where the folder holds a run of other rows.
+        RunError: if the folder contains a run with other rows.
     """
     if folder.config.is_file():
         for path, text in texts.items():

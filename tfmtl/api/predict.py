@@ -1,4 +1,4 @@
-"""Answers of a run or an export, from Python."""
+"""Predicts with a run or an export, from Python."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,13 +16,13 @@ _TEXT, _TEXT_PAIR = "text", "text_pair"
 
 
 class LoadedModel:
-    """A model that stays open: its graphs are loaded and traced once, whatever number of times it is asked.
+    """A model that stays open: its graphs are loaded and traced once, however often it is asked.
 
     Args:
-        predictor: of a run or an export.
+        predictor: the predictor of a run or an export.
 
     Attributes:
-        tasks: what it answers, by name.
+        tasks: the tasks that it answers, by name.
     """
 
     def __init__(self, predictor: Predictor):
@@ -34,13 +34,13 @@ class LoadedModel:
 
         Args:
             rows: texts, or pairs of texts; or a table, such as a DataFrame or a list of dicts, with the field that the
-                tasks read or one named `text`, and for pairs `text_pair`. Other fields are left alone.
+                tasks read or one named `text`, and for pairs `text_pair`. Other fields are ignored.
 
         Returns:
-            For each row, by task, such as `{"label": ..., "probabilities": {...}}` or `{"summary": ...}`.
+            The answers for each row by task, such as `{"label": ..., "probabilities": {...}}` or `{"summary": ...}`.
 
         Raises:
-            UserError: where rows cannot be read, or lack what every task reads.
+            UserError: if rows cannot be read, or lack a field that every task reads.
         """
         return list(predict_rows(self._predictor, self._rows(rows)))
 
@@ -61,7 +61,7 @@ class LoadedModel:
             found = (
                 f"there is no column of the text; {known}"
                 if not fields
-                else f"several hold a text: {', '.join(fields)}"
+                else f"several columns contain a text: {', '.join(fields)}"
             )
             raise DataError(f"predict: {found}")
         (text,) = fields
@@ -78,7 +78,7 @@ def load(model: RunFolder | str | Path) -> LoadedModel:
         model: a run, or the folder of a run, of an export, or of one version of it.
 
     Raises:
-        RunError: where it is none of them, or damaged.
+        RunError: if it is none of them, or damaged.
     """
     return LoadedModel(open_predictor(model.path if isinstance(model, RunFolder) else model))
 
@@ -91,7 +91,7 @@ def predict(model: RunFolder | str | Path, rows: Iterable[Any]) -> list[dict[str
         rows: texts, pairs of texts, or a table.
 
     Returns:
-        For each row, by task, such as `{"label": ..., "probabilities": {...}}`, `{"score": ...}` or
+        The answers for each row by task, such as `{"label": ..., "probabilities": {...}}`, `{"score": ...}` or
         `{"summary": ...}`.
     """
     if isinstance(rows, str | bytes):

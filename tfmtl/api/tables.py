@@ -8,7 +8,7 @@ import numpy as np
 from tfmtl.core.errors import DataError
 
 Columns = dict[str, list[Any]]
-"""The values of each field, one a row, as JSON can hold them; `None` where one is missing."""
+"""The values of each field, one per row, in the types of JSON; `None` for a missing value."""
 
 _EXPECTED = "a DataFrame, a dict of columns, a list of dicts or a Hugging Face Dataset"
 
@@ -27,10 +27,10 @@ def columns_of(table: Any, what: str) -> Columns:
 
     Args:
         table: a DataFrame, a dict of columns, a list of dicts or a Hugging Face `Dataset`.
-        what: it is called in messages.
+        what: the name of the table in messages.
 
     Raises:
-        DataError: where it is none of these, or its columns differ in length.
+        DataError: if it is none of these, or its columns differ in length.
     """
     if _is_frame(table):
         columns = {str(name): table[name].tolist() for name in table.columns}
@@ -51,7 +51,7 @@ def columns_of(table: Any, what: str) -> Columns:
 
 
 def plain(value: Any) -> Any:
-    """Returns a value as JSON can hold it; `None` for what pandas and NumPy take for missing."""
+    """Returns a value in the types of JSON; `None` for values that pandas and NumPy regard as missing."""
     if isinstance(value, np.ndarray | list | tuple | set | frozenset):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Training, from Python."""
+"""Trains an experiment, from Python."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from tfmtl.training.train import train_run
 
 
 def train(experiment: Experiment | str | Path, run: str | Path | None = None) -> RunFolder:
-    """Trains an experiment; where its run has been interrupted, goes on with it.
+    """Trains an experiment, or resumes its run if that has been interrupted.
 
     Args:
         experiment: an experiment, or the path of its YAML file.
-        run: the run's folder; `runs/<name>` where it is `None`.
+        run: the run's folder; `None` stands for `runs/<name>`.
 
     Returns:
         The run's folder.
 
     Raises:
-        UserError: where something that the user gave cannot be used.
+        UserError: if an argument cannot be used.
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
@@ -28,5 +28,5 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
 
 
 def run_folder(experiment: Experiment) -> RunFolder:
-    """Returns the folder of an experiment's run where no other is named: `runs/<name>`."""
+    """Returns the default folder of an experiment's run, `runs/<name>`."""
     return RunFolder(Path("runs") / experiment.name)

@@ -1,4 +1,4 @@
-"""The plain path, step by step: preprocess, build, train and evaluate a model of labels and summaries in four calls."""
+"""The basic steps, one by one: preprocess, build, train and evaluate a model of labels and summaries in four calls."""
 
 import random
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class PreprocessedData:
     """Texts that are read, tokenized and ready for a model.
 
     Attributes:
-        experiment: that the following steps add to.
+        experiment: the experiment, to which the following steps add.
         data: the tokenized splits.
     """
 
@@ -48,22 +48,22 @@ def preprocess_data(
     """Reads files of texts with labels and summaries, and learns a tokenizer from them.
 
     Args:
-        files: one file of train, or files by split: `train`, `validation`, `test`; `.csv`, `.tsv`, `.jsonl` or `.json`,
-            also with `.gz`. A split that is missing is cut from train.
+        files: one training file, or files by split: `train`, `validation`, `test`; `.csv`, `.tsv`, `.jsonl` or `.json`,
+            also with `.gz`. A missing split is cut from the training split.
         text: the field of the text.
-        label: that of its label; None for no classification.
-        summary: that of its summary; None for no summarization.
-        vocab_size: the most pieces of the tokenizer.
-        name: of the run to come; the first file's where it is `None`.
+        label: the field of its label; `None` for no classification.
+        summary: the field of its summary; `None` for no summarization.
+        vocab_size: the maximum number of the tokenizer's tokens.
+        name: the name of the run; `None` stands for that of the first file.
 
     Raises:
-        UserError: where the files cannot be used.
+        UserError: if the files cannot be used.
     """
     splits = {"train": files} if isinstance(files, str | Path) else dict(files)
     suffixes = Path(splits.get("train", "")).name.split(".")[1:]
     kind = next((suffix for suffix in suffixes if suffix in _FORMATS), None)
     if kind is None:
-        raise ConfigurationError(f"preprocess_data: expected a file of train that ends in {', '.join(_FORMATS)}")
+        raise ConfigurationError(f"preprocess_data: expected a training file that ends in {', '.join(_FORMATS)}")
     tasks: dict[str, Any] = {}
     if label:
         tasks["label"] = {"kind": "classification", "source": "texts", "text": text, "label": label}
@@ -85,13 +85,13 @@ def build_model(data: PreprocessedData, *, hidden_size: int = 128, layers: int =
     """Builds the Keras model: a shared Transformer, a head for the label, a decoder that can copy for the summary.
 
     Args:
-        data: of `preprocess_data`.
+        data: the result of `preprocess_data`.
         hidden_size: the width of the embedding, the encoder and the decoder.
-        layers: of the encoder; the decoder has one.
-        heads: of attention.
+        layers: the number of layers of the encoder; the decoder has one.
+        heads: the number of attention heads.
 
     Raises:
-        ConfigurationError: where the sizes do not fit.
+        ConfigurationError: if the sizes do not fit.
     """
     encoder = {"layers": layers, "hidden": hidden_size, "heads": heads, "feedforward": 4 * hidden_size}
     experiment = parse({**data.experiment.as_mapping(), "model": {"encoder": encoder, "decoder": {"layers": 1}}})
@@ -110,20 +110,19 @@ def train_model(
 ) -> dict[str, list[float]]:
     """Trains a model; afterwards it has the weights of the epoch with the best validation score.
 
-    A run's folder keeps checkpoints, history and TensorBoard's files. The same calls again go on with a training that
-    was interrupted, or find it finished. The folder can be given to `tfmtl.evaluate`, `tfmtl.export` and the command
-    line.
+    A run's folder keeps checkpoints, history and TensorBoard's files. Repeating the same calls resumes an interrupted
+    training, or finds it finished. The folder can be given to `tfmtl.evaluate`, `tfmtl.export` and the command line.
 
     Args:
-        model: of `build_model`.
-        data: of `preprocess_data`.
-        batch_size: rows in an update.
-        epochs: passes over train.
-        learning_rate: the peak; it rises over a tenth of the updates and falls to zero.
-        run: the run's folder; `runs/<name>` where it is `None`.
+        model: the result of `build_model`.
+        data: the result of `preprocess_data`.
+        batch_size: the number of rows in an update.
+        epochs: the number of passes over the training split.
+        learning_rate: the peak of the learning rate, which rises over a tenth of the updates and then falls to zero.
+        run: the run's folder; `None` stands for `runs/<name>`.
 
     Returns:
-        the history: each column of `history.csv`, an epoch each.
+        The history: each column of `history.csv`, with one value per epoch.
     """
     experiment = _experiment_of(model, data)
     training = {"batch_size": batch_size, "epochs": epochs, "learning_rate": learning_rate, "strategy": "none"}
@@ -140,12 +139,12 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
     """Measures a model on a split.
 
     Args:
-        model: of `build_model`, trained.
-        data: of `preprocess_data`.
-        split: to measure it on.
+        model: the trained result of `build_model`.
+        data: the result of `preprocess_data`.
+        split: the split to measure it on.
 
     Returns:
-        the metrics of the label and the summary with their intervals, as in `evaluation_<split>.json`.
+        The metrics of the label and the summary with their intervals, as in `evaluation_<split>.json`.
     """
     experiment = _experiment_of(model, data)
     options, seed = experiment.evaluation, experiment.training.seed
@@ -161,11 +160,11 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
 
 
 def _experiment_of(model: MultiTaskModel, data: PreprocessedData) -> Experiment:
-    """Returns the experiment with the network that a model was built of.
+    """Returns the experiment with the network options that a model was built with.
 
     Raises:
-        ConfigurationError: where the model is not of `build_model`.
+        ConfigurationError: if the model was not built by `build_model`.
     """
     if model.options is None:
-        raise ConfigurationError("expected a model of tfmtl.build_model; one that was loaded is answered by tfmtl.load")
+        raise ConfigurationError("expected a model of tfmtl.build_model; tfmtl.load opens a trained run or an export")
     return data.experiment.model_copy(update={"model": model.options})
