@@ -1,4 +1,4 @@
-"""The commands; each calls one function of the package and prints what it returns."""
+"""The commands, each of which calls one function of the package and prints its result."""
 
 import functools
 import logging
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 
 class _Command(TyperCommand):
-    """A command that loads TensorFlow once its arguments are known to be right: `--help` does not wait for it."""
+    """A command that loads TensorFlow only after parsing its arguments, so that `--help` does not wait for it."""
 
     def invoke(self, ctx):
         import_tensorflow()
@@ -33,17 +33,17 @@ class _Command(TyperCommand):
             sys.stdout.flush()
             return result
         except BrokenPipeError:
-            # Who read the answers has gone; what Python would still flush at its end goes nowhere. Typer would take
-            # the error for a failure.
+            # The reader of the answers has gone, so the output that Python would still flush at exit is discarded.
+            # Typer would treat the error as a failure.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
         except KeyboardInterrupt:
-            _fail("interrupted; a training goes on from its last checkpoint when the same command is run again", 130)
+            _fail("interrupted; run the same command again to resume a training from its last checkpoint", 130)
 
 
 command = functools.partial(app.command, cls=_Command)
 
-# What all errors of usage have in common; typer exports only the descendants.
+# The base of all usage errors; typer exports only its subclasses.
 _UsageError = typer.BadParameter.__base__
 
 
@@ -62,7 +62,7 @@ def train(
         str | None, typer.Option(metavar="0,1,2", help="Train once with each seed, as runs/<name>-seed<seed>.")
     ] = None,
 ) -> None:
-    """Train an experiment; run it again to go on where it was interrupted."""
+    """Train an experiment; run it again to resume an interrupted training."""
     from tfmtl.api.train import train
     from tfmtl.config.variants import single_tasks, with_seeds
     from tfmtl.config.yaml_file import load_experiment
@@ -79,7 +79,7 @@ def train(
 
 
 def _numbers(text: str | None) -> list[int]:
-    """Returns the numbers between commas; none of no text."""
+    """Returns the comma-separated numbers; none if there is no text."""
     if text is None:
         return []
     parts = [part.strip() for part in text.split(",")]
@@ -109,7 +109,7 @@ def predict(
     model: Annotated[
         Path | None, typer.Argument(metavar="RUN_OR_EXPORT", help="The folder of a run or of an export.")
     ] = None,
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; else they are read.")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts, instead of --input.")] = None,
     server: Annotated[
         str | None,
         typer.Option(
@@ -121,7 +121,7 @@ def predict(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Where to write; the standard output by default.")] = None,
     encoding_errors: Annotated[
-        Literal["strict", "replace"], typer.Option(help="What bytes are that are not UTF-8: an error, or U+FFFD.")
+        Literal["strict", "replace"], typer.Option(help="How to read bytes that are not UTF-8: as errors or as U+FFFD.")
     ] = "strict",
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
@@ -157,12 +157,12 @@ def export(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     to: Annotated[Path | None, typer.Option(help="The export's folder; saved_models/<name> by default.")] = None,
     serving_config: Annotated[
-        Path | None, typer.Option(help="Where to write what TensorFlow Serving, Docker and Kubernetes start with.")
+        Path | None, typer.Option(help="Where to write configurations of TensorFlow Serving, Docker and Kubernetes.")
     ] = None,
     quantize: Annotated[
-        Literal["int8", "bfloat16"] | None, typer.Option(help="Smaller weights; the model card says what that costs.")
+        Literal["int8", "bfloat16"] | None, typer.Option(help="Smaller weights; the model card says at what cost.")
     ] = None,
-    encoder_only: Annotated[bool, typer.Option("--encoder-only", help="Leave the tasks with a decoder out.")] = False,
+    encoder_only: Annotated[bool, typer.Option("--encoder-only", help="Leave out the tasks with a decoder.")] = False,
 ) -> None:
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
     from tfmtl.api.export import export
@@ -181,16 +181,16 @@ def export(
 def serve(
     model: Annotated[Path, typer.Argument(metavar="EXPORT", help="The folder of an export, or of one version of it.")],
     rest_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Of REST and the page; 0 is any that is free.")
+        int, typer.Option(min=0, max=65535, help="The port of REST and the page; 0 is any free port.")
     ] = 8501,
-    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="Of gRPC; 0 is any that is free.")] = 8500,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="The port of gRPC; 0: any free one.")] = 8500,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows of several requests answered together; 1: none.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows to answer together; 1 turns this off.")] = 64,
     batch_delay: Annotated[float, typer.Option(min=0, help="Seconds for which a request waits for others.")] = 0.005,
-    max_enqueued_rows: Annotated[int, typer.Option(min=1, help="Rows that wait; more are refused with 503.")] = 4096,
-    max_request_bytes: Annotated[int, typer.Option(min=1024, help="Of one request's body.")] = 4 * 1024**2,
-    request_seconds: Annotated[float, typer.Option(min=0.001, help="For a request to be answered.")] = 60.0,
-    versions: Annotated[int, typer.Option(min=1, help="Newest versions that are served at the same time.")] = 1,
+    max_enqueued_rows: Annotated[int, typer.Option(min=1, help="Waiting rows; more are refused with 503.")] = 4096,
+    max_request_bytes: Annotated[int, typer.Option(min=1024, help="The size limit of a body.")] = 4 * 1024**2,
+    request_seconds: Annotated[float, typer.Option(min=0.001, help="The time limit of a request.")] = 60.0,
+    versions: Annotated[int, typer.Option(min=1, help="The number of newest versions to serve.")] = 1,
 ) -> None:
     """Serve an export over TensorFlow Serving's REST and gRPC interfaces, and a page to try it."""
     try:
@@ -226,16 +226,16 @@ def compare(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of each experiment.")
     ] = None,
     alone: Annotated[
-        bool, typer.Option("--single-tasks", help="Train the tasks of the first experiment alone too.")
+        bool, typer.Option("--single-tasks", help="Also train the tasks of the first experiment alone.")
     ] = False,
     seeds: Annotated[
         str | None, typer.Option(metavar="0,1,2", help="Train each experiment once with each seed.")
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines/--no-baselines", help="Whether simple baselines stand beside the runs.")
+        bool, typer.Option("--baselines/--no-baselines", help="Whether to include simple baselines.")
     ] = True,
 ) -> None:
-    """Compare runs on the same rows: metrics, costs, gains over single tasks, and whether differences are chance."""
+    """Compare runs on the same rows: metrics, costs, gains over single tasks, and the significance of differences."""
     from tfmtl.api.compare import compare, train_systems
     from tfmtl.core.atomic_write import check_folder
     from tfmtl.reports.comparison.report import as_markdown
@@ -254,9 +254,9 @@ def affinity(
     ] = None,
     run: Annotated[Path | None, typer.Option(help="The run's folder; runs/<name>-affinity by default.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Updates between two measurements.")] = 10,
-    models: Annotated[int, typer.Option(min=1, help="How many models the proposed groups may take.")] = 2,
+    models: Annotated[int, typer.Option(min=1, help="The maximum number of proposed groups.")] = 2,
 ) -> None:
-    """Train an experiment and measure how its tasks help or hurt each other; propose which to train together."""
+    """Train an experiment and measure how its tasks help or hurt each other; propose groups to train together."""
     from tfmtl.api.affinity import affinity
     from tfmtl.config.yaml_file import load_experiment
     from tfmtl.reports.affinity.report import as_markdown
@@ -273,7 +273,7 @@ def list_group(group: Annotated[str | None, typer.Argument(help=f"One of {', '.j
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs a command line and exits: 0; 2 for what the user can mend, 130 where interrupted, 1 for a failure."""
+    """Runs a command line and exits: 0 for success, 2 for a user's error, 130 if interrupted, 1 for a failure."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("tfmtl").setLevel(logging.INFO)
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -284,7 +284,7 @@ def main(arguments: list[str] | None = None) -> None:
     except _UsageError as error:
         _fail(error.format_message(), 2)
     except OSError as error:
-        # What the system says of a path that the user named, such as that it is too long.
+        # The system's error about a path that the user named, such as one that is too long.
         if error.filename is None:
             raise
         _fail(f"{error.filename}: {error.strerror}", 2)
