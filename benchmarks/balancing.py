@@ -1,14 +1,14 @@
-"""Trains an experiment by many balancing methods with equal budgets, and writes what each of them reaches on test.
+"""Trains an experiment with many balancing methods on equal budgets, and writes what each of them reaches on test.
 
     python benchmarks/balancing.py CONFIG --output FOLDER [--methods fixed ...] [--seeds 0 1 2] [--set KEY=VALUE]...
 
-Every training and evaluation is a process of its own, one after the other; its run stays in `runs/`, and the same
-command goes on where it was interrupted. Beside all methods stand the baselines: equal weights (`fixed`), random ones
-(`rlw`), and with `--tune` those with the best validation score among a few, each of which is a training too. A method's
-name may be followed by options, as in `excess_mtl:step_size=0.01`.
-`FOLDER/<name>.json` holds each run's test metrics, seconds of all processors while it trained and peak memory,
-`FOLDER/<name>.md` their table, with the difference of each method to equal weights on the same rows, and the seconds of
-an update where `balancing_step.py` has written them to `FOLDER/<name>_step.json`.
+Every training and evaluation is a separate process, one after the other; its run stays in `runs/`, and the same command
+resumes where it was interrupted. All methods are compared with baselines: equal weights (`fixed`), random weights
+(`rlw`), and with `--tune` the weights with the best validation score among a few, each of which is also trained. A
+method's name may be followed by options, as in `excess_mtl:step_size=0.01`. `FOLDER/<name>.json` contains each run's
+test metrics, the CPU seconds of its training and its peak memory. `FOLDER/<name>.md` contains their table, with the
+difference of each method from equal weights on the same rows, and the seconds per update if `balancing_step.py` has
+written them to `FOLDER/<name>_step.json`.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.run_folder import RunFolder
 
 TUNING_RUNS = 6
-"""Trainings with weights drawn from 1/4 to 4, on a logarithmic scale, among which those of `tuned` are chosen."""
+"""The number of trainings with weights drawn from 1/4 to 4 on a logarithmic scale, from which `tuned` chooses."""
 
 PRIMARY = {"classification": "accuracy", "regression": "pearson", "summarization": "rougeL"}
 
@@ -43,9 +43,9 @@ class Runs:
     """The trainings of one experiment, each made once.
 
     Args:
-        config: the file.
-        folder: where the results are kept.
-        settings: `KEY=VALUE` of every training.
+        config: the file of the experiment.
+        folder: the folder of the results.
+        settings: `KEY=VALUE` strings for every training.
     """
 
     def __init__(self, config: Path, folder: Path, settings: list[str]):
@@ -59,7 +59,7 @@ class Runs:
         self.results = json.loads(self._path.read_text(encoding="utf-8")) if self._path.is_file() else {}
 
     def result(self, label: str, balancing: dict, seed: int) -> dict:
-        """Returns what a training reached, which is made if it has not been made before."""
+        """Returns the results of a training, which is run if it has not been run before."""
         key = f"{label}/{seed}"
         if key not in self.results:
             self.results[key] = {
@@ -87,7 +87,7 @@ class Runs:
         }
 
     def answers(self, label: str, seed: int) -> dict[str, Answers]:
-        """Returns what a training's best model has answered to each task on test."""
+        """Returns the answers of a training's best model to each task on the test split."""
         run = self._folder(label, seed)
         return read_answers(run.answers("test"), experiment_of(run).tasks)
 
@@ -100,7 +100,7 @@ class Runs:
 
 
 def _command(arguments: list[str]) -> dict:
-    """Runs a command of tfmtl; returns the seconds that it kept processors busy, and the most memory that it had."""
+    """Runs a command of tfmtl; returns its CPU seconds and its peak memory."""
     process = subprocess.Popen([sys.executable, "-m", "tfmtl.cli", *arguments])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
@@ -109,7 +109,7 @@ def _command(arguments: list[str]) -> dict:
 
 
 def tuned(runs: Runs, seed: int) -> dict:
-    """Returns the weights with the best validation score, equal ones among them."""
+    """Returns the weights with the best validation score; equal weights are among the candidates."""
     drawn = 4.0 ** np.random.default_rng(0).uniform(-1, 1, size=[TUNING_RUNS, len(runs.tasks)])
     candidates = [{"method": "fixed"}]
     for weights in drawn.round(3).tolist():
@@ -122,13 +122,13 @@ def tuned(runs: Runs, seed: int) -> dict:
 
 
 def difference(runs: Runs, label: str, seeds: list[int]) -> dict:
-    """Returns the mean over tasks of the difference to equal weights, with its 95 % interval over rows."""
+    """Returns the mean over tasks of the difference from equal weights, with its 95 % interval over rows."""
     first, second = ([runs.answers(name, seed) for seed in seeds] for name in ("fixed", label))
     found = []
     for task, kind in runs.kinds.items():
         metric, targets = METRICS.get(PRIMARY[kind]).build(), first[0][task].targets
         sides = ([answers[task].predictions for answers in side] for side in (first, second))
-        # Tasks of different sources share no row, though as many: rows of each are drawn by a seed of its own.
+        # Tasks of different sources share no rows, so the rows of each are drawn with a separate seed.
         seed = 0 if runs.shares_rows else len(found)
         found.append(paired_difference(metric, targets, *sides, samples=1000, seed=seed))
     interval = percentile_interval(np.mean([of_task.replicates for of_task in found], axis=0))
@@ -136,7 +136,7 @@ def difference(runs: Runs, label: str, seeds: list[int]) -> dict:
 
 
 def rows(runs: Runs, seeds: list[int]) -> Iterator[dict]:
-    """Yields a row of the table for each method that has a result of every seed."""
+    """Yields a row of the table for each method that has a result for every seed."""
     labels = list(dict.fromkeys(key.rpartition("/")[0] for key in runs.results))
     equal = _mean_of_tasks(runs, "fixed", seeds)
     for label in labels:
@@ -165,9 +165,9 @@ def table(runs: Runs, seeds: list[int], seconds: dict[str, float]) -> str:
     """Returns the methods as a Markdown table, the best mean of the tasks' test metrics first.
 
     Args:
-        runs: all that have been made.
-        seeds: with each of which a method has been trained.
-        seconds: of an update by some methods, of `balancing_step.py`.
+        runs: the trainings of the experiment.
+        seeds: the seeds with each of which a method has been trained.
+        seconds: the seconds per update of some methods, from `balancing_step.py`.
     """
     few = len(runs.tasks) <= 4
     header = ["method", "mean of tasks", "less equal weights", *(runs.tasks if few else ("tasks better", "worst task"))]
@@ -190,20 +190,20 @@ def _few_of_many(delta: dict[str, float]) -> list[str]:
 
 
 def _balancing(method: str) -> dict:
-    """Returns the section of a method, such as `excess_mtl`, or of one with options, such as `stch:mu=0.5,warmup=0`."""
+    """Returns the section of a method, such as `excess_mtl`, or one with options, such as `stch:mu=0.5,warmup=0`."""
     name, _, options = method.partition(":")
     named = (option.partition("=") for option in options.split(",") if option)
     return {"method": name, **{key: yaml.safe_load(value) for key, _, value in named}}
 
 
 def main() -> None:
-    """Makes what is missing, and writes the table."""
+    """Runs the missing trainings and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--methods", nargs="+", default=[entry.name for entry in BALANCING])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--tune", action="store_true", help="train the candidates of tuned weights too")
+    parser.add_argument("--tune", action="store_true", help="also train the candidates of tuned weights")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     runs = Runs(arguments.config, arguments.output, arguments.settings)

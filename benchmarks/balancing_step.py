@@ -1,10 +1,10 @@
-"""Seconds of an update by each balancing method, beside fixed weights.
+"""Measures the seconds per update of each balancing method, compared with fixed weights.
 
     python benchmarks/balancing_step.py CONFIG [--methods fixed pcgrad mgda:representation] [--tasks 8]
         [--set KEY=VALUE]... [--output FILE.json]
 
-A method's name may be followed by what its gradients are by. Compiles the experiment once for each method, then makes
-the same updates with all of them in turn, round after round; prints the medians as JSON.
+A method's name may be followed by the value of its `gradients_of`. The experiment is compiled once for each method;
+then all methods make the same updates in turn, round after round. Prints the medians as JSON.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tfmtl.training.train import compile_model
 
 
 def experiment_of(values: dict, method: str, tasks: int | None) -> Experiment:
-    """Returns the experiment with another method, of its first tasks alone where `tasks` says so."""
+    """Returns the experiment with another method, and with only its first `tasks` tasks unless that is `None`."""
     name, _, gradients_of = method.partition(":")
     chosen = dict(list(values["tasks"].items())[:tasks])
     sources = {task["source"] for task in chosen.values() if "source" in task}
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--methods", nargs="+", default=[entry.name for entry in BALANCING])
-    parser.add_argument("--tasks", type=int, help="take the first so many tasks")
+    parser.add_argument("--tasks", type=int, help="use only this many tasks, the first")
     parser.add_argument("--updates", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")

@@ -1,9 +1,9 @@
-"""Scores the simple baselines of an experiment's tasks on a split, by the project's own metrics.
+"""Scores the simple baselines of an experiment's tasks on a split, with the project's own metrics.
 
     python benchmarks/baselines.py CONFIG [--split test] [--output FILE.json]
 
-Majority and mean, leads of the text; linear SVMs and naive Bayes on TF-IDF words and word pairs; and for pairs the
-cosine of their words.
+The baselines are the majority and the mean, the beginning of the text, linear SVMs and naive Bayes on TF-IDF words and
+word pairs, and for pairs the cosine of their words.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from tfmtl.metrics.scoring import quick_scores
 
 
 def main() -> None:
-    """Prints the scores as JSON, and writes them where `--output` says."""
+    """Prints the scores as JSON, and writes them to the file of `--output`."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config")
     parser.add_argument("--split", default="test")

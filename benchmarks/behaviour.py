@@ -1,14 +1,15 @@
-"""Whether two versions of the package behave alike: the same seeds must give the same weights and the same answers.
+"""Checks that two versions of the package behave alike: the same seeds must give the same weights and answers.
 
     python benchmarks/behaviour.py record before.json       # in a checkout of one version
     python benchmarks/behaviour.py record after.json        # in a checkout of the other
     python benchmarks/behaviour.py compare before.json after.json
 
 `record` trains small models of made-up sentences: every encoder, every kind of task, every class of balancing method,
-every strategy. Of each it keeps a digest of every array of weights, the history, the evaluation, the answers of the
-run and those of its export. Only what users call is used, so that versions with other insides can be compared.
+every strategy. For each it keeps a digest of every array of weights, the history, the evaluation, the answers of the
+run and those of its export. Only the public interface is used, so that versions with different internals can be
+compared.
 
-All models but the pretrained ones and those of two replicas or workers must agree to the last bit.
+All models except the pretrained ones and those of two replicas or workers must agree to the last bit.
 """
 
 import argparse
@@ -90,7 +91,7 @@ def write_sources(folder: Path) -> dict:
 
 
 def row(name: str, number: int, generator: random.Random) -> dict:
-    """Returns a row of a source; in `tickets` some have no label, some no summary."""
+    """Returns a row of a source; in `tickets` some rows have no label and some no summary."""
     (label, text), (other, second) = sentence(generator), sentence(generator)
     if name == "pairs":
         return {"first": text, "second": second, "same": "yes" if label == other else "no"}
@@ -159,7 +160,7 @@ def experiments(folder: Path) -> Iterator[tuple[str, dict]]:
 
 
 def record(name: str, values: dict, folder: Path) -> dict:
-    """Trains, evaluates and asks one experiment; returns what is compared."""
+    """Trains, evaluates and queries one experiment; returns the values to compare."""
     import tfmtl
     from tfmtl import load_experiment
 
@@ -206,7 +207,7 @@ def train_on_workers(config: Path, run: Path) -> None:
 
 
 def digests(model: Path) -> list[str]:
-    """Returns the shape and a digest of every array of weights of a Keras model, in no order of layers."""
+    """Returns the shape and a digest of every array of weights of a Keras model, regardless of the order of layers."""
     import h5py
     import numpy as np
 
@@ -245,7 +246,7 @@ def signatures(export: Path) -> dict:
 
 
 def differences(before, after, place: str = "") -> Iterator[str]:
-    """Yields the place of each value that differs, and by how much where it is a number."""
+    """Yields the place of each value that differs, with both values."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
             if key not in before or key not in after:
@@ -265,7 +266,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     recording = commands.add_parser("record")
     recording.add_argument("output", type=Path)
-    recording.add_argument("--only", nargs="*", help="what the names of the experiments begin with")
+    recording.add_argument("--only", nargs="*", help="prefixes of the names of experiments")
     comparing = commands.add_parser("compare")
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)
@@ -275,10 +276,10 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
-    # Two devices for the mirrored strategy; whatever names no device runs on the first.
+    # Two devices for the mirrored strategy; operations without a named device run on the first.
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    # A fixed place, because a run's configuration names its sources.
+    # A fixed folder, because a run's configuration names its sources.
     folder = Path(tempfile.gettempdir()) / "tfmtl-behaviour"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -291,7 +292,7 @@ def main() -> None:
 
 
 def compare(before: Path, after: Path) -> int:
-    """Prints what differs between two records; returns the number of experiments that do."""
+    """Prints the differences between two records; returns the number of experiments that differ."""
     records = [json.loads(path.read_text(encoding="utf-8")) for path in (before, after)]
     different = 0
     for name in [name for name in records[0] if name in records[1]]:

@@ -1,4 +1,4 @@
-"""Mean error of a run on FDU-MTL's tasks, with and without the test rows that also stand in train.
+"""Computes the mean error of a run on FDU-MTL's tasks, with and without test rows that are also in the training split.
 
 python benchmarks/fdu_mtl.py RUN [--output FILE.json]
 """
@@ -17,14 +17,14 @@ from tfmtl.runs.run_folder import RunFolder
 
 
 def main() -> None:
-    """Prints the errors as JSON, and writes them where `--output` says."""
+    """Prints the errors as JSON, and writes them to the file of `--output`."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     run = RunFolder.open(arguments.run)
     experiment = experiment_of(run)
-    # Validation was cut from the official train files: a test row that stands there is a known row as well.
+    # Validation was cut from the official training files, so a test row that is also in it is a known row too.
     streams, _ = load_streams(experiment, ("train", "validation", "test"))
     answers = answer_split(BatchReader(load_reader(run), experiment.evaluation.batch_size), streams, "test")
     errors = {}

@@ -1,9 +1,9 @@
-"""Scores what a run's network and its linear experts say, each alone and both together.
+"""Scores the answers of a run's network and of its linear experts, each alone and both together.
 
     python benchmarks/linear_expert.py RUN... [--split validation]
 
-Accuracy of each task that has an expert, and the mean over the tasks of all runs: runs of single tasks are named
-together.
+Prints the accuracy of each task that has an expert, and the mean over the tasks of all runs; runs of single tasks can
+be named together.
 """
 
 import argparse
@@ -23,7 +23,7 @@ _OPINIONS = ("network", "expert", "together")
 
 
 def main() -> None:
-    """Prints a line a task, and the means."""
+    """Prints a line per task, and the means."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--split", default="validation")

@@ -1,10 +1,10 @@
-"""What one request for labels and summary costs beside two requests, by the size of the encoder.
+"""Compares the cost of one request for labels and summary with that of two requests, by the size of the encoder.
 
     python benchmarks/one_request.py --texts FILE.jsonl --output FILE.json [--rounds 30] [--sizes SIZE...]
 
-For each size a model is trained for two updates, since speed does not depend on how good it is, exported and served.
-The texts are as long as the encoder reads. Such a model rarely ends its summaries early, so each is about as long as it
-may be: the worst case for one request. Each size is asked with beam search and greedily.
+For each size, a model is trained for two updates, since speed does not depend on its quality, exported and served. The
+texts are as long as the encoder can read. Such a model rarely ends its summaries early, so each is about as long as
+allowed: the worst case for one request. Each size is measured with beam search and with greedy search.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SIZES = {
 
 
 def export(folder: Path, texts: Sequence[str], encoder: dict, beams: int) -> Path:
-    """Returns the export of a model of such an encoder and a decoder of one layer."""
+    """Returns the export of a model with such an encoder and a decoder of one layer."""
     rows = [{"text": text, "label": str(row % 2), "summary": text[:60]} for row, text in enumerate(texts)]
     splits = {"train": rows[:ROWS], "validation": rows[:4], "test": rows[:4]}
     for split, chosen in splits.items():
@@ -52,7 +52,7 @@ def export(folder: Path, texts: Sequence[str], encoder: dict, beams: int) -> Pat
         }
     )
     version = tfmtl.export(tfmtl.train(experiment, folder / "run"), folder / "export")
-    # Batches of the largest size through the largest encoder take a server minutes, and nothing here is batched.
+    # Warming up the largest encoder with the largest batches takes a server minutes, and nothing is batched here.
     (version / WARMUP_FILE).unlink()
     return version.parent
 
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     arguments = parser.parse_args()
     lines = arguments.texts.read_text(encoding="utf-8").splitlines()
-    # Joined, so that each text is longer than the longest encoder reads.
+    # Joined, so that each text is longer than the largest encoder can read.
     words = " ".join(json.loads(line)["text"] for line in lines).split()
     texts = [" ".join(words[start : start + 600]) for start in range(0, len(words) - 600, 600)]
     report = []

@@ -1,11 +1,11 @@
-"""How fast `tfmtl serve` answers, with and without batching, and whether it holds under mixed traffic.
+"""Measures how fast `tfmtl serve` answers, with and without batching, and how it stands up to mixed traffic.
 
     python benchmarks/serving.py EXPORT --texts FILE.jsonl --output FILE.json [--seconds 10] [--soak 600] [--changes 7]
 
-Servers are processes of their own on free ports of the loopback. Each measurement asks about one text a request, over
-gRPC, from a number of clients that each ask again as soon as they are answered. The soak mixes requests that are right
-with requests that are not, over gRPC and REST, while the export gets a new version twice; its memory is noted. So it
-is, without a soak, after each of a number of changes of version.
+Servers are separate processes on free ports of the loopback. Each measurement sends requests with one text each over
+gRPC, from a number of clients that each ask again as soon as they are answered. The soak test mixes valid and invalid
+requests over gRPC and REST while the export gets a new version twice, and records the server's memory. With
+`--changes`, the memory is recorded after each of a number of version changes, without a soak test.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from tfmtl.serving.export.description import Description, newest_version
 
 CLIENTS = (1, 8, 64)
 WARM_UP = 3
-"""Rounds that are not counted."""
+"""The number of rounds that are not counted."""
 MIB = 1024
 
 
@@ -58,7 +58,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(export: Path, *arguments: str) -> Iterator[Server]:
-    """Yields a server of an export; it must end well when it is told to."""
+    """Yields a server of an export, which must exit without an error when it is stopped."""
     command = [sys.executable, "-m", "tfmtl.cli", "serve", str(export), "--rest-port", "0", "--grpc-port", "0"]
     process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
@@ -85,7 +85,7 @@ def request(server: Server, signature: str, texts: Sequence[str]) -> predict_pb2
 
 
 async def ask(server: Server, signature: str, texts: Sequence[str], clients: int, seconds: float) -> dict[str, float]:
-    """Returns requests a second and percentiles of their milliseconds, of clients that never pause."""
+    """Returns the requests per second and percentiles of their milliseconds, for clients that never pause."""
     latencies: list[float] = []
     following = itertools.cycle(texts)
     async with grpc.aio.insecure_channel(server.grpc) as channel:
@@ -119,7 +119,7 @@ def throughput(export: Path, texts: Sequence[str], seconds: float) -> list[dict]
 
 
 def together(export: Path, texts: Sequence[str], rounds: int) -> dict[str, float]:
-    """Returns milliseconds of one request for labels and summary, and of the two requests that ask for them apart."""
+    """Returns the milliseconds of one request for labels and summary, and of two separate requests for them."""
     seconds: dict[str, list[float]] = {"serving_default": [], "classify": [], "summarize": []}
     with serving(export, "--batch-delay", "0") as server, grpc.insecure_channel(server.grpc) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -149,7 +149,7 @@ def rest_status(server: Server, body: bytes) -> int:
 
 
 async def mixed(server: Server, texts: Sequence[str], until: float, statuses: Counter) -> None:
-    """Asks without pause from 16 clients, half of them over REST, a third of whose requests are wrong."""
+    """Asks without pause from 16 clients, half of them over REST; a third of the requests are invalid."""
     following = itertools.cycle(texts)
 
     async def over_grpc(channel) -> None:
@@ -179,7 +179,7 @@ async def mixed(server: Server, texts: Sequence[str], until: float, statuses: Co
 
 
 def soak(version: Path, texts: Sequence[str], seconds: float) -> dict:
-    """Returns what was answered in so many seconds with two changes of version, and the memory each 30 seconds."""
+    """Returns counts of the answers in a period with two version changes, and the memory every 30 seconds."""
     statuses: Counter = Counter()
     memory: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -215,7 +215,7 @@ def states(server: Server) -> dict[str, str]:
 
 
 def version_changes(version: Path, texts: Sequence[str], changes: int) -> list[int]:
-    """Returns the memory in MiB with the first version and after each change, with eight clients for some seconds."""
+    """Returns the memory in MiB with the first version and after each change, under some seconds of eight clients."""
     memory = []
     with tempfile.TemporaryDirectory() as folder:
         export = Path(folder) / "export"
@@ -234,15 +234,15 @@ def version_changes(version: Path, texts: Sequence[str], changes: int) -> list[i
 
 
 def main() -> None:
-    """Writes what was asked for as JSON."""
+    """Writes the requested measurements as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("export", type=Path)
     parser.add_argument("--texts", type=Path, required=True, help="JSON lines with 'text'")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement of throughput")
-    parser.add_argument("--rounds", type=int, default=50, help="of the comparison of one request with two")
-    parser.add_argument("--soak", type=float, default=0.0, help="seconds of mixed traffic; 0 leaves it out")
-    parser.add_argument("--changes", type=int, default=0, help="of version, after each of which memory is noted")
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each measurement of throughput")
+    parser.add_argument("--rounds", type=int, default=50, help="rounds of the comparison of one request with two")
+    parser.add_argument("--soak", type=float, default=0.0, help="seconds of mixed traffic; 0 omits it")
+    parser.add_argument("--changes", type=int, default=0, help="version changes after which memory is recorded")
     arguments = parser.parse_args()
     lines = arguments.texts.read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines]

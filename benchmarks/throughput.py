@@ -1,9 +1,9 @@
-"""Examples a second of the input pipeline alone and of training, side by side.
+"""Measures the examples per second of the input pipeline alone and of training.
 
     python benchmarks/throughput.py CONFIG [--updates 30] [--precision float32 mixed_bfloat16]
 
-Reads the experiment's own data, measures the pipeline with nobody consuming but a loop, then `train_function` on the
-same batches; rounds of all variants alternate, medians are printed as JSON.
+Reads the experiment's own data, measures the pipeline with an empty loop as its only consumer, then `train_function` on
+the same batches. Rounds of all variants alternate; the medians are printed as JSON.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def _drain(dataset: tf.data.Dataset) -> float:
 
 
 def train_seconds(model: keras.Model, dataset: tf.data.Dataset) -> float:
-    """Returns how long a compiled model trains on the batches of a dataset."""
+    """Returns the seconds that a compiled model trains on the batches of a dataset."""
     iterator = iter(dataset)
     start = time.perf_counter()
     while True:

@@ -1,10 +1,10 @@
-"""Whether one checkout of the package trains and answers as fast as another, in one interleaved run.
+"""Compares the speed of training and answering of two checkouts of the package, in one interleaved run.
 
     python benchmarks/versions.py BEFORE AFTER CONFIG [--set KEY=VALUE]... [--rounds 3] [--output versions.json]
 
-Both checkouts train the experiment in turn, each in processes of its own; the speed of a training is the median of the
-tokens a second that it wrote for TensorBoard. Then both exports are loaded into one process and asked in turn. Only
-what users call is used, so that versions with other insides can be compared.
+Both checkouts train the experiment in turn, in separate processes; the speed of a training is the median of the tokens
+per second that it wrote for TensorBoard. Then both exports are loaded into one process and asked in turn. Only the
+public interface is used, so that versions with different internals can be compared.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def main() -> None:
         for side, checkout in checkouts.items():
             tfmtl(checkout, "train", config, "--run", folder / f"{side}-{number}", *settings)
             speeds[side].append(round(tokens_per_second(folder / f"{side}-{number}")))
-            print(side, speeds[side][-1], "tokens a second", flush=True)
+            print(side, speeds[side][-1], "tokens per second", flush=True)
     for side, checkout in checkouts.items():
         tfmtl(checkout, "export", folder / f"{side}-0", "--to", folder / "exports" / side)
     report = {"training_tokens_per_second": speeds, "milliseconds": asked(folder / "exports", arguments.rounds)}

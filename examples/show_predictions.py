@@ -1,4 +1,4 @@
-"""Prints what a run's model answers to a few rows of test, beside what is true.
+"""Prints a run's answers to a few rows of the test split, with the true answers.
 
 python examples/show_predictions.py RUN [ROWS]
 """
@@ -48,7 +48,7 @@ def _(task: Summarization, target: tuple[str, ...], answer: str) -> list[str]:
 
 
 def show(stream: Stream, answering: BatchReader, count: int) -> None:
-    """Prints some rows of a stream's test, evenly spread, with the answers of all its tasks."""
+    """Prints some evenly spread rows of a stream's test split, with the answers of all its tasks."""
     test = stream.splits["test"]
     chosen = np.unique(np.linspace(0, len(test) - 1, num=min(count, len(test))).astype(int))
     examples = test.take(chosen)

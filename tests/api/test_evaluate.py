@@ -22,7 +22,7 @@ def test_a_test_cut_from_a_train_that_has_changed_is_not_measured(tmp_path, data
     _check_unseen(folder, [stream], "test")
     assert not caplog.messages
     if cut:
-        with pytest.raises(RunError, match=r"test is cut from the training split, which has other rows .*6 rows then, 4 now"):
+        with pytest.raises(RunError, match=r"cut from the training split, which has other rows .*6 rows then, 4 now"):
             _check_unseen(folder, [less], "test")
     else:
         _check_unseen(folder, [less], "test")
