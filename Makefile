@@ -1,4 +1,4 @@
-# `make quickstart` and `make test` need nothing but Python 3.11-3.13: they make their own environment in .venv.
+# `make quickstart` and `make test` need only Python 3.11-3.13; they make their own environment in .venv.
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
@@ -15,13 +15,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-quickstart: $(VENV)/.installed-test ## Trains, evaluates and exports on the built-in pydocs; prints predictions.
+quickstart: $(VENV)/.installed-test ## Trains, evaluates and exports a model of the built-in pydocs; prints predictions.
 	$(PYTHON) train.py configs/pydocs.yaml
 	$(VENV)/bin/tfmtl evaluate runs/pydocs
 	$(VENV)/bin/tfmtl export runs/pydocs
 	$(PYTHON) examples/show_predictions.py runs/pydocs
 
-# Three processes: on two cores, there is always one that waits for a server or for a process of its own.
+# Three processes for two cores, because one of them is usually waiting for a server or a subprocess.
 test: $(VENV)/.installed-test ## Runs the tests.
 	$(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
@@ -29,28 +29,28 @@ lint: $(VENV)/.installed-dev ## Checks style and formatting.
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 
-format: $(VENV)/.installed-dev ## Formats the code and mends what can be mended.
+format: $(VENV)/.installed-dev ## Formats the code and fixes what can be fixed.
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-registry: $(VENV)/.installed-dev ## Makes docs/registry.md anew from the registries.
+registry: $(VENV)/.installed-dev ## Regenerates docs/registry.md from the registries.
 	$(PYTHON) docs/make_registry.py
 
-lock: $(VENV)/.installed-dev ## Remakes constraints.txt with the newest versions that work together.
+lock: $(VENV)/.installed-dev ## Regenerates constraints.txt with the newest compatible versions.
 	$(UV) pip compile setup.cfg --extra serve --extra dev --universal --python-version 3.11 \
 	    --no-python-downloads --no-annotate --upgrade --quiet \
 	    --custom-compile-command "make lock" --output-file constraints.txt
 
-clean: ## Removes the environment and every cache; runs and exports stay.
+clean: ## Removes the environment and all caches; keeps runs and exports.
 	rm -rf $(VENV) build dist tfmtl.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp of an extra is younger than what it was installed from, so a second call installs nothing.
+# The stamp of an extra is newer than its sources, so that a second call installs nothing.
 $(VENV)/.installed-%: setup.cfg pyproject.toml constraints.txt | $(PYTHON)
 	$(PYTHON) -m pip install --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
-# A name on the path may be a launcher that fails, and Debian's Python cannot make an environment without python3-venv.
+# An interpreter on the path may be a launcher that fails, and Debian's Python cannot make an environment without python3-venv.
 $(PYTHON):
 	@for interpreter in $(INTERPRETERS); do \
 	    $$interpreter -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue; \
