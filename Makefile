@@ -50,7 +50,7 @@ $(VENV)/.installed-%: setup.cfg pyproject.toml constraints.txt | $(PYTHON)
 	$(PYTHON) -m pip install --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
-# An interpreter on the path may be a launcher that fails, and Debian's Python cannot make an environment without python3-venv.
+# An interpreter on the path may be a launcher that fails; Debian's Python needs python3-venv to make an environment.
 $(PYTHON):
 	@for interpreter in $(INTERPRETERS); do \
 	    $$interpreter -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue; \

@@ -25,7 +25,7 @@ def affinity(
 
     Args:
         experiment: an experiment, or the path of its YAML file.
-        run: the run's folder; `None` stands for `runs/<name>-affinity`.
+        run: the run's folder; `None` means `runs/<name>-affinity`.
         every: the number of updates between two measurements, each of which costs about two updates per task.
         models: the maximum number of proposed groups.
 

@@ -30,7 +30,7 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     Args:
         run: the run, or its folder.
         split: the split of every source that has it; a missing test split is cut from the training split.
-        output: the file for the evaluation; `None` stands for `evaluation_<split>.json` in the run.
+        output: the file for the evaluation; `None` means `evaluation_<split>.json` in the run.
 
     Returns:
         `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}}`.

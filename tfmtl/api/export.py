@@ -19,7 +19,7 @@ def export(
 
     Args:
         run: the run, or its folder.
-        to: the export's folder; `None` stands for `saved_models/<name>`.
+        to: the export's folder; `None` means `saved_models/<name>`.
         quantize: `int8` or `bfloat16` for smaller weights; the model card gives the cost on the validation split.
         encoder_only: whether tasks with a decoder are left out.
 

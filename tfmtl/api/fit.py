@@ -41,7 +41,7 @@ def fit(
             mapping from the names of sources to such tables.
         validation: the validation rows, likewise; `None` cuts them from `data`.
         test: the test rows, likewise.
-        run: the run's folder; `None` stands for the first of `runs/fit-1`, `runs/fit-2` ... that does not exist.
+        run: the run's folder; `None` means the first of `runs/fit-1`, `runs/fit-2` ... that does not exist.
         **sections: further sections of the experiment, as in YAML: `model=`, `tokenizer=`, `training=` ...
 
     Raises:

@@ -13,7 +13,7 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
 
     Args:
         experiment: an experiment, or the path of its YAML file.
-        run: the run's folder; `None` stands for `runs/<name>`.
+        run: the run's folder; `None` means `runs/<name>`.
 
     Returns:
         The run's folder.

@@ -54,7 +54,7 @@ def preprocess_data(
         label: the field of its label; `None` for no classification.
         summary: the field of its summary; `None` for no summarization.
         vocab_size: the maximum number of the tokenizer's tokens.
-        name: the name of the run; `None` stands for that of the first file.
+        name: the name of the run; `None` means that of the first file.
 
     Raises:
         UserError: if the files cannot be used.
@@ -119,7 +119,7 @@ def train_model(
         batch_size: the number of rows in an update.
         epochs: the number of passes over the training split.
         learning_rate: the peak of the learning rate, which rises over a tenth of the updates and then falls to zero.
-        run: the run's folder; `None` stands for `runs/<name>`.
+        run: the run's folder; `None` means `runs/<name>`.
 
     Returns:
         The history: each column of `history.csv`, with one value per epoch.

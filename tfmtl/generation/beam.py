@@ -85,9 +85,9 @@ def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) 
 
     Args:
         step: the decoder, see `tfmtl.generation.sequences.Step`; it sees `batch * beams` rows.
-        cache: what the step reads and writes; each tensor's leading dimension is the batch. The search reorders it with
-            the hypotheses.
-        context: what the step only reads; likewise, but never reordered, since a row's hypotheses share it.
+        cache: the tensors that the step reads and writes; each tensor's leading dimension is the batch. The search
+            reorders them with the hypotheses.
+        context: the tensors that the step only reads; likewise, but never reordered, since a row's hypotheses share it.
         options: the beams, the length penalty, the constraints and the special tokens.
     """
     penalties = _length_penalties(options)

@@ -36,7 +36,7 @@ def until_done(
         advance: `(position, state, context) -> state`: one step; `position` is an int32 scalar, 0 at first.
         answer: computes the answers of rows that are done from a state: a nest of tensors `[rows, ...]`.
         state: the state before the first step.
-        context: what steps only read, with leading dimensions as in the state.
+        context: the tensors that steps only read, with leading dimensions as in the state.
         steps: the maximum number of steps.
     """
 

@@ -33,8 +33,8 @@ def greedy_search(step: Step, cache: Nest, context: Nest, options: SearchOptions
 
     Args:
         step: the decoder, see `tfmtl.generation.sequences.Step`.
-        cache: what the step reads and writes; each tensor's leading dimension is the batch.
-        context: what the step only reads; likewise.
+        cache: the tensors that the step reads and writes; each tensor's leading dimension is the batch.
+        context: the tensors that the step only reads; likewise.
         options: the constraints and the special tokens; `beams` and `length_penalty` have no effect.
     """
 

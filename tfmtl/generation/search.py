@@ -11,8 +11,9 @@ def generate(step: Step, cache: Nest, context: Nest, options: SearchOptions) -> 
 
     Args:
         step: the decoder, see `tfmtl.generation.sequences.Step`.
-        cache: what the step reads and writes, before the first step; each tensor's leading dimension is the batch.
-        context: what the step only reads, such as keys and values of the encoded text; likewise.
+        cache: the tensors that the step reads and writes, before the first step; each tensor's leading dimension is the
+            batch.
+        context: the tensors that the step only reads, such as keys and values of the encoded text; likewise.
         options: the beams, the length penalty, the constraints and the special tokens.
     """
     search = greedy_search if options.beams == 1 else beam_search

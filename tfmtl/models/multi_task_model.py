@@ -30,7 +30,7 @@ class MultiTaskModel(keras.Model):
         network: the layers of the model, and the way that texts run through them.
         slices: the slices whose batches the model takes.
         options: the network's options as given by the experiment; `None` for a model that was loaded or copied.
-        update: the training step for a batch; `None` stands for Keras' own.
+        update: the training step for a batch; `None` means Keras' own.
     """
 
     network: Network

@@ -50,7 +50,7 @@ class Trunk(OptionsLayer):
 
         Args:
             layers: the number of layers of a new decoder.
-            dropout: the dropout rate of a new decoder; `None` stands for the trunk's own.
+            dropout: the dropout rate of a new decoder; `None` means the trunk's own.
             max_length: the maximum number of tokens that are written.
             **kwargs: the arguments of the layer as a Keras layer, such as its name.
         """

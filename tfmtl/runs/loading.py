@@ -53,7 +53,7 @@ def load_reader(run: RunFolder, generation: GenerationOptions | None = None) -> 
 
     Args:
         run: the run.
-        generation: the options of generation; `None` stands for those of the experiment.
+        generation: the options of generation; `None` means those of the experiment.
 
     Raises:
         RunError: as in `load_best_model`.

@@ -121,7 +121,7 @@ def compile_update(
         model: the model to train.
         experiment: the experiment as configured.
         data: the data, planned for the stage.
-        stage: the stage of the training; `None` stands for the last one.
+        stage: the stage of the training; `None` means the last one.
     """
     options, stage = experiment.training, stage or experiment.stages[-1]
     update = make_update(experiment, data, model)

@@ -16,7 +16,7 @@ class MLMHead(keras.layers.Layer):
     """
 
     def build(self, embedded_shape, states_shape, tokens_shape):
-        # By its place: where Keras makes the layer again, of its own configuration, states are a plain list.
+        # By position, because the states are a plain list if Keras rebuilds the layer from its own configuration.
         states_shape = states_shape[0]
         self.dense = keras.layers.Dense(states_shape[-1], activation="gelu", name="dense", dtype=self.dtype_policy)
         self.norm = keras.layers.LayerNormalization(name="norm", dtype=self.dtype_policy)

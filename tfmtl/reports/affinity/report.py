@@ -80,7 +80,7 @@ def _certainty(relations: Relations) -> str:
 
 
 def plot_relations(relations: Relations, path: Path) -> None:
-    """Draws affinities, without each task's effect on itself, and cosines as heat maps; red stands for harm."""
+    """Draws affinities, without each task's effect on itself, and cosines as heat maps; red is harmful."""
     count = len(relations.tasks)
     side = max(3.2, 0.5 * count + 1.6)
     figure = Figure(figsize=(2 * side + 1.5, side), layout="constrained")

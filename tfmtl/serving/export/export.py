@@ -40,7 +40,7 @@ def export_run(
 
     Args:
         run: a run with a finished epoch.
-        to: the export's folder; `None` stands for `saved_models/<name>`.
+        to: the export's folder; `None` means `saved_models/<name>`.
         quantize: one of `QUANTIZATIONS`, which makes the weights smaller; `None` leaves them as they are.
         encoder_only: whether tasks with a decoder are left out.
 

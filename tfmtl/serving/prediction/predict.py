@@ -61,7 +61,7 @@ def predict(
     Args:
         predictor: the predictor of a run, an export or a server.
         rows: the rows, such as those of `tfmtl.serving.prediction.rows.read_jsonl`.
-        output: the path of the file; `None` or `-` stands for the standard output.
+        output: the path of the file; `None` or `-` means the standard output.
         windows: the function that chooses the rows that are answered together.
 
     Raises:

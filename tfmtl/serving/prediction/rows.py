@@ -82,7 +82,7 @@ def write_jsonl(rows: Iterable[Mapping[str, Any]], path: Path | None = None) -> 
 
     Args:
         rows: JSON objects.
-        path: the path of the file; `None` or `-` stands for the standard output.
+        path: the path of the file; `None` or `-` means the standard output.
 
     Raises:
         RunError: if there is a file in the place of its folder; raised before the first row is read.
