@@ -118,13 +118,18 @@ def test_metrics_read_the_last_output_and_nothing_is_calibrated():
         (lambda: PLAIN.class_weights(TASK, None), "have no classes"),
         (lambda: PLAIN.target_length(TASK, 9), "are not written"),
         (lambda: PLAIN.answer(TASK, None, None), "are not answered"),
-        (lambda: PLAIN.as_json(TASK, {}, 0), "are not answered"),
         (lambda: PLAIN.from_json(TASK, []), "are not answered"),
         (lambda: PLAIN.target_as_json(TASK, 0), "are not answered"),
         (lambda: PLAIN.targets_from_json(TASK, []), "are not answered"),
-        (lambda: PLAIN.rest_result(TASK, {}), "have no REST action of their own"),
     ],
 )
 def test_what_a_kind_does_not_have_is_said_of_its_tasks(call, message):
     with pytest.raises(TypeError, match=f"^tasks of kind 'plain' {message}$"):
         call()
+
+
+def test_a_kind_that_answers_nothing_says_so():
+    with pytest.raises(TypeError, match="^Plain answers nothing$"):
+        PLAIN.as_json({}, 0, ())
+    with pytest.raises(TypeError, match="^Plain has no REST action of its own$"):
+        PLAIN.rest_result({}, ())

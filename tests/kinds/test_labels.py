@@ -51,7 +51,7 @@ def test_a_label_is_what_stands_in_the_data(value, label):
 
 def test_what_is_no_label_is_told_with_its_place():
     task = Classification(name="topic", source="s", label="field")
-    with pytest.raises(TypeError, match=r"^no label: \['cs'\]$"):
+    with pytest.raises(TypeError, match=r"^not a label: \['cs'\]$"):
         as_label(["cs"])
     with pytest.raises(DataError) as caught:
         list(read_labels(task, ["a", {"b": 1}], lambda row: f"a.tsv:{row + 1}"))
@@ -87,12 +87,13 @@ def test_a_weight_of_no_label_is_told():
     task = Classification(name="subject", source="s", labels=("music", "travel"), class_weights={"musik": 2.0})
     expected = r"^tasks.subject.class_weights: unknown label 'musik'; did you mean 'music'\?"
     with pytest.raises(ConfigurationError, match=expected):
-        check_class_weights(task)
+        check_class_weights(task, task.labels)
 
 
 @pytest.mark.parametrize("weights", [None, "balanced", {"music": 2.0}, {}])
 def test_weights_of_labels_pass(weights):
-    check_class_weights(Classification(name="a", source="s", labels=("music", "travel"), class_weights=weights))
+    labels = ("music", "travel")
+    check_class_weights(Classification(name="a", source="s", labels=labels, class_weights=weights), labels)
 
 
 def test_a_label_without_a_weight_weighs_one():

@@ -10,7 +10,6 @@ from tfmtl.core.errors import ConfigurationError, DataError
 from tfmtl.data.columns import DenseColumn
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.kind import kind_named
-from tfmtl.serving.export.signatures import ServedTask
 
 KIND = kind_named("classification")
 ANSWER = {
@@ -135,10 +134,9 @@ def test_an_answer_is_the_most_probable_label_and_the_softmax_of_the_logits():
 
 
 def test_an_answer_says_its_label_and_the_probability_of_each():
-    served = ServedTask(kind="classification", labels=("cs", "math"))
-    for task in (task_of(("cs", "math")), served):
-        assert KIND.as_json(task, ANSWER, 1) == {"label": "math", "probabilities": {"cs": 0.25, "math": 0.75}}
-    assert KIND.rest_result(served, ANSWER) == [[["cs", 0.9], ["math", 0.1]], [["cs", 0.25], ["math", 0.75]]]
+    labels = KIND.label_set(task_of(("cs", "math")))
+    assert KIND.as_json(ANSWER, 1, labels) == {"label": "math", "probabilities": {"cs": 0.25, "math": 0.75}}
+    assert KIND.rest_result(ANSWER, labels) == [[["cs", 0.9], ["math", 0.1]], [["cs", 0.25], ["math", 0.75]]]
 
 
 def test_no_answers_have_a_probability_for_each_label():

@@ -63,8 +63,8 @@ def test_an_answer_is_the_score_itself():
 
 def test_an_answer_is_said_as_the_shortest_number_that_is_the_same_float32():
     answer = {"score": np.float32([0.1, 3.0])}
-    assert KIND.as_json(STARS, answer, 0) == {"score": 0.1}
-    assert KIND.rest_result(STARS, answer) == [0.1, 3.0]
+    assert KIND.as_json(answer, 0, ()) == {"score": 0.1}
+    assert KIND.rest_result(answer, ()) == [0.1, 3.0]
     assert KIND.target_as_json(STARS, np.float32(0.1)) == 0.1
 
 
