@@ -173,8 +173,8 @@ class PresetEncoder(Trunk):
         together = self.options.max_length + max_length
         if together > self.trunk.longest:
             raise ConfigurationError(
-                f"model.encoder.max_length: '{self.options.preset}' has places for {self.trunk.longest} tokens; a text "
-                f"of {self.options.max_length} and a summary of {max_length} need more"
+                f"model.encoder.max_length: '{self.options.preset}' has positions for {self.trunk.longest} tokens; a "
+                f"text of {self.options.max_length} and a summary of {max_length} need more"
             )
         return TaskMark(max_length, **kwargs)
 

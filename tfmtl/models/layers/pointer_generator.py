@@ -16,8 +16,8 @@ class PointerGeneratorHead(keras.layers.Layer):
     Differences from the paper: the copy attention `a` is separate, a scaled dot product of the decoder's last state
     with a key of each position of the source, and not the attention that makes the context vector; a key is made of the
     trunk's state, the token at the position and the token before it, so that the trunk need not learn to continue from
-    the token copied last, which the decoder's state holds; marks are never copied; training mixes in log space; there
-    is no coverage loss, in whose place generation forbids repeated n-grams.
+    the token copied last, which the decoder's state holds; marks are never copied; training mixes in log space; instead
+    of a coverage loss, generation forbids repeated n-grams.
 
     In training, the log-likelihood of a target needs neither the mixture over the whole vocabulary nor a scatter: the
     positions of the source that contain the target are enough.
