@@ -30,6 +30,7 @@ from tfmtl.core.registry import BALANCING, METRICS
 from tfmtl.metrics.bootstrap import percentile_interval
 from tfmtl.reports.answers import Answers, read_answers
 from tfmtl.reports.comparison.paired import paired_difference
+from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.run_folder import RunFolder
 
 TUNING_RUNS = 6
@@ -88,7 +89,7 @@ class Runs:
     def answers(self, label: str, seed: int) -> dict[str, Answers]:
         """Returns what a training's best model has answered to each task on test."""
         run = self._folder(label, seed)
-        return read_answers(run.answers("test"), run.experiment().tasks)
+        return read_answers(run.answers("test"), experiment_of(run).tasks)
 
     def _folder(self, label: str, seed: int) -> RunFolder:
         return RunFolder(Path("runs") / f"balancing-{self.name}" / f"{label}-{seed}")

@@ -10,13 +10,11 @@ import argparse
 import json
 from pathlib import Path
 
-from tfmtl.reports.baselines import baselines
-from tfmtl.reports.similarity_baselines import similarity_answers
-
 from tfmtl.config.yaml_file import load_experiment
+from tfmtl.data.columns import is_present
 from tfmtl.data.streams import load_streams
+from tfmtl.kinds.kind import kind_of
 from tfmtl.metrics.scoring import quick_scores
-from tfmtl.reports.linear_baselines import labelled_texts, linear_answers
 
 
 def main() -> None:
@@ -31,11 +29,12 @@ def main() -> None:
     for stream in streams:
         train, asked = stream.splits["train"], stream.splits[arguments.split]
         for task in stream.tasks:
-            targets, train_targets = asked.targets[task.name], train.targets[task.name]
-            scores[task.name] = baselines(task, train_targets, asked.text, targets)
-            answers = linear_answers(task, labelled_texts(task, train, asked))
-            answers |= similarity_answers(task, train, asked)
-            scores[task.name] |= {name: quick_scores(task, targets, found) for name, found in answers.items()}
+            kind, targets = kind_of(task), asked.targets[task.name]
+            learned = train.take(is_present(train.targets[task.name]))
+            scores[task.name] = {
+                name: quick_scores(task, targets, kind.predictions(answer))
+                for name, answer in kind.baselines(task, learned, asked).items()
+            }
     text = json.dumps({"split": arguments.split, "tasks": scores}, indent=2) + "\n"
     print(text)
     if arguments.output:

@@ -11,6 +11,8 @@ import numpy as np
 
 from tfmtl.data.streams import load_streams
 from tfmtl.generation.batch_reader import BatchReader, answer_split
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
 
 
@@ -21,17 +23,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     run = RunFolder.open(arguments.run)
-    experiment = run.experiment()
+    experiment = experiment_of(run)
     # Validation was cut from the official train files: a test row that stands there is a known row as well.
     streams, _ = load_streams(experiment, ("train", "validation", "test"))
-    answers = answer_split(BatchReader(run.reader(), experiment.evaluation.batch_size), streams, "test")
+    answers = answer_split(BatchReader(load_reader(run), experiment.evaluation.batch_size), streams, "test")
     errors = {}
     for stream in streams:
         seen = {text for split in ("train", "validation") for text in map(_key, stream.splits[split].text)}
         test = stream.splits["test"]
         fresh = np.array([_key(text) not in seen for text in test.text])
         for task in stream.tasks:
-            wrong = answers[task.name].argmax(axis=1) != test.targets[task.name]
+            wrong = answers[task.name]["probabilities"].argmax(axis=1) != test.targets[task.name]
             errors[task.name] = {
                 "error": float(wrong.mean()),
                 "error_without_seen_rows": float(wrong[fresh].mean()),

@@ -10,11 +10,12 @@ import argparse
 
 import numpy as np
 import tensorflow as tf
-from tfmtl.data.targets import has_target
-from tfmtl.models.builder import LINEAR_EXPERTS, linear_scores
 
+from tfmtl.data.columns import is_present
 from tfmtl.data.streams import load_streams
 from tfmtl.generation.reader import Reader
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
 
 _ROWS = 32
@@ -30,13 +31,13 @@ def main() -> None:
     print("task", *_OPINIONS, "rows", sep="\t")
     accuracies = []
     for run in map(RunFolder.open, arguments.runs):
-        reader = run.reader()
-        experts = reader.model.get_layer(LINEAR_EXPERTS).classes
-        streams, _ = load_streams(run.experiment(), ("train", arguments.split))
+        reader = load_reader(run)
+        experts = reader.model.network.layers.linear_experts.classes
+        streams, _ = load_streams(experiment_of(run), ("train", arguments.split))
         for stream in streams:
             for task in (task for task in stream.tasks if task.name in experts):
                 rows = stream.splits[arguments.split]
-                rows = rows.take(has_target(rows.targets[task.name]))
+                rows = rows.take(is_present(rows.targets[task.name]))
                 opinions = _opinions(reader, task.name, rows.text)
                 found = [np.mean(opinions[name] == rows.targets[task.name]) for name in _OPINIONS]
                 accuracies.append(found)
@@ -48,16 +49,15 @@ def _opinions(reader: Reader, task: str, texts: np.ndarray) -> dict[str, np.ndar
     """Returns the class that each of `_OPINIONS` chooses, int `[rows]`."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    def ask(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        tokens = reader.pack(text)
-        return reader.answer([task], tokens)[task], linear_scores(reader.model, tokens)[task]
+    def ask(text: tf.Tensor) -> dict[str, tf.Tensor]:
+        network, tokens = reader.model.network, reader.pack(text)
+        encoded, scores = network.encode(tokens), network.linear_scores(tokens)
+        head = network.head_outputs([task], encoded)[task]
+        said = {"network": head, "expert": scores[task], "together": network.answer(task, encoded, scores)}
+        return {name: tf.argmax(logits, axis=1) for name, logits in said.items()}
 
     parts = [ask(list(texts[start : start + _ROWS])) for start in range(0, len(texts), _ROWS)]
-    probabilities, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-    # The answer is the mean of both logits, so the network's follow from it, but for what all classes share.
-    network = 2 * np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)) - scores
-    said = {"network": network, "expert": scores, "together": probabilities}
-    return {name: logits.argmax(axis=1) for name, logits in said.items()}
+    return {name: np.concatenate([part[name] for part in parts]) for name in _OPINIONS}
 
 
 if __name__ == "__main__":

@@ -13,9 +13,12 @@ from tfmtl.core.errors import UserError
 from tfmtl.data.streams import Stream, load_streams
 from tfmtl.generation.batch_reader import BatchReader
 from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.kinds.summarization.options import Summarization
 from tfmtl.kinds.task import Task
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
 
 TEXT_START = 300
@@ -54,15 +57,16 @@ def show(stream: Stream, answering: BatchReader, count: int) -> None:
         start = " ".join(text.split())[:TEXT_START]
         print(f"\n{stream.name}: {start}{'...' if len(text) > TEXT_START else ''}")
         for task in stream.tasks:
-            print(*shown(task, examples.targets[task.name][row], answers[task.name][row]), sep="\n")
+            predicted = kind_of(task).predictions(answers[task.name])[row]
+            print(*shown(task, examples.targets[task.name][row], predicted), sep="\n")
 
 
 def main(folder: str, count: int = 5) -> None:
     """Shows `count` rows of each stream of the run in `folder`."""
     run = RunFolder.open(folder)
-    experiment = run.experiment()
+    experiment = experiment_of(run)
     streams, _ = load_streams(experiment, ("test",))
-    answering = BatchReader(run.reader(), experiment.evaluation.batch_size)
+    answering = BatchReader(load_reader(run), experiment.evaluation.batch_size)
     for stream in streams:
         show(stream, answering, count)
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tfmtl.models.builder import build_model
 
 from tfmtl.config.experiment import parse
 from tfmtl.config.yaml_file import load_experiment
 from tfmtl.core.registry import SOURCES
+from tfmtl.data.columns import DenseColumn
 from tfmtl.data.splits import read_splits
-from tfmtl.data.tables import Slice, Table
+from tfmtl.data.tables import Slice
+from tfmtl.models.build import build_model
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -42,7 +43,7 @@ def test_its_test_rows_are_where_it_says(path, monkeypatch):
     for task in experiment.tasks.values():
         choice = experiment.sources[task.source]
         source = SOURCES.get(choice.name).build(choice.options)
-        fields = [field for field in (task.text, task.text_pair, task.target) if field]
+        fields = list(task.fields)
         rows = read_splits(source, task.source, ["test"], fields, seed=0)["test"]
         assert len(rows) and set(rows.columns) == set(fields)
 
@@ -85,6 +86,6 @@ def parameters(experiment):
         tasks[task.name] = task.model_copy(update={"labels": tuple(map(str, range(classes)))}) if unknown else task
     heads = [name for name, task in tasks.items() if task.kind in ("classification", "regression")]
     rows = Slice("tokens", tuple(heads), tuple(name for name in tasks if name not in heads))
-    table = Table(rows, None, {name: np.array([1.0, 2.0]) for name in heads}, {}, {})
+    columns = {name: DenseColumn(np.array([1.0, 2.0])) for name in heads}
     vocabulary_size = experiment.tokenizer.options.vocabulary_size
-    return build_model(experiment.model, tasks, [table], vocabulary_size, "float32").count_params()
+    return build_model(experiment.model, tasks, [rows], columns, vocabulary_size, "float32").count_params()

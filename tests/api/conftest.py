@@ -1,44 +1,56 @@
-"""A tiny run of a label, a set of labels and a summary, trained by `tfmtl.fit` on a table in memory."""
+"""A run as a training leaves it, of an experiment whose rows are known."""
 
-import pandas
+import json
+
 import pytest
 
 import tfmtl
-
-MODEL = {
-    "encoder": {"layers": 1, "hidden": 16, "heads": 2, "feedforward": 16, "max_length": 32},
-    "decoder": {"layers": 1},
-}
-SECTIONS = {
-    "model": MODEL,
-    "tokenizer": {"vocabulary_size": 320},
-    "training": {"epochs": 1, "batch_size": 16, "generate_examples": 4, "strategy": "none", "learning_rate": 0.01},
-    "generation": {"beams": 1},
-    "evaluation": {"bootstrap_samples": 100},
-}
-TASKS = {
-    "queue": {"kind": "classification", "text": "body", "label": "queue"},
-    "tags": {"kind": "multi_label", "text": "body", "labels": "tags"},
-    "title": {"kind": "summarization", "text": "body", "summary": "title", "max_length": 8},
-}
-THINGS = ["refund", "invoice", "parcel", "courier"]
+from tests.api.tickets import SECTIONS, TASKS, table
+from tfmtl.api.predict import predict
+from tfmtl.runs.identity import claim
+from tfmtl.runs.run_folder import RunFolder
 
 
-def table(rows: int, first: int = 0) -> pandas.DataFrame:
-    """Each row is about one or two things, which are its tags; every fifth has no tags, every seventh no title."""
-    numbers = range(first, first + rows)
-    about = [[THINGS[k % 4], *([THINGS[(k + 1) % 4]] if k % 2 else [])] for k in numbers]
-    return pandas.DataFrame(
-        {
-            "body": [
-                f"question {k} about the {' and the '.join(each)}" for k, each in zip(numbers, about, strict=True)
-            ],
-            "queue": ["money" if each[0] in THINGS[:2] else "delivery" for each in about],
-            "tags": [None if k % 5 == 4 else each for k, each in zip(numbers, about, strict=True)],
-            "title": [None if k % 7 == 6 else each[0] for k, each in zip(numbers, about, strict=True)],
-            "unused": 1.5,
-        }
-    )
+def rows_of(experiment, source):
+    (path,) = experiment.sources[source].options.paths["held"]
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def held(make_experiment, experiment):
+    """The tiny experiment, two of whose sources have a split of their own; its rows are those of validation."""
+    sources = experiment.as_mapping()["sources"]
+    for name in ("tickets", "pairs"):
+        sources[name]["splits"] = {"held": sources[name]["validation"]}
+    return make_experiment(sources=sources, evaluation={"bootstrap_samples": 100})
+
+
+@pytest.fixture(scope="module")
+def run(held, model, data, tmp_path_factory):
+    """A run as a training leaves it."""
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
+    claim(folder, held, data.tasks)
+    data.tokenizer.save(folder.tokenizer)
+    folder.checkpoints.mkdir()
+    model.save(folder.best_model)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(run, held):
+    """What is predicted of the texts of `tickets`, then of the pairs, given as tuples and lists in turn."""
+    texts = [row["text"] for row in rows_of(held, "tickets")]
+    pairs = [(row["first"], row["second"]) for row in rows_of(held, "pairs")]
+    mixed = (pair if index % 2 else list(pair) for index, pair in enumerate(pairs))
+    return predict(run, (text for of in (texts, mixed) for text in of))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The working directory, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

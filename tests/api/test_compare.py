@@ -59,7 +59,7 @@ def test_another_source_is_told_before_any_training(configuration, tmp_path):
 
 
 def test_the_same_run_twice_is_told_before_any_training(configuration):
-    with pytest.raises(UserError, match="runs/a stands there twice"):
+    with pytest.raises(UserError, match="runs/a appears twice"):
         train_systems([configuration("a")] * 2)
 
 

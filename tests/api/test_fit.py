@@ -3,7 +3,7 @@ import json
 import pytest
 
 import tfmtl
-from tests.api.conftest import SECTIONS, TASKS, table
+from tests.api.tickets import SECTIONS, TASKS, table
 from tfmtl.core.errors import ConfigurationError, DataError, RunError
 from tfmtl.runs.identity import experiment_of
 

@@ -1,58 +1,36 @@
+import shutil
+
 import pytest
 
-import tfmtl
-from tests.api.conftest import THINGS, table
-from tfmtl.core.errors import DataError, UserError
-
-TEXTS = ["question 3 about the courier and the refund", "question 0 about the refund"]
+from tfmtl.api.predict import predict
+from tfmtl.core.errors import RunError, UserError
 
 
-@pytest.fixture(scope="module")
-def model(fitted):
-    return tfmtl.load(fitted)
-
-
-@pytest.fixture(scope="module")
-def answers(model):
-    return model.predict(TEXTS)
-
-
-def test_answers_have_the_form_of_their_kind(answers):
+def test_texts_have_the_answers_of_their_tasks_and_pairs_those_of_all(answers):
+    assert [list(answer) for answer in answers] == [["topic", "title", "stars"]] * 6 + [
+        ["topic", "title", "same", "stars"]
+    ] * 6
     for answer in answers:
-        assert set(answer) == {"queue", "tags", "title"}
-        assert set(answer["tags"]) == {"labels", "probabilities"}
-        assert set(answer["tags"]["probabilities"]) == set(THINGS)
-        assert set(answer["tags"]["labels"]) <= set(THINGS)
-        assert answer["queue"]["label"] in ("money", "delivery") and isinstance(answer["title"]["summary"], str)
+        assert sum(answer["topic"]["probabilities"].values()) == pytest.approx(1.0, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [{"body": text} for text in TEXTS],
-        [{"text": text, "body_count": 1} for text in TEXTS],
-        {"body": TEXTS, "queue": ["?", "?"]},
-        [(text,) for text in TEXTS],
-        table(2).assign(body=TEXTS),
-    ],
-    ids=["task's field", "text", "columns", "tuples", "frame"],
-)
-def test_every_form_of_rows_is_answered_alike(model, answers, rows):
-    assert model.predict(rows) == answers
+def test_a_bare_text_is_refused_before_the_model_is_opened(tmp_path):
+    with pytest.raises(UserError) as caught:
+        predict(tmp_path / "none", "the cat sleeps")
+    assert str(caught.value) == "predict: expected several texts, found one; put it into a list"
+    with pytest.raises(RunError) as caught:
+        predict(tmp_path / "none", ["the cat sleeps"])
+    assert str(caught.value) == f"{tmp_path}/none: there is no such run or export folder"
 
 
-def test_column_names_are_never_answered(model):
-    with pytest.raises(UserError, match="put it into a list"):
-        model.predict(TEXTS[0])
-    with pytest.raises(UserError, match="expected lists of values by field"):
-        model.predict({"text": "one text"})
-    with pytest.raises(DataError, match=r"there is no column of the text; .*known: body, text"):
-        model.predict({"txet": TEXTS})
-    with pytest.raises(DataError, match="several hold a text: body, text"):
-        model.predict({"text": TEXTS, "body": TEXTS})
-    with pytest.raises(UserError, match="expected a text, or a pair of texts, found '3'"):
-        model.predict([3])
+@pytest.mark.parametrize("text", [("a", "b", "c"), b"ab", (1, 2), None, 3, ()])
+def test_what_is_neither_a_text_nor_a_pair_is_refused(tmp_path, text):
+    with pytest.raises(UserError, match=r"^predict: expected a text, or a pair of texts, found "):
+        predict(tmp_path / "none", ["the cat sleeps", text])
 
 
-def test_no_rows_have_no_answers(model):
-    assert model.predict([]) == []
+def test_a_run_without_a_best_model_cannot_be_asked(run, tmp_path):
+    begun = shutil.copytree(run.path, tmp_path / "begun", ignore=shutil.ignore_patterns("*.keras"))
+    with pytest.raises(RunError) as caught:
+        predict(begun, ["the cat sleeps"])
+    assert str(caught.value) == f"{begun}: no epoch of this run has been finished, or its best.keras was removed"

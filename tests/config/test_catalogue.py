@@ -7,7 +7,7 @@ from tfmtl.config import catalogue
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import BALANCING, ENCODERS, KINDS, PRESETS, SCHEDULES, SHARING, SOURCES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 REGISTRIES = {
     "sources": SOURCES,

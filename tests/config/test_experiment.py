@@ -107,7 +107,7 @@ def test_a_preset_reads_another_source_by_name_or_by_format():
         (["sources", "papers"], {"format": "tsv"}, "sources.papers.train: this key is required"),
         (["sources"], [1], "sources: expected names and their settings, found [1]"),
         (["tasks", "new"], {"source": "papers"}, "tasks.new: one of the keys 'kind' and 'preset' is required; known: "),
-        (["tasks", "sst2", "name"], "other", "tasks.sst2: unknown key 'name'; a task's name is the key that it stands"),
+        (["tasks", "sst2", "name"], "other", "tasks.sst2: unknown key 'name'; a task's name is the key of its section"),
         (
             ["tasks", "bad-name"],
             {"preset": "samsum"},
@@ -131,7 +131,7 @@ def test_a_mistake_is_one_line_that_names_its_place(path, value, expected):
     ("tasks", "expected"),
     [
         ({"gaps": {"kind": "denoising"}}, "tasks: none of them is answered"),
-        ({"topic": {}, "gaps": {"kind": "denoising", "decoder": "topic"}}, "no summarization task 'topic'"),
+        ({"topic": {}, "gaps": {"kind": "denoising", "decoder": "topic"}}, "no task 'topic' with a decoder"),
         (
             {"topic": {}, "gaps": {"kind": "denoising", "objective": "pieces", "decoder": "x"}},
             "a decoder writes spans",
@@ -174,7 +174,7 @@ def test_a_stage_is_what_the_training_says_where_it_says_nothing():
             [{"tasks": ["gap"]}, {"tasks": ["subject"]}],
             "training.stages.0.tasks: unknown task 'gap'; did you mean 'gaps'?",
         ),
-        ([{"tasks": ["gaps", "gaps"]}, {}], "training.stages.0.tasks: the task 'gaps' stands there twice"),
+        ([{"tasks": ["gaps", "gaps"]}, {}], "training.stages.0.tasks: the task 'gaps' appears twice"),
         ([None], "training.stages.0: expected keys and values, found None"),
         ([{"tasks": []}], "training.stages.0.tasks: "),
         ([{"epochs": 0}], "training.stages.0.epochs: "),

@@ -60,9 +60,9 @@ def test_a_wrong_setting_is_one_line(file, setting, expected):
         (b"tasks: {x: 2024-13-45}", "not YAML: month must be in 1..12"),
         (b"? [a, b]\n: c\n", "not YAML: line 1, column 3: found unhashable key"),
         (b"[" * 3000, "not YAML: maximum recursion depth exceeded"),
-        (b"tasks:\n  a: {kind: x}\n  a: {}\n", "not YAML: line 3, column 3: the key 'a' stands there twice"),
+        (b"tasks:\n  a: {kind: x}\n  a: {}\n", "not YAML: line 3, column 3: the key 'a' appears twice"),
         (b"just text", "expected keys and values, found str"),
-        (b"", "nothing stands in it; a configuration has at least 'tasks'"),
+        (b"", "this file has no content; a configuration has at least 'tasks'"),
         (b"name: \xff", "cannot be read"),
     ],
 )
@@ -89,7 +89,7 @@ def test_a_file_s_name_becomes_a_name_of_a_run(tmp_path):
 
 
 def test_a_key_that_stands_twice_in_a_setting_is_told():
-    with pytest.raises(ConfigurationError, match="the key 'epochs' stands there twice"):
+    with pytest.raises(ConfigurationError, match="the key 'epochs' appears twice"):
         load_experiment("configs/pydocs.yaml", ["training={epochs: 1, epochs: 2}"])
 
 
@@ -167,7 +167,7 @@ def test_a_mistake_of_a_setting_is_not_said_of_a_file(tmp_path):
     [
         ("extends: zzzzzzzzzzzz\n", "extends: {folder}/zzzzzzzzzzzz: there is no such file"),
         ("extends: own.yaml\n", "extends: 'own.yaml' extends this file in turn"),
-        ("extends: [a, b]\n", "extends: expected the path of a file, seen from this one"),
+        ("extends: [a, b]\n", "extends: expected the path of a file, relative to this one"),
         ("extends: .\n", "extends: {folder}: this is a folder"),
         ("extend: base.yaml\n", "unknown key 'extend'; did you mean 'extends'?"),
     ],

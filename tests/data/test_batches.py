@@ -26,13 +26,14 @@ def expected(data, plan, update):
     for table, part in zip(data.tables, plan.slices, strict=True):
         rows = part.rows[update]
         inputs[table.slice.tokens] = padded(table.tokens, rows, part.length[update])
-        for name, column in table.targets.items():
+        for name in table.slice.heads:
+            column = table.targets[name].values
             mark = -1 if column.dtype == np.int32 else np.nan
             found = [column[row] if row >= 0 else mark for row in rows]
             targets.setdefault(name, []).append(np.array(found, column.dtype))
-        for name, pieces in table.summaries.items():
-            inputs[f"summary_{name}"] = padded(pieces, rows, part.summary_lengths[name][update])
-            targets[name] = [inputs[f"summary_{name}"]]
+        for name in table.slice.generated:
+            inputs[f"target_{name}"] = padded(table.targets[name], rows, part.target_lengths[name][update])
+            targets[name] = [inputs[f"target_{name}"]]
     return inputs, {name: np.concatenate(parts) for name, parts in targets.items()}
 
 
@@ -61,7 +62,7 @@ def test_batches_can_begin_and_end_anywhere(data):
 
 def test_validation_comes_in_one_pass(data):
     rows = [targets["topic"] for _, targets in batches(data.validation_tables, data.validation_plan)]
-    labels = np.concatenate([table.targets["topic"] for table in data.validation_tables])
+    labels = np.concatenate([table.targets["topic"].values for table in data.validation_tables])
     assert sorted(np.concatenate(rows)[np.concatenate(rows) >= 0]) == sorted(labels[labels >= 0])
 
 
@@ -110,17 +111,17 @@ def with_gaps(make_experiment, tmp_path_factory):
 def test_texts_with_gaps_are_others_in_each_epoch_and_the_same_in_each_run(with_gaps):
     experiment, data = with_gaps
     plan = plan_training(data.tables, experiment.mixing, epochs=2, batch_size=12, multiple=1, seed=3)
-    table, part = next((t, p) for t, p in zip(data.tables, plan.slices, strict=True) if t.slice.summaries == ("gaps",))
+    table, part = next((t, p) for t, p in zip(data.tables, plan.slices, strict=True) if t.slice.generated == ("gaps",))
     assert table.slice.heads == () and len(table.tokens.lengths) == 24
     first, again = (list(batches(data.tables, plan, 0, 2).as_numpy_iterator()) for _ in range(2))
     for (inputs, targets), (same, _) in zip(first, again, strict=True):
         np.testing.assert_array_equal(inputs["tokens_gaps"], same["tokens_gaps"])
-        np.testing.assert_array_equal(targets["gaps"], inputs["summary_gaps"])
+        np.testing.assert_array_equal(targets["gaps"], inputs["target_gaps"])
     (from_there, _), *_ = batches(data.tables, plan, 1, 2).as_numpy_iterator()
     np.testing.assert_array_equal(from_there["tokens_gaps"], first[1][0]["tokens_gaps"])
     whole = padded(table.tokens, part.rows[0], part.length[0])
     inputs = first[0][0]
-    for text, answer, row in zip(inputs["tokens_gaps"], inputs["summary_gaps"], whole, strict=True):
+    for text, answer, row in zip(inputs["tokens_gaps"], inputs["target_gaps"], whole, strict=True):
         assert filled(stripped(text), stripped(answer)) == stripped(row)
     other = plan_training(data.tables, experiment.mixing, epochs=2, batch_size=12, multiple=1, seed=3)
     other = replace(other, seed=4)
@@ -133,7 +134,7 @@ def test_replicas_have_the_gaps_of_one(with_gaps, mirrored):
     plan = plan_training(data.tables, experiment.mixing, epochs=1, batch_size=12, multiple=2, seed=0)
     whole = batches(data.tables, plan, 1, 2).as_numpy_iterator().next()[0]
     found, _ = next(iter(distributed_batches(mirrored, data.tables, plan, start=1, stop=2)))
-    for name in ("tokens_gaps", "summary_gaps", "tokens_hidden", "summary_hidden"):
+    for name in ("tokens_gaps", "target_gaps", "tokens_hidden", "target_hidden"):
         for replica in range(2):
             part = mirrored.experimental_local_results(found[name])[replica]
             np.testing.assert_array_equal(part, whole[name][replica::2])
@@ -153,7 +154,7 @@ def test_each_replica_knows_how_many_rows_it_gets(data, experiment, mirrored):
     rows = {part.tokens: of.rows.shape[1] // 2 for part, of in zip(data.slices, plan.slices, strict=True)}
     assert {name: inputs[name].shape[0] for name in rows} == rows
     for task in ("topic", "same", "stars", "title"):
-        places = [part.tokens for part in data.slices if task in (*part.heads, *part.summaries)]
+        places = [part.tokens for part in data.slices if task in (*part.heads, *part.generated)]
         assert targets[task].shape[0] == sum(rows[place] for place in places)
 
 

@@ -2,7 +2,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmtl.data.packing import pack_pair, pack_summary, pack_text
+from tfmtl.data.packing import pack_pair, pack_target, pack_text
 from tfmtl.data.special_tokens import END_ID, START_ID
 
 ROWS = st.lists(st.lists(st.integers(4, 20), max_size=14), min_size=1, max_size=5)
@@ -33,7 +33,7 @@ def test_a_text_stands_between_its_marks_and_loses_its_end(rows, max_length):
 @few
 @given(ROWS, LENGTHS)
 def test_the_decoder_reads_and_writes_at_most_max_length(rows, max_length):
-    packed = pack_summary(ragged(rows), max_length).to_list()
+    packed = pack_target(ragged(rows), max_length).to_list()
     assert packed == [[START_ID, *row[: max_length - 1], END_ID] for row in rows]
     assert all(len(row[:-1]) <= max_length and len(row[1:]) <= max_length for row in packed)
 

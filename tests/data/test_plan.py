@@ -5,12 +5,13 @@ from hypothesis import strategies as st
 
 from tfmtl.core.registry import SCHEDULES
 from tfmtl.core.validation import Choice
+from tfmtl.data.columns import DenseColumn, RaggedColumn
 from tfmtl.data.plan import bucket_length, padding_share, plan_pass, plan_training, task_shares, tokens_read
-from tfmtl.data.tables import Pieces, Slice, Table
+from tfmtl.data.tables import Slice, Table
 
 
 def pieces(lengths):
-    return Pieces(np.ones(sum(lengths), np.int32), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    return RaggedColumn(np.ones(sum(lengths), np.int32), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
 
 def table(streams, lengths, targets=None, summary_lengths=None):
@@ -19,9 +20,10 @@ def table(streams, lengths, targets=None, summary_lengths=None):
     places = {
         name: np.arange(end - count, end) for (name, count), end in zip(streams.items(), ends, strict=True) if count
     }
+    columns = {name: DenseColumn(values) for name, values in (targets or {}).items()}
     summaries = {} if summary_lengths is None else {"title": pieces(summary_lengths)}
-    part = Slice("tokens_title" if summaries else "tokens", tuple(targets or ()), tuple(summaries))
-    return Table(part, pieces(lengths), targets or {}, summaries, places)
+    part = Slice("tokens_title" if summaries else "tokens", tuple(columns), tuple(summaries))
+    return Table(part, pieces(lengths), {**columns, **summaries}, places)
 
 
 def lengths(count, mean=20, seed=0):
@@ -116,7 +118,7 @@ def test_every_batch_is_as_long_as_its_longest_row_asks():
     for plan in (plan_training(TWO_SLICES, mixing(), 2, 8, 2, seed=3), plan_pass(TWO_SLICES, 8, 2)):
         for part, source in zip(plan.slices, TWO_SLICES, strict=True):
             columns = [(source.tokens, part.length)]
-            columns += [(source.summaries[name], of_task) for name, of_task in part.summary_lengths.items()]
+            columns += [(source.targets[name], of_task) for name, of_task in part.target_lengths.items()]
             for column, padded in columns:
                 longest = np.append(column.lengths, 0)[part.rows].max(axis=1)
                 assert (padded >= longest).all()

@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmtl.data.rows import Rows, joined
+from tfmtl.data.rows import Rows, is_absent, joined
 
 
 def rows(name, values):
@@ -26,3 +27,8 @@ def test_joined_parts_are_one_after_the_other_with_their_own_places(parts):
         (value, f"part{number}:{row}") for number, values in enumerate(parts) for row, value in enumerate(values)
     ]
     assert [(value, whole.place(row)) for row, value in enumerate(whole.columns["a"])] == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, True), ("", True), (" \t", True), ("a", False), (0, False)])
+def test_absent(value, expected):
+    assert is_absent(value) is expected

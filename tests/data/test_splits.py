@@ -67,7 +67,7 @@ def test_the_seed_chooses():
 def test_what_is_cut_is_said_and_keeps_its_place(caplog):
     with caplog.at_level(logging.INFO, "tfmtl"):
         rows = read_splits(Numbers(train=20, test=3), "s", ["validation"], ["x"], 0)["validation"]
-    expected = "source 's' has no validation: 2 of its 20 rows of train are cut off for it, chosen by seed 0"
+    expected = "source 's' has no validation: 2 of its 20 training rows are cut off for it, chosen by seed 0"
     assert caplog.messages == [expected]
     assert rows.place(0) == f"train:{rows.columns['x'][0]}"
 
@@ -90,7 +90,7 @@ def test_a_split_that_is_not_there_is_answered_with_those_there_are():
 
 
 def test_too_few_rows_to_cut_from():
-    with pytest.raises(DataError, match=r"^source 's': 2 rows in train are too few to cut validation and test from$"):
+    with pytest.raises(DataError, match=r"^source 's': 2 training rows are too few to cut validation and test from$"):
         read(Numbers(train=2))
 
 

@@ -136,9 +136,13 @@ def test_a_pair_task_without_its_pair(experiment, tmp_path):
         (
             {"stars": STARS},
             {"test": [{**ROWS[0], "score": "high"}]},
-            "test.jsonl:1: 'score' of task 'stars' is no finite",
+            "test.jsonl:1: 'score' of task 'stars' is not a finite",
         ),
-        ({"tldr": TLDR}, {"train": [{"text": {"a": 1}, "summary": "x"}]}, "train.jsonl:1: 'text' is no text: {'a': 1}"),
+        (
+            {"tldr": TLDR},
+            {"train": [{"text": {"a": 1}, "summary": "x"}]},
+            "train.jsonl:1: 'text' is not a text: {'a': 1}",
+        ),
     ],
 )
 def test_data_that_cannot_be_used_is_one_line_with_its_place(experiment, tmp_path, tasks, changes, expected):

@@ -1,35 +1,13 @@
 import numpy as np
 import pytest
-import tensorflow as tf
-from tfmtl.data.targets import has_target
 
-from tfmtl.data.special_tokens import END_ID, START_ID
+from tests.data.characters import Characters, objects, packed, rows_of
 from tfmtl.data.streams import Examples, Stream
-from tfmtl.data.tables import Pieces, Slice, absent, build_tables, tokenize_texts
+from tfmtl.data.tables import Slice, build_tables, target_name
 from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.denoising.options import Denoising
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.kinds.summarization.options import Summarization
-
-
-class Characters:
-    """A tokenizer whose pieces are characters: `a` is 4."""
-
-    def tokenize(self, texts):
-        return tf.strings.unicode_decode(texts, "UTF-8") - ord("a") + 4
-
-
-def ids(text):
-    return [ord(character) - ord("a") + 4 for character in text]
-
-
-def packed(*texts):
-    return [START_ID, *(piece for text in texts for piece in [*ids(text), END_ID])]
-
-
-def objects(values):
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
 
 
 def stream(name, tasks, **splits):
@@ -75,10 +53,6 @@ def train():
     return build_tables([TICKETS, PAIRS], "train", Characters(), 16)
 
 
-def rows_of(pieces):
-    return [pieces.values[start:end].tolist() for start, end in zip(pieces.splits, pieces.splits[1:], strict=False)]
-
-
 def test_rows_are_sorted_into_those_with_a_summary_and_those_without(train):
     without, summaries = train
     assert without.slice == Slice("tokens", ("topic", "stars"), ())
@@ -91,31 +65,31 @@ def test_rows_are_sorted_into_those_with_a_summary_and_those_without(train):
 
 def test_a_row_without_a_task_s_target_has_the_mark_of_absence(train):
     without, summaries = train
-    np.testing.assert_array_equal(without.targets["topic"], [0, -1, -1])
-    np.testing.assert_array_equal(without.targets["stars"], np.float32([np.nan, 1.5, 2.5]))
-    np.testing.assert_array_equal(summaries.targets["topic"], [1, -1, 1])
-    assert without.targets["topic"].dtype == np.int32
-    assert without.targets["stars"].dtype == np.float32
+    np.testing.assert_array_equal(without.targets["topic"].values, [0, -1, -1])
+    np.testing.assert_array_equal(without.targets["stars"].values, np.float32([np.nan, 1.5, 2.5]))
+    np.testing.assert_array_equal(summaries.targets["topic"].values, [1, -1, 1])
+    assert without.targets["topic"].values.dtype == np.int32
+    assert without.targets["stars"].values.dtype == np.float32
 
 
 def test_training_reads_the_first_reference_cut_to_what_the_decoder_can_write(train):
     _, summaries = train
-    assert rows_of(summaries.summaries["title"]) == [packed("ab"), packed("c"), packed("abc")]
+    assert rows_of(summaries.targets["title"]) == [packed("ab"), packed("c"), packed("abc")]
 
 
 def test_streams_with_different_summaries_stand_in_different_slices():
     other = stream("q", [TLDR], train=(["ee"], None, {"tldr": [("e",)]}))
     tables = build_tables([TICKETS, other], "train", Characters(), 16)
-    assert [table.slice.summaries for table in tables] == [(), ("title",), ("tldr",)]
+    assert [table.slice.generated for table in tables] == [(), ("title",), ("tldr",)]
     assert [len(table.tokens.lengths) for table in tables] == [1, 3, 1]
 
 
 def test_of_two_summaries_of_a_stream_one_may_be_absent():
     both = stream("s", [TITLE, LONG], train=(["aa", "bb"], None, {"title": [("a",), ()], "long": [(), ("b",)]}))
     (table,) = build_tables([both], "train", Characters(), 16)
-    assert table.slice.summaries == ("title", "long")
-    assert rows_of(table.summaries["title"]) == [packed("a"), []]
-    assert rows_of(table.summaries["long"]) == [[], packed("b")]
+    assert table.slice.generated == ("title", "long")
+    assert rows_of(table.targets["title"]) == [packed("a"), []]
+    assert rows_of(table.targets["long"]) == [[], packed("b")]
 
 
 def test_validation_stands_in_the_slices_of_train(train):
@@ -130,9 +104,9 @@ def test_a_slice_without_rows_in_validation_is_empty(train):
     pairs = stream("p", [STARS], validation=([], None, {"stars": np.float32([])}))
     slices = [table.slice for table in train]
     without, summaries = build_tables([tickets, pairs], "validation", Characters(), 16, slices)
-    assert without.targets["topic"].tolist() == [1]
+    assert without.targets["topic"].values.tolist() == [1]
     assert len(summaries.tokens.lengths) == len(summaries.targets["topic"]) == 0
-    assert summaries.summaries["title"].lengths.tolist() == []
+    assert summaries.targets["title"].lengths.tolist() == []
 
 
 @pytest.mark.parametrize("others", [[], [PAIRS]], ids=["alone", "beside a stream without summaries"])
@@ -145,25 +119,37 @@ def test_a_validation_row_whose_head_has_no_slice_without_summaries_keeps_its_la
     )
     slices = [table.slice for table in build_tables([tickets, *others], "train", Characters(), 16)]
     validation = build_tables([tickets, *others], "validation", Characters(), 16, slices)
-    table = next(table for table in validation if table.slice.summaries)
-    assert table.targets["topic"].tolist() == [1, 0]
-    assert rows_of(table.summaries["title"]) == [[], packed("c")]
+    table = next(table for table in validation if table.slice.generated)
+    assert table.targets["topic"].values.tolist() == [1, 0]
+    assert rows_of(table.targets["title"]) == [[], packed("c")]
 
 
-def test_texts_keep_their_order_over_many_batches_of_tokenization():
-    texts = objects([chr(ord("a") + row % 26) * (row % 7 + 1) for row in range(1500)])
-    assert rows_of(tokenize_texts(Characters(), texts, None, 16)) == [packed(text) for text in texts]
+def test_which_rows_have_a_target_is_known_of_every_task(train):
+    without, summaries = train
+    assert {name: present.tolist() for name, present in without.present.items()} == {
+        "topic": [True, False, False],
+        "stars": [False, True, True],
+    }
+    assert {name: present.tolist() for name, present in summaries.present.items()} == {
+        "topic": [True, False, True],
+        "title": [True, True, True],
+    }
 
 
-def test_pieces_are_taken_and_joined():
-    pieces = Pieces(np.arange(6, dtype=np.int32), np.array([0, 1, 1, 6]))
-    assert rows_of(pieces.take(np.array([2, 0, -1, 1]))) == [[1, 2, 3, 4, 5], [0], [], []]
-    assert rows_of(Pieces.join([pieces, pieces])) == rows_of(pieces) * 2
-    assert pieces.ragged().to_list() == [*rows_of(pieces), []]
+def test_of_a_text_that_is_changed_when_it_is_read_each_row_is_its_own_target():
+    gaps = Denoising(name="gaps", source="s")
+    without, changed = build_tables(
+        [TICKETS, stream("g", [gaps], train=(["aa", "b"], None, {"gaps": np.int32([0, 0])}))],
+        "train",
+        Characters(),
+        16,
+        [Slice("tokens", ("topic",), ()), Slice("tokens_gaps", (), ("gaps",))],
+    )
+    assert without.corruption is None
+    assert (changed.corruption.task, changed.targets) == ("gaps", {})
+    assert changed.present["gaps"].tolist() == [True, True]
+    assert rows_of(changed.tokens) == [packed("aa"), packed("b")]
 
 
-@pytest.mark.parametrize("kind", ["classification", "regression"])
-def test_what_is_absent_is_not_present(kind):
-    targets = absent(kind, 3)
-    targets[1] = 0
-    assert has_target(targets).tolist() == [False, True, False]
+def test_what_a_decoder_reads_is_an_input_of_its_own():
+    assert target_name("title") == "target_title"

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 FILLERS = ["the", "and", "of", "with", "from", "under", "over", "near", "some", "many", "old", "new", "long", "short"]
 TOPICS = ["river", "stone", "cloud", "forest", "engine", "harbor", "violin", "planet", "garden", "copper", "window"]
 CLASSES = {"weather": "stormy", "music": "melodic", "travel": "distant"}
+MARKS = ("long", "new", "old")
+MARKED = {"kind": "multi_label", "source": "articles", "labels": "marks"}
+"""A task that experiments add: which of three words are in a text."""
 SIZES = {"train": 480, "validation": 64, "test": 64}
 
 
@@ -25,7 +28,8 @@ def _article(generator: random.Random) -> dict[str, str]:
     words = [generator.choice(FILLERS) for _ in range(generator.randint(4, 28))]
     for word in (topic, CLASSES[label]):
         words.insert(generator.randint(0, len(words)), word)
-    return {"label": label, "text": " ".join(words), "summary": f"{CLASSES[label]} {topic}"}
+    marks = ";".join(mark for mark in MARKS if mark in words) or ";"
+    return {"label": label, "text": " ".join(words), "summary": f"{CLASSES[label]} {topic}", "marks": marks}
 
 
 def _pair(generator: random.Random) -> dict[str, str | float]:

@@ -21,7 +21,10 @@ def test_a_run_and_an_export_need_the_preset_no_more(family, configure, tmp_path
     folder = save_preset(family, tmp_path / "preset")
     encoder = {"type": "preset", "preset": str(folder), "max_length": 40, "layer_decay": 0.9, "decoder_heads": 2}
     config = configure(model={"encoder": None, "decoder": {"layers": 1}}, tokenizer=None, training={"epochs": 1})
-    run("train", config, "--run", tmp_path / "run", "--set", f"model.encoder={json.dumps(encoder)}")
+    # What experts behind a pretrained trunk read is what it has made, whatever it is.
+    scheme = {"bert": "mmoe", "gpt2": "ple"}.get(family, "hard")
+    settings = (f"model.encoder={json.dumps(encoder)}", f"model.sharing.type={scheme}")
+    run("train", config, "--run", tmp_path / "run", *(f"--set={setting}" for setting in settings))
     shutil.rmtree(folder)
     # What is exported is compared with the run's own answers.
     run("export", tmp_path / "run", "--to", tmp_path / "export")

@@ -10,12 +10,14 @@ import keras
 import numpy as np
 import pytest
 
+from tests.end_to_end.conftest import MARKED
 from tfmtl.cli import main
 from tfmtl.runs.checkpoints import Checkpoints
 
 # The process ends at the end of an epoch, with its best model written and its checkpoint not.
 KILLED_BEFORE_THE_CHECKPOINT = """
 import os, signal, sys
+from tests.end_to_end.conftest import MARKED
 from tfmtl.cli import main
 from tfmtl.runs.checkpoints import Checkpoints
 save = Checkpoints.save
@@ -32,7 +34,7 @@ main(sys.argv[1:])
 def config(configure):
     # Without a decoder, which has nothing but its weights to lose; of two streams, whose rows are mixed.
     return configure(
-        tasks={"title": None},
+        tasks={"title": None, "marks": MARKED},
         model={"encoder": {"dropout": 0.1}},
         training={"epochs": 3, "checkpoint_every": 4, "task_stopping": 1, "early_stopping": 3, "ema_momentum": 0.9},
     )

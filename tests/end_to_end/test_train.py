@@ -223,4 +223,4 @@ def test_a_comparison_of_one_run_is_refused(trained, capsys):
     assert run("compare", trained) == 2
     assert "name two runs or more" in capsys.readouterr().err
     assert run("compare", trained, f"{trained}/../tiny") == 2
-    assert "stands there twice" in capsys.readouterr().err
+    assert "appears twice" in capsys.readouterr().err

@@ -3,8 +3,9 @@ import pytest
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.validation import validate
 from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.denoising.options import Denoising
 from tfmtl.kinds.summarization.options import Summarization
-from tfmtl.kinds.task import TaskName
+from tfmtl.kinds.task import Task, TaskName
 
 
 def test_all_metrics_are_the_kinds_then_the_tasks_own_each_once():
@@ -26,8 +27,26 @@ def test_a_name_can_be_a_layer_and_a_signature(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "1a", "a-b", "a b", "ä", "encoder", "classify", "serving_default", "raw_bytes", "shared_head_0"]
+    "name",
+    ["", "1a", "a-b", "a b", "ä", "trunk", "classify", "serving_default", "raw_bytes", "shared_head_0", "target_a"],
 )
 def test_a_name_that_the_model_cannot_carry_is_refused(name):
     with pytest.raises(ConfigurationError):
         validate(TaskName, {"name": name}, "")
+
+
+def test_the_fields_of_a_task_are_its_texts_and_then_its_targets_each_once():
+    task = Classification(source="s", text="first", text_pair="second", label="topic")
+    assert task.fields == ("first", "second", "topic")
+    assert Summarization(source="s", text="body", summary="body").fields == ("body",)
+
+
+def test_a_task_whose_kind_names_no_field_of_its_target_says_so():
+    with pytest.raises(AttributeError, match=r"^Task names no field of its target$"):
+        _ = Task(source="s").target_fields
+
+
+def test_a_task_writes_with_a_decoder_of_its_own_unless_it_names_another():
+    assert Summarization(name="title", source="s").decoder_of == "title"
+    assert Denoising(name="gaps", source="s").decoder_of == "gaps"
+    assert Denoising(name="gaps", source="s", decoder="title").decoder_of == "title"

@@ -41,7 +41,7 @@ def test_metrics_of_a_task(task, names):
         ),
         (
             Regression(name="stsb", source="s", metrics=("rouge1",)),
-            r"tasks\.stsb\.metrics: 'rouge1' measures a summarization task, this is a regression task; "
+            r"tasks\.stsb\.metrics: 'rouge1' measures texts, a regression task predicts numbers; "
             r"known: pearson, spearman",
         ),
         (

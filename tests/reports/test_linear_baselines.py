@@ -1,80 +1,78 @@
 import numpy as np
 import pytest
+from sklearn.svm import LinearSVC
 
+from tests.kinds.made_up import objects
 from tfmtl.data.streams import Examples
-from tfmtl.kinds.classification.options import Classification
-from tfmtl.kinds.regression.options import Regression
-from tfmtl.kinds.summarization.options import Summarization
-from tfmtl.reports.linear_baselines import LabelledTexts, labelled_texts, linear_answers, one_hot, pooled_answers
+from tfmtl.reports.linear_baselines import cosines, fitted_predictions, joined, pooled_predictions
 
 
-def classes_of(answers):
-    return {name: found.argmax(axis=1).tolist() for name, found in answers.items()}
+def texts(*of_rows, pairs=None):
+    return Examples(objects(of_rows), None if pairs is None else objects(pairs), {})
+
+
+class Remembers:
+    """A model that predicts the largest target where any feature of a text is known, else -1."""
+
+    def fit(self, features, targets):
+        self.largest = targets.max()
+        return self
+
+    def predict(self, features):
+        return np.where(np.asarray(features.sum(axis=1)).ravel() > 0, self.largest, -1)
 
 
 def test_linear_models_learn_words():
-    train = ["good film", "great film", "bad film", "awful film"]
-    texts = LabelledTexts(train, np.array([1, 1, 0, 0]), ["a great one", "an awful one"])
-    answers = linear_answers(Classification(name="polarity", source="films", labels=("bad", "good")), texts)
-    assert classes_of(answers) == {"naive_bayes": [1, 0], "linear_svm": [1, 0]}
-    assert answers["linear_svm"] == pytest.approx(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    train = texts("good film", "great film", "bad film", "awful film")
+    asked = texts("a great one", "an awful one")
+    found = fitted_predictions({"svm": LinearSVC(random_state=0)}, train, np.array([1, 1, 0, 0]), asked)
+    assert {name: classes.tolist() for name, classes in found.items()} == {"svm": [1, 0]}
 
 
-def test_a_linear_model_gives_numbers():
-    texts = LabelledTexts(["good film", "bad film"] * 4, np.array([3.0, -1.0] * 4), ["good film", "bad film", "film"])
-    answers = linear_answers(Regression(name="stars", source="films"), texts)
-    assert list(answers) == ["linear_svm"]
-    # With C = 1 and one word that tells, eight rows pull the loss without slack almost to the targets.
-    assert answers["linear_svm"] == pytest.approx([3.0, -1.0, 1.0], abs=0.7)
+def test_words_and_word_pairs_are_what_a_model_sees():
+    found = fitted_predictions({"all": Remembers()}, texts("a1 b1", "c1"), np.array([3, 2]), texts("c1 d1", "d1"))
+    assert found["all"].tolist() == [3, -1]
 
 
-def test_of_one_class_there_is_nothing_to_learn():
-    texts = LabelledTexts(["good film", "bad film"], np.array([1, 1]), ["good film"])
-    assert linear_answers(Classification(name="polarity", source="films", labels=("bad", "good")), texts) == {}
-
-
-def test_tasks_without_a_value_have_no_linear_model():
-    assert linear_answers(Summarization(name="summary", source="films"), LabelledTexts([], np.array([]), [])) == {}
-
-
-def test_rows_without_a_target_are_not_learned():
-    task = Classification(name="polarity", source="films", labels=("bad", "good"))
-    targets = {"polarity": np.array([1, -1, 0])}
-    train = Examples(np.array(["a  b", "c", "d"], object), np.array(["e", "f", " g"], object), targets)
-    texts = labelled_texts(task, train, train)
-    assert texts.train_texts == ["a b e", "d g"] and texts.train_targets.tolist() == [1, 0]
-    assert texts.texts == ["a b e", "c f", "d g"]
+def test_both_texts_of_a_pair_are_joined_with_single_spaces():
+    assert joined(texts("a  b", "c", "d", pairs=["e", "f", " g"])) == ["a b e", "c f", "d g"]
+    assert joined(texts(" a\n b ")) == ["a b"]
 
 
 @pytest.fixture
 def domains():
     """`fresh` is good everywhere; `small` is good of phones and bad of rooms."""
-    phones = LabelledTexts(
-        ["small fresh", "small", "large", "large stale", "small case", "large case"],
-        np.array([1, 1, 0, 0, 1, 0]),
-        ["small", "large", "fresh"],
-    )
-    rooms = LabelledTexts(
-        ["large view", "large", "small", "small view", "large door", "small door"],
-        np.array([1, 1, 0, 0, 1, 0]),
-        ["small", "large", "fresh"],
-    )
-    return {"phones": phones, "rooms": rooms}
+    phones = texts("small fresh", "small", "large", "large stale", "small case", "large case")
+    rooms = texts("large view", "large", "small", "small view", "large door", "small door")
+    targets, asked = np.array([1, 1, 0, 0, 1, 0]), texts("small", "large", "fresh")
+    return {"phones": (phones, targets, asked), "rooms": (rooms, targets, asked)}
 
 
 def test_pooled_models_learn_from_each_other(domains):
-    answers = pooled_answers(domains, 2)
-    assert list(answers) == ["linear_svm_pooled", "linear_svm_augmented"]
+    found = pooled_predictions(LinearSVC(random_state=0), domains)
+    assert list(found) == ["linear_svm_pooled", "linear_svm_augmented"]
     # What was learned of phones holds for rooms.
-    assert answers["linear_svm_pooled"]["rooms"][2].tolist() == [0.0, 1.0]
-    pooled = answers["linear_svm_pooled"]
+    assert found["linear_svm_pooled"]["rooms"][2] == 1
+    pooled = found["linear_svm_pooled"]
     assert np.array_equal(pooled["phones"], pooled["rooms"])
 
 
 def test_augmented_models_also_tell_domains_apart(domains):
-    answers = pooled_answers(domains, 2)["linear_svm_augmented"]
-    assert classes_of(answers) == {"phones": [1, 0, 1], "rooms": [0, 1, 1]}
+    found = pooled_predictions(LinearSVC(random_state=0), domains)["linear_svm_augmented"]
+    assert {name: classes.tolist() for name, classes in found.items()} == {"phones": [1, 0, 1], "rooms": [0, 1, 1]}
 
 
-def test_one_hot():
-    assert one_hot(np.array([2, 0]), 3).tolist() == [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+def test_tasks_may_be_asked_different_numbers_of_texts(domains):
+    phones, rooms = domains["phones"], domains["rooms"]
+    more = {"phones": (*phones[:2], texts("small")), "rooms": (*rooms[:2], texts("small", "large"))}
+    found = pooled_predictions(LinearSVC(random_state=0), more)["linear_svm_augmented"]
+    assert {name: classes.tolist() for name, classes in found.items()} == {"phones": [1], "rooms": [0, 1]}
+
+
+def test_cosines_are_shares_of_common_words_where_all_weigh_the_same():
+    first = ["red car", "blue bird", "red car", "red car", "blue bird"]
+    second = ["red car", "blue bird", "blue bird", "red bird", "blue car"]
+    # Each of the four words stands in five of the ten texts.
+    known, asked = cosines(texts(*first, pairs=second), texts("car bird", "red blue", pairs=["bird car", "red bird"]))
+    assert known == pytest.approx(np.array([[1.0], [1.0], [0.0], [0.5], [0.5]]))
+    assert asked == pytest.approx(np.array([[1.0], [0.5]]))

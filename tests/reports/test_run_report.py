@@ -1,27 +1,7 @@
 import numpy as np
 
-from tfmtl.config.options import EvaluationOptions
-from tfmtl.kinds.classification.options import Classification
-from tfmtl.kinds.regression.options import Regression
-from tfmtl.kinds.summarization.options import Summarization
-from tfmtl.metrics.scoring import TaskResult, evaluate_task
+from tests.reports.results import SCORE, SUBJECT, TITLE, result_of
 from tfmtl.reports.run_report import write_report
-
-OPTIONS = EvaluationOptions(bootstrap_samples=100)
-TEXTS = ["first | text", "second\ntext", "third " * 100]
-
-
-def result_of(task, targets, predictions):
-    return TaskResult(task, TEXTS, targets, predictions, evaluate_task(task, targets, predictions, OPTIONS, seed=0))
-
-
-SUBJECT = result_of(
-    Classification(name="subject", source="s", labels=("math", "physics")),
-    np.array([0, 1, 1]),
-    np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3]], np.float32),
-)
-SCORE = result_of(Regression(name="score", source="s"), np.array([1.0, np.nan, 3.0]), np.array([1.5, 9.0, 1.0]))
-TITLE = result_of(Summarization(name="title", source="s"), [("ref one",), ("ref *two*",), ()], ["one", "two", "three"])
 
 
 def test_the_report_shows_every_task(tmp_path):
@@ -55,10 +35,5 @@ def test_without_a_history_there_are_no_curves(tmp_path):
 
 
 def test_a_task_without_targets_says_so(tmp_path):
-    nothing = result_of(SUBJECT.task, np.array([-1, -1, -1]), SUBJECT.predictions)
+    nothing = result_of(SUBJECT.task, np.array([-1, -1, -1]), SUBJECT.answer)
     assert "No row has a target." in write_report(tmp_path, [nothing], "test").read_text()
-
-
-def test_perfect_answers_have_no_mistakes(tmp_path):
-    perfect = result_of(SUBJECT.task, np.array([0, 0, 0]), SUBJECT.predictions)
-    assert "Every row is right." in write_report(tmp_path, [perfect], "test").read_text()

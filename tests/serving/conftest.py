@@ -3,6 +3,7 @@
 import pytest
 
 import tfmtl
+from tfmtl.runs.identity import claim
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.export import export_run
 from tfmtl.serving.prediction.predictor import open_predictor
@@ -14,7 +15,7 @@ ODD_TEXTS = ["", "the cat sleeps", "\U0001f600 \u200d", "a\x00b\r\n\x07", "the d
 def run(make_experiment, model, data, tmp_path_factory):
     """A run as a training leaves it, with beam search."""
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
-    folder.claim(make_experiment(generation={"beams": 2, "no_repeat_ngram": 2}), data.tasks)
+    claim(folder, make_experiment(generation={"beams": 2, "no_repeat_ngram": 2}), data.tasks)
     data.tokenizer.save(folder.tokenizer)
     folder.checkpoints.mkdir()
     model.save(folder.best_model)

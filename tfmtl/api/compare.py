@@ -105,7 +105,7 @@ def _check_several(folders: Sequence[RunFolder]) -> None:
     paths = [folder.path.resolve() for folder in folders]
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice:
-        raise UserError(f"compare: the run {twice} stands there twice")
+        raise UserError(f"compare: the run {twice} appears twice")
 
 
 def _check_same_rows_for_all_seeds(experiment: Experiment, compared: Mapping[str, Task], split: str) -> None:

@@ -1,21 +1,21 @@
-"""Balancing methods: how the losses of several tasks become one update."""
+"""Balancing methods, which turn the losses or gradients of several tasks into one update."""
 
 from typing import Any
 
 
 def get(name: str, **options: Any) -> Any:
-    """Returns a balancing method to use alone.
+    """Returns a balancing method for use outside a training of tfmtl.
 
     Args:
-        name: as in `balancing.method` of a configuration.
-        **options: its options, as there.
+        name: the name of the method, as in `balancing.method` of a configuration.
+        **options: the options of the method, as in the section `balancing` of a configuration.
 
     Returns:
-        A `LossWeighting` of `tfmtl.balancing.method`, which has `weights(losses)`, or a `GradientCombination` of it,
-        which has `aggregate(gradients)`.
+        Either a `LossWeighting` of `tfmtl.balancing.method`, which has `weights(losses)`, or a `GradientCombination`
+        of the same module, which has `aggregate(gradients)`.
 
     Raises:
-        ConfigurationError: for an unknown method or option, in one line.
+        ConfigurationError: if the method or an option is unknown; one line.
     """
     from tfmtl.core.registry import BALANCING
     from tfmtl.core.validation import lookup, validate

@@ -1,4 +1,4 @@
-"""How much the tasks' gradients are at odds, from their inner products alone."""
+"""Measures of how much the gradients of tasks conflict, computed from their inner products alone."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -6,24 +6,24 @@ from itertools import combinations
 import numpy as np
 
 _LARGEST_CONDITION = 1e7
-"""Beyond this a float32 Gram matrix cannot be told from a singular one."""
+"""A float32 Gram matrix with a larger condition number cannot be distinguished from a singular one."""
 
 
 def conflict(gram: np.ndarray, tasks: Sequence[str]) -> dict[str, float]:
-    """Returns what TensorBoard shows of the gradients of one update.
+    """Returns the values that TensorBoard shows about the gradients of one update.
 
-    - `cosine/<a>/<b>` of each pair of tasks;
+    - `cosine/<a>/<b>`: the cosine of each pair of tasks;
     - `conflicting_pairs`: the share of pairs whose cosine is negative (Yu et al. 2020, definition 1);
-    - `magnitude_similarity`: the mean over pairs of :math:`2 |g_i| |g_j| / (|g_i|^2 + |g_j|^2)` (definition 2), 1 where
-      all are of one length;
-    - `condition_number`: the largest by the smallest eigenvalue of the Gram matrix (Senushkin et al. 2023 have that of
-      the gradients, its root), at most 1e7.
+    - `magnitude_similarity`: the mean over pairs of :math:`2 |g_i| |g_j| / (|g_i|^2 + |g_j|^2)` (definition 2), which
+      is 1 if all gradients have the same length;
+    - `condition_number`: the largest eigenvalue of the Gram matrix divided by the smallest, at most 1e7 (Senushkin et
+      al. 2023 use the condition number of the gradients, which is its square root).
 
-    Tasks without a gradient take no part; nothing is said of fewer than two.
+    Tasks without a gradient are ignored. With fewer than two other tasks, the result is empty.
 
     Args:
-        gram: inner products `[tasks, tasks]`.
-        tasks: their names.
+        gram: the inner products of the gradients, `[tasks, tasks]`.
+        tasks: the names of the tasks.
 
     >>> import numpy as np
     >>> found = conflict(np.array([[1.0, -1.0], [-1.0, 4.0]]), ["topic", "stars"])

@@ -1,4 +1,4 @@
-"""Logarithms of weights that a method learns beside the model, one for each task."""
+"""Weights of the tasks that a method learns, as logarithms, alongside the model."""
 
 import keras
 import tensorflow as tf
@@ -11,12 +11,13 @@ from tfmtl.core.registry import Options
 
 
 class LearnedOptions(Options):
-    """Options of learned logarithms.
+    """How the logarithms are learned.
 
     Attributes:
-        initial: each task's logarithm at the beginning, one number or a list.
-        learning_rate: of the logarithms.
-        clamp: their bounds, which keep a task that has been learned by heart from a weight without bound.
+        initial: the initial logarithm of each task; one number, or a list with one per task.
+        learning_rate: the learning rate of the logarithms.
+        clamp: the bounds of the logarithms; they keep the weight of a task that the model has memorised from growing
+            without bound.
     """
 
     initial: PerTask = 0.0
@@ -31,7 +32,7 @@ class LearnedOptions(Options):
 
 
 class LearnedWeighting(LossWeighting):
-    """A weighting whose logarithms follow their own derivative by Adam, within bounds."""
+    """The base class of weightings whose logarithms descend along their own derivative with Adam, within bounds."""
 
     logarithms: keras.Variable
 
@@ -45,6 +46,6 @@ class LearnedWeighting(LossWeighting):
         self._adam = Adam(self.logarithms, self._variable, self.options.learning_rate)
 
     def _learn(self, derivative: tf.Tensor, present: tf.Tensor) -> None:
-        """Takes a step against the objective's derivative by the logarithms, `[tasks]`."""
+        """Takes a descent step; `derivative` is that of the objective with respect to the logarithms, `[tasks]`."""
         self._adam.step(derivative, present)
         self.logarithms.assign(tf.clip_by_value(self.logarithms.value, *self.options.clamp))

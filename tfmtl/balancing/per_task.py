@@ -1,4 +1,4 @@
-"""An option that is one number for all tasks, or a list with one for each."""
+"""Options whose value is either one number for all tasks or a list with one number per task."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,7 +14,7 @@ NonNegativePerTask = NonNegative | tuple[NonNegative, ...]
 
 
 def check_per_task(option: str, value: PerTask, tasks: Sequence[str]) -> None:
-    """Raises `ConfigurationError` where a list has another length than there are tasks."""
+    """Raises `ConfigurationError` if `value` is a list whose length is not the number of tasks."""
     if isinstance(value, tuple) and len(value) != len(tasks):
         raise ConfigurationError(
             f"balancing.{option}: expected a number, or one for each of {len(tasks)} tasks, found {len(value)}"

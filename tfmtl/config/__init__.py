@@ -1,1 +1,1 @@
-"""The experiment: its typed sections, its YAML file, and experiments made from one."""
+"""Experiments: their typed sections, their YAML files, and variants derived from them."""

@@ -1,4 +1,4 @@
-"""What there is to choose from: the registries as tables, for the command line and for the documentation."""
+"""The registries as tables that list every choice, for the command line and the documentation."""
 
 import shutil
 import textwrap
@@ -26,12 +26,12 @@ from tfmtl.core.registry import (
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that a configuration can name.
+    """A thing that a configuration can name.
 
     Attributes:
-        name: what a configuration writes.
+        name: the name in a configuration.
         summary: the first line of its docstring.
-        options: the other keys of its section and their defaults, as they are shown.
+        options: the other keys of its section, with their defaults as displayed.
     """
 
     name: str
@@ -58,10 +58,10 @@ _NARROWEST = 40
 
 
 def rows(group: str) -> dict[str, list[Row]]:
-    """Returns what a group holds, by what its entries are called.
+    """Returns the entries of a group; the keys are the words for one entry, such as `task kind`.
 
     Raises:
-        ConfigurationError: for an unknown group, with the nearest known one.
+        ConfigurationError: if the group is unknown; names the nearest known one.
     """
     if group not in _GROUPS:
         raise ConfigurationError(f"there is no list of '{group}'; {nearest(group, GROUPS)}")
@@ -69,14 +69,14 @@ def rows(group: str) -> dict[str, list[Row]]:
 
 
 def as_text(group: str, width: int | None = None) -> str:
-    """Returns a group's table for a terminal: names to the left, summaries and options to the right.
+    """Returns a group's table for a terminal, with names on the left and summaries and options on the right.
 
     Args:
         group: one of `GROUPS`.
-        width: columns of the terminal; its own where it is `None`.
+        width: the width in columns; that of the terminal if `None`.
 
     Raises:
-        ConfigurationError: for an unknown group, with the nearest known one.
+        ConfigurationError: if the group is unknown; names the nearest known one.
     """
     width = width or shutil.get_terminal_size((120, 24)).columns
     tables = rows(group)
@@ -88,7 +88,7 @@ def as_text(group: str, width: int | None = None) -> str:
 
 
 def as_markdown() -> str:
-    """Returns every group's table, as `docs/registry.md` holds them."""
+    """Returns the tables of all groups, which are the content of `docs/registry.md`."""
     lines = [
         "# What a configuration can name",
         "",
@@ -116,7 +116,7 @@ def _preset_options(entry: Entry) -> dict[str, str]:
 def _options(entry: Entry) -> dict[str, str]:
     shown = {}
     for name, field in entry.options.model_fields.items():
-        # A task's name is the key of its section, not an option in it.
+        # A task's name is the key of its section, not an option.
         if name != "name" or field.is_required():
             default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
             shown[field.alias or name] = default

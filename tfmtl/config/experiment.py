@@ -1,7 +1,7 @@
-"""The experiment, validated: plain values in, one typed object out."""
+"""Validates an experiment: plain values go in, one typed object comes out."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -14,7 +14,7 @@ from tfmtl.kinds.task import Task, TaskName, answered
 
 
 class Experiment(Options):
-    """One experiment: what to read, what to learn from it, with which model, how."""
+    """A complete configuration: the data, the tasks, the model, and how it is trained and evaluated."""
 
     name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     sources: dict[str, Any] = Field(default_factory=dict)
@@ -40,7 +40,7 @@ class Experiment(Options):
         return {**values, **_reading(values), "sources": sources, "tasks": tasks}
 
     @model_validator(mode="after")
-    def _check_stages(self) -> "Experiment":
+    def _check_stages(self) -> Self:
         for number, stage in enumerate(self.stages):
             place = f"training.stages.{number}.tasks"
             for name in stage.tasks:
@@ -48,7 +48,7 @@ class Experiment(Options):
                     raise ConfigurationError(f"{place}: unknown task '{name}'; {nearest(name, self.tasks)}")
             twice = next((name for name in stage.tasks if stage.tasks.count(name) > 1), None)
             if twice:
-                raise ConfigurationError(f"{place}: the task '{twice}' stands there twice")
+                raise ConfigurationError(f"{place}: the task '{twice}' appears twice")
         missing = [name for name in answered(self.tasks) if name not in self.stages[-1].tasks]
         if missing:
             raise ConfigurationError(f"{place}: the last stage trains every task that is answered; add '{missing[0]}'")
@@ -56,30 +56,30 @@ class Experiment(Options):
 
     @property
     def stages(self) -> list[Stage]:
-        """The parts of the training, with nothing left out; one of all tasks where none is configured."""
+        """The stages of the training with all values filled in; a single stage of all tasks if none is configured."""
         return [stage.completed(self.training, self.tasks) for stage in self.training.stages or [Stage()]]
 
     def as_mapping(self) -> dict[str, Any]:
-        """The resolved experiment as plain values, such that `parse(experiment.as_mapping())` equals it."""
+        """Returns the resolved experiment as plain values; `parse(experiment.as_mapping())` equals the experiment."""
         plain = self.model_dump(mode="json", by_alias=True, exclude={"sources", "tasks"})
         plain["sources"] = {name: source.as_mapping() for name, source in self.sources.items()}
         plain["tasks"] = {name: task.as_mapping() for name, task in self.tasks.items()}
         return plain
 
     def to_yaml(self) -> str:
-        """The resolved experiment as a file that `load_experiment` reads."""
+        """Returns the resolved experiment as YAML that `load_experiment` can read."""
         return yaml.safe_dump(self.as_mapping(), sort_keys=False, allow_unicode=True)
 
 
 def _reading(values: Mapping) -> dict[str, Any]:
-    """Returns the network, and the tokenizer that it reads with where it has one of its own."""
+    """Returns the section `model`, and the section `tokenizer` if the encoder brings a tokenizer of its own."""
     model = validate(ModelOptions, _section(values, "model"), "model")
     own = model.encoder.options.own_tokenizer
     if own is None:
         return {"model": model}
     given = values.get("tokenizer", own)
     if (given.as_mapping() if isinstance(given, Choice) else given) != own:
-        raise ConfigurationError("tokenizer: model.encoder brings its own, which no other fits; leave this section out")
+        raise ConfigurationError("tokenizer: model.encoder brings its own and accepts no other; leave this section out")
     return {"model": model, "tokenizer": own}
 
 
@@ -103,7 +103,7 @@ def _source(name: str, section: Any) -> Choice:
 
 
 def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
-    """Returns the task `name`, adding to `sources` the one that its preset brings."""
+    """Returns the task `name`; if its preset brings a source, adds that source to `sources`."""
     if isinstance(section, Task):
         return section
     place = f"tasks.{name}"
@@ -112,7 +112,7 @@ def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
         raise ConfigurationError(f"{place}: expected keys and values, found {section!r}")
     section = dict(section)
     if "name" in section:
-        raise ConfigurationError(f"{place}: unknown key 'name'; a task's name is the key that it stands under")
+        raise ConfigurationError(f"{place}: unknown key 'name'; a task's name is the key of its section")
     if "preset" in section:
         section = _expand_preset(section, sources, place)
     if "kind" not in section:
@@ -126,7 +126,7 @@ def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
 
 
 def _check_decoders(tasks: dict[str, Task]) -> None:
-    """Raises where gaps are to be filled by a decoder that there is not, or where there is nothing but gaps."""
+    """Raises if a task is to be written by a decoder that does not exist, or if no task is answered."""
     writing = [name for name, task in tasks.items() if task.generates and task.is_answered]
     for name, task in tasks.items():
         if task.decoder_of not in (name, *writing):
@@ -160,5 +160,9 @@ def _expand_preset(section: dict, sources: dict[str, Choice], place: str) -> dic
 
 
 def parse(values: Any) -> Experiment:
-    """Returns the experiment that plain values describe; raises `ConfigurationError` in one line."""
+    """Returns the experiment that `values` describe.
+
+    Raises:
+        ConfigurationError: if the values are not valid; one line that names the place.
+    """
     return validate(Experiment, values, "")

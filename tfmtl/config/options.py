@@ -1,4 +1,4 @@
-"""The sections of an experiment, each a typed group of options."""
+"""The sections of an experiment as typed groups of options."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -10,12 +10,12 @@ from tfmtl.core.validation import choice_of
 
 
 class DecoderOptions(Options):
-    """The summary writer; its kind, width and the like are the encoder's.
+    """The part of the network that writes summaries; its type, width and other settings are those of the trunk.
 
     Attributes:
-        layers: Transformer or LSTM layers, as the encoder's are; `gpt` has none beside its own.
-        copy_source: whether the decoder can copy pieces of the source (See et al. 2017); `copy` in a configuration.
-        dropout: of the embedding and each sublayer; the encoder's where absent.
+        layers: the number of layers, Transformer or LSTM like the trunk's; `gpt` has only the layers of its trunk.
+        copy_source: whether the decoder can copy tokens of the source (See et al. 2017); `copy` in a configuration.
+        dropout: the dropout rate of the embedding and of each sublayer; the trunk's rate if absent.
     """
 
     layers: int = Field(2, ge=1)
@@ -24,17 +24,17 @@ class DecoderOptions(Options):
 
 
 class LinearExpertOptions(Options):
-    """A linear model of n-grams of pieces beside the network, for each task that classifies single texts.
+    """A linear model of token n-grams beside the network, for each task that classifies single texts.
 
-    It is fitted to train by scikit-learn before the network is trained, apart from it; when validated and served, the
-    answer is the mean of its scores and the logits of the task's head.
+    Scikit-learn fits it to the training rows before the network is trained, and independently of the network. In
+    validation and serving, the answer is the mean of its scores and the logits of the task's head.
 
     Attributes:
-        order: the most pieces of an n-gram.
-        buckets: rows of the table that n-grams of two pieces or more are hashed into.
-        inverse_regularization: `C` of scikit-learn's `LinearSVC`: the larger, the closer it fits train.
-        weight: what its margins are multiplied by to be scores; they are mostly between -1 and 1, which is little
-            beside a network's logits.
+        order: the maximum number of tokens in an n-gram.
+        buckets: the number of rows in the table that n-grams of two or more tokens are hashed into.
+        inverse_regularization: the `C` of scikit-learn's `LinearSVC`; larger values fit the training rows more closely.
+        weight: the factor that turns its margins into scores; margins lie mostly between -1 and 1, which is small
+            compared with a network's logits.
     """
 
     order: int = Field(2, ge=1, le=5)
@@ -44,16 +44,16 @@ class LinearExpertOptions(Options):
 
 
 class ModelOptions(Options):
-    """The network.
+    """The architecture of the network.
 
     Attributes:
-        encoder: the shared trunk.
-        decoder: the summary writer; each summarization task has its own.
-        sharing: how parameters are shared between tasks.
-        linear_expert: a linear model of n-grams whose answers are pooled with those of the heads; none where absent.
-        head_dropout: dropout before the output layer of a classification or regression head.
-        shared_heads: whether classification tasks with the same labels have a head in common, whose logits are added to
-            those of each one's own; the same holds of their linear experts.
+        encoder: the type and options of the shared trunk.
+        decoder: the options of the decoders; each summarization task has its own decoder.
+        sharing: the scheme by which tasks share parameters.
+        linear_expert: a linear model of n-grams whose scores are averaged with the logits of the heads; none if absent.
+        head_dropout: the dropout rate before the output layer of a classification or regression head.
+        shared_heads: whether tasks of one kind with the same labels also have a common head, whose logits are added to
+            those of their own heads; the same applies to their linear experts.
     """
 
     encoder: choice_of(ENCODERS, "type", "transformer", "model.encoder") = Field("transformer", validate_default=True)
@@ -65,14 +65,14 @@ class ModelOptions(Options):
 
 
 class Stage(Options):
-    """A part of a training, with an optimizer of its own; what it leaves out is as `training` says.
+    """A part of the training with an optimizer of its own; values that it omits are those of `training`.
 
     Attributes:
-        tasks: those that it trains; all where absent.
-        epochs: passes over the mixture of their sources.
-        learning_rate: the peak.
+        tasks: the names of the tasks to train; all tasks if absent.
+        epochs: the number of passes over the mixture of the tasks' sources.
+        learning_rate: the peak of the learning rate.
         warmup: the share of the stage's updates over which the learning rate rises.
-        decay: how it falls after that, to zero at the stage's last update.
+        decay: the shape of its fall after that, to zero at the stage's last update; `none` keeps it at the peak.
     """
 
     tasks: list[str] | None = Field(None, min_length=1)
@@ -82,7 +82,7 @@ class Stage(Options):
     decay: Literal["cosine", "linear", "none"] | None = None
 
     def completed(self, options: "TrainingOptions", tasks: Iterable[str]) -> "Stage":
-        """Returns the stage with nothing left out."""
+        """Returns the stage with all values filled in."""
         of_training = {name: getattr(options, name) for name in Stage.model_fields if name != "tasks"}
         return Stage(**{"tasks": list(tasks), **of_training, **self.model_dump(exclude_none=True)})
 
@@ -91,30 +91,33 @@ class TrainingOptions(Options):
     """How the model is trained.
 
     Attributes:
-        epochs: passes over the mixture.
-        batch_size: rows in an update, over all replicas.
-        accumulation: parts in which each replica reads its rows of a batch, one after the other, with the memory of
-            one; the update is that of the whole batch.
-        learning_rate: the peak.
+        epochs: the number of passes over the mixture.
+        batch_size: the number of rows per update, over all replicas.
+        accumulation: the number of parts into which each replica splits its rows of a batch; it reads them one after
+            the other, needs memory for one part only, and makes the update of the whole batch.
+        learning_rate: the peak of the learning rate.
         warmup: the share of all updates over which the learning rate rises.
-        decay: how it falls after that, to zero at the last update.
-        optimizer: what makes an update of the gradient.
-        weight_decay: decoupled (AdamW); applied to matrices, not to biases, normalisation scales and other vectors.
-        ema_momentum: of the moving average of the weights, which then is what is validated, kept as the best model and
-            served; 0 turns it off.
-        clip_norm: the largest global norm of the combined gradient, after reduction over replicas; 0 turns it off.
+        decay: the shape of its fall after that, to zero at the last update; `none` keeps it at the peak.
+        optimizer: the method that turns a gradient into an update.
+        weight_decay: the decoupled weight decay (AdamW); applied to matrices, not to biases, normalisation scales and
+            other vectors.
+        ema_momentum: the momentum of the moving average of the weights; the averaged weights are then validated, kept
+            as the best model and served; 0 turns averaging off.
+        clip_norm: the maximum global norm of the combined gradient, after reduction over replicas; 0 turns clipping
+            off.
         precision: the Keras dtype policy.
-        strategy: how replicas are run; `auto` is `multi_worker` where `TF_CONFIG` names several workers, else
-            `mirrored` with two GPUs or more, else `none`.
-        seed: of initial weights, dropout, mixing and splits.
-        early_stopping: epochs without a better validation score after which training ends; 0 turns it off.
-        task_stopping: epochs without a better validation metric of one task after which that task's loss weight
-            becomes zero; 0 turns it off.
-        checkpoint_every: updates between two checkpoints; one is also written at each epoch's end.
-        generate_examples: rows of validation for which each summary is generated each epoch.
-        log_every: updates between two TensorBoard records.
-        stages: parts of the training, one after the other, of which the last trains every task that is answered and
-            chooses the best model; one of all tasks where there are none.
+        strategy: the way in which replicas run; `auto` means `multi_worker` if `TF_CONFIG` names several workers, else
+            `mirrored` if there are two or more GPUs, else `none`.
+        seed: the seed of initial weights, dropout, mixing and splits.
+        early_stopping: the number of epochs without a better validation score after which training ends; 0 turns it
+            off.
+        task_stopping: the number of epochs without a better validation metric of a task after which the weight of that
+            task's loss becomes zero; 0 turns it off.
+        checkpoint_every: the number of updates between two checkpoints; one is also written at the end of each epoch.
+        generate_examples: the number of validation rows for which each task's summaries are generated after each epoch.
+        log_every: the number of updates between two TensorBoard records.
+        stages: the parts of the training, in order; the last one trains every task that is answered and chooses the
+            best model; a single stage of all tasks if the list is empty.
     """
 
     epochs: int = Field(10, ge=1)
@@ -142,12 +145,12 @@ class GenerationOptions(Options):
     """How summaries are written.
 
     Attributes:
-        beams: hypotheses kept; 1 is greedy search.
-        length_penalty: the exponent of Wu et al. 2016, eq. 14; 0 prefers the sum of log-probabilities.
-        early_stopping: whether beam search ends a summary once no running hypothesis would beat the best ended one if
-            it ended now; else, once none could however long it became, which takes longer and is seldom better.
-        no_repeat_ngram: no piece n-gram of this size stands twice in a summary; 0 turns it off.
-        min_length: pieces before the end mark may be written.
+        beams: the number of hypotheses kept; 1 is greedy search.
+        length_penalty: the exponent of Wu et al. 2016, eq. 14; 0 ranks by the sum of log-probabilities.
+        early_stopping: whether beam search ends a summary once no running hypothesis would beat the best finished one
+            if it ended now; otherwise it ends once none could at any length, which takes longer and is seldom better.
+        no_repeat_ngram: the size of token n-grams that must not appear twice in a summary; 0 turns it off.
+        min_length: the minimum number of tokens before the end mark.
     """
 
     beams: int = Field(4, ge=1)
@@ -161,8 +164,8 @@ class EvaluationOptions(Options):
     """How a split is evaluated.
 
     Attributes:
-        batch_size: rows in a batch.
-        bootstrap_samples: resamplings behind each 95 % interval.
+        batch_size: the number of rows per batch.
+        bootstrap_samples: the number of resamplings for each 95 % interval.
     """
 
     batch_size: int = Field(64, ge=1)

@@ -1,4 +1,4 @@
-"""Experiments made from one, to be compared with it."""
+"""Variants of an experiment, to be compared with it."""
 
 from collections.abc import Iterable
 
@@ -7,12 +7,12 @@ from tfmtl.kinds.task import answered
 
 
 def single_tasks(experiment: Experiment) -> list[Experiment]:
-    """Returns one experiment for each task that is answered, named `<name>-<task>`, that learns it alone.
+    """Returns one experiment for each task that is answered; it is named `<name>-<task>` and trains that task alone.
 
-    The network stays the same, and so do the epochs, now of the task's rows alone: single tasks of different rows make
-    as many updates together as the model of all. Where mixing is proportional, each reads its rows as often as beside
-    the others; other mixing, which repeats small tasks and thins out large ones, has no meaning for one alone. Stages
-    that do not train it are left out. Its loss has a weight of one.
+    The network and the number of epochs stay the same, but an epoch contains only the task's own rows. Single tasks
+    with different rows therefore make as many updates together as the joint model. With proportional mixing, a task's
+    rows are read as often as in the joint training. Other mixing repeats small tasks and thins out large ones, which
+    has no meaning for a single task. Stages that do not train the task are left out. The weight of its loss is one.
     """
     values = experiment.as_mapping()
     return [
@@ -36,7 +36,7 @@ def _stages_of(experiment: Experiment, task: str) -> list[dict]:
 
 
 def with_seeds(experiment: Experiment, seeds: Iterable[int]) -> list[Experiment]:
-    """Returns the experiment with each seed, named `<name>-seed<seed>`."""
+    """Returns a copy of the experiment for each seed, named `<name>-seed<seed>`."""
     values = experiment.as_mapping()
     return [
         parse({**values, "name": f"{experiment.name}-seed{seed}", "training": {**values["training"], "seed": seed}})

@@ -1,4 +1,4 @@
-"""An experiment's file: YAML, and the settings of the command line that override it."""
+"""Reads an experiment from a YAML file and applies the settings of the command line that override it."""
 
 import difflib
 import functools
@@ -13,11 +13,11 @@ from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.errors import ConfigurationError, missing_file
 
 CHOICES = ("type", "format", "kind", "method", "schedule", "preset")
-"""Keys by which a section chooses what its other keys are options of."""
+"""The keys that choose a registry entry; the other keys of their section are the options of that entry."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as it is meant: a key that stands twice in one mapping is an error, not the last one's victory."""
+    """A safe YAML loader that raises an error if a key appears twice in a mapping."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
                 continue
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key.value}' stands there twice", key.start_mark
+                    None, None, f"the key '{key.value}' appears twice", key.start_mark
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -36,11 +36,11 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
     """Reads an experiment from a YAML file.
 
     Args:
-        path: the file.
-        settings: `KEY=VALUE` strings that override it, such as `training.epochs=2`; values are YAML.
+        path: the path of the file.
+        settings: `KEY=VALUE` strings that override the file, such as `training.epochs=2`; values are YAML.
 
     Raises:
-        ConfigurationError: where the file, or one that it extends, is not there or does not describe an experiment.
+        ConfigurationError: if the file, or a file that it extends, does not exist or does not describe an experiment.
     """
     path = Path(path)
     settings, files = list(settings), _files(path)
@@ -55,7 +55,7 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
 
 
 def _check_extends(path: Path, values: Mapping) -> None:
-    """Raises for a misspelt `extends`, which is no section that the configuration knows of."""
+    """Raises if `extends` is misspelt, because the validation of an experiment does not know that key."""
     unknown = [key for key in values if key not in Experiment.model_fields and key != "extends"]
     close = difflib.get_close_matches("extends", map(str, unknown), n=1)
     if close:
@@ -63,14 +63,14 @@ def _check_extends(path: Path, values: Mapping) -> None:
 
 
 def _files(path: Path, extending: tuple[Path, ...] = ()) -> dict[Path, dict]:
-    """Returns what a file says, and before it what those say that it `extends`, the first of them first."""
+    """Returns the values of a file, preceded by those of the files that it `extends`, the innermost base first."""
     values = dict(_read(path))
     _check_extends(path, values)
     if "extends" not in values:
         return {path: values}
     named = values.pop("extends")
     if not isinstance(named, str) or not named:
-        raise ConfigurationError(f"{path}: extends: expected the path of a file, seen from this one")
+        raise ConfigurationError(f"{path}: extends: expected the path of a file, relative to this one")
     base = path.parent / named
     extending = (*extending, path.resolve())
     if base.resolve() in extending:
@@ -85,10 +85,10 @@ def _files(path: Path, extending: tuple[Path, ...] = ()) -> dict[Path, dict]:
 
 
 def _origin(message: str, files: Mapping[Path, Mapping], settings: Sequence[str]) -> str:
-    """Returns which setting or file an error is about, where it is not the file that was named.
+    """Returns a prefix that names the setting or base file that caused an error; empty if it was the file itself.
 
-    That is the last setting whose value has the error's key in it, or is a choice between options there; else the last
-    file that has the key.
+    The cause is the last setting that sets the error's key, or a section around it, or that chooses a registry entry
+    there. If there is no such setting, it is the last file that contains the key.
     """
     place, _, what = message.partition(": ")
     unknown = re.match("unknown key '(.+?)'", what)
@@ -106,9 +106,9 @@ def _stands(keys: Sequence[str], values: Any) -> bool:
 
 
 def _laid_over(base: Mapping, values: Mapping) -> dict:
-    """Returns nested `base` with `values` in it.
+    """Returns nested `base`, overridden by nested `values`.
 
-    A section that chooses another entry of a registry begins anew; one that is `null` is taken away.
+    A section that chooses a different registry entry replaces the one in `base`; a section that is `null` is removed.
     """
     laid = dict(base)
     for key, value in values.items():
@@ -135,7 +135,7 @@ def _read(path: Path) -> Mapping:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if values is None:
-        raise ConfigurationError(f"{path}: nothing stands in it; a configuration has at least 'tasks'")
+        raise ConfigurationError(f"{path}: this file has no content; a configuration has at least 'tasks'")
     if not isinstance(values, Mapping):
         raise ConfigurationError(f"{path}: expected keys and values, found {type(values).__name__}")
     return values
@@ -153,7 +153,7 @@ def _override(values: Mapping, setting: str) -> dict:
 
 
 def _replaced(values: Mapping, keys: list[str], value: Any, setting: str) -> dict:
-    """Returns a copy of nested `values` with `value` at the path `keys`; a section that is null is taken away."""
+    """Returns a copy of nested `values` with `value` at the path `keys`; null removes a section."""
     head, *rest = keys
     if not rest and value is None and isinstance(values.get(head), Mapping):
         return {key: kept for key, kept in values.items() if key != head}

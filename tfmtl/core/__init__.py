@@ -1,1 +1,1 @@
-"""What everything stands on: the registry, errors, validation, files that are written whole or not at all."""
+"""The foundations: the registry, errors, validation, and files that are written whole or not at all."""

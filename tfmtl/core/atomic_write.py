@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all."""
+"""Files and folders that are either complete or absent."""
 
 import os
 import shutil
@@ -11,17 +11,17 @@ from tfmtl.core.errors import RunError
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yields a hidden name beside `path` to write a file or a folder under; it becomes `path` once the block has ended.
+    """Yields a hidden path beside `path` for the block to write; it is renamed to `path` when the block ends.
 
-    A file that stood there is replaced; a block that raises leaves it as it was, and nothing else behind. What a killed
-    process leaves is `.<stem>.<process><suffix>`.
+    An existing file is replaced. If the block raises, the existing file is kept and nothing else is left behind. A
+    process that is killed leaves `.<stem>.<process><suffix>`.
 
     Args:
-        path: what is to be there; the folder that holds it is made where it does not exist.
+        path: the file or folder to write; its parent folder is created if it does not exist.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: some formats are told by it.
+    # The suffix stays last, because some formats are recognised by it.
     aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield aside
@@ -34,10 +34,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def check_place(path: str | Path) -> None:
-    """Checks that a file or folder can be made at a place: told before hours of work, not after.
+    """Checks that a file or folder can be created at `path`, so that a problem is reported before hours of work.
 
     Raises:
-        RunError: where a file stands in the place of a folder above it, or that may not be written to.
+        RunError: if one of its parents is a file, or if the nearest existing parent is not writable.
     """
     there = next(parent for parent in Path(path).absolute().parents if parent.exists())
     if not there.is_dir():
@@ -47,7 +47,7 @@ def check_place(path: str | Path) -> None:
 
 
 def check_folder(path: str | Path) -> None:
-    """Checks as `check_place`, and that no file stands there already."""
+    """Does the checks of `check_place`, and also checks that `path` itself is not a file."""
     if Path(path).exists() and not Path(path).is_dir():
         raise RunError(f"{path}: this is a file, not a folder")
     check_place(path)

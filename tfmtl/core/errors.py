@@ -1,4 +1,4 @@
-"""Errors that a user can mend; the command line prints each as one line and exits with code 2."""
+"""Errors that a user can fix; the command line prints each as one line and exits with code 2."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Input that cannot be used as it is: a configuration, a file, a run folder, a text.
+    """Input that cannot be used as it is: a configuration, a file, a run folder or a text.
 
-    The message is one line that names the thing, its place and, where there is one, the nearest right one.
+    The message is one line. It names the problem, its place and, if there is one, the nearest correct value.
     """
 
 
@@ -21,7 +21,7 @@ class DataError(UserError):
 
 
 class RunError(UserError):
-    """A run folder, checkpoint or export that does not fit what was asked of it."""
+    """A run folder, checkpoint or export that cannot do what was asked of it."""
 
 
 _MOST_NAMES = 30
@@ -29,7 +29,7 @@ _LONGEST_NAME = 40
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns the sentence that lists what there is, the nearest name first.
+    """Returns a phrase that suggests the known name closest to `name`, if any is close, and lists the known names.
 
     >>> nearest("clasification", ["classification", "regression"])
     "did you mean 'classification'? (known: classification, regression)"
@@ -45,7 +45,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def missing_file(path: str | Path) -> str:
-    """Returns the sentence that a file is not there, with what stands in its folder under a name like it."""
+    """Returns a sentence that says that a file does not exist, with the most similar name in its folder."""
     path = Path(path)
     sentence = f"{path}: there is no such file"
     if not path.parent.is_dir():

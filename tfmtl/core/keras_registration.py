@@ -1,8 +1,8 @@
-"""Models of this package load by `keras.models.load_model` once `tfmtl` is imported, though that imports no Keras.
+"""Lets `keras.models.load_model` load this package's models after `import tfmtl`, which does not import Keras.
 
-Keras finds a saved class by the name under which it is registered, which the class does when its module is imported.
-`import tfmtl` imports no module that needs Keras, so that the command line does not wait for it. So a stand-in is
-registered as soon as Keras is there; it imports the class that it stands for when a model is loaded.
+Keras finds a saved class by its registered name, and a class is registered when its module is imported. `import tfmtl`
+imports no module that needs Keras, so that the command line starts quickly. A stand-in is therefore registered as soon
+as Keras is imported. When a model is loaded, the stand-in imports the real class.
 """
 
 import importlib.abc
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def register_when_keras_is_imported() -> None:
-    """Registers the stand-in, at once where Keras has been imported, else when it is."""
+    """Registers the stand-in: immediately if Keras has been imported, otherwise as soon as it is."""
     if "keras" in sys.modules:
         _register()
     else:
@@ -20,7 +20,7 @@ def register_when_keras_is_imported() -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds Keras as the other finders do, and has its loader register the stand-in at the end."""
+    """Finds Keras through the other finders and makes its loader register the stand-in after the import."""
 
     def find_spec(self, name, path, target=None):
         if name != "keras":
@@ -50,4 +50,4 @@ def _register() -> None:
             return MultiTaskModel.from_config(config)
 
         def get_config(self) -> dict[str, Any]:
-            raise TypeError("a stand-in is no model")
+            raise TypeError("a stand-in is not a model")

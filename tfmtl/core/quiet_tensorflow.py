@@ -1,4 +1,4 @@
-"""The import of TensorFlow without what its libraries write about themselves while they are loaded."""
+"""Imports TensorFlow without the messages that its libraries print while they are loaded."""
 
 import importlib
 import logging
@@ -8,15 +8,15 @@ import tempfile
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow and TF Text; what their libraries write to the standard error is shown only where they fail.
+    """Imports TensorFlow and TF Text, and shows what they write to standard error only if the import fails.
 
-    `TF_CPP_MIN_LOG_LEVEL` silences TensorFlow from then on, but not before its logging is set up. Where a user has set
-    it to less than 3, nothing is held back.
+    `TF_CPP_MIN_LOG_LEVEL` silences TensorFlow once its logging is set up, but not before. If the user has set it to
+    less than 3, nothing is held back.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3" or "tensorflow" in sys.modules:
         return
     sys.stderr.flush()
-    # One function for each set of tasks is traced once each; TensorFlow takes them for one that is traced again.
+    # Each set of tasks has a function of its own, traced once; TensorFlow mistakes them for one that is retraced.
     logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))
     standard_error = os.dup(2)
     with tempfile.TemporaryFile() as held_back:

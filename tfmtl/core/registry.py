@@ -1,7 +1,7 @@
-"""Registries: a thing is added by one file that registers itself; nothing else is edited.
+"""Registries: one file that registers itself is enough to add an entry; nothing else is edited.
 
-Each registry knows the package whose modules register in it and imports them at the first lookup, so that declaring a
-registry costs no import of what it holds.
+Each registry knows the package whose modules register entries, and imports them at the first lookup. Declaring a
+registry therefore imports none of its entries.
 """
 
 import importlib
@@ -16,9 +16,9 @@ from tfmtl.core.errors import ConfigurationError, nearest
 
 
 class Options(BaseModel):
-    """Base of every typed group of options.
+    """The base class of every typed group of options.
 
-    Unknown keys, numbers that are not finite or beyond 32 bits, and true or false where a number belongs are refused.
+    Unknown keys, numbers that are not finite or exceed 32 bits, and booleans in place of numbers are refused.
 
     Values do not change after validation.
     """
@@ -39,7 +39,7 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered thing: its name, what builds it, its options, and the first line of its docstring."""
+    """A registered thing: its name, what builds it, the type of its options, and a summary of one line."""
 
     name: str
     build: Callable[..., Any]
@@ -51,10 +51,10 @@ class Entry:
 
 
 class Registry:
-    """Named things of one kind, found by importing every module of one package.
+    """Named entries of one kind, found by importing every module of one package.
 
     Args:
-        noun: what an entry is called in an error message, e.g. `"encoder"`.
+        noun: the word for an entry in error messages, e.g. `"encoder"`.
         package: the package whose modules register entries.
     """
 
@@ -67,7 +67,7 @@ class Registry:
     def register(self, name: str, options: type[Options] = Options) -> Callable:
         """Returns a decorator that registers a class or function under `name` with its typed `options`.
 
-        A class that is itself a group of options needs no other.
+        A class that is itself a group of options needs no separate one.
         """
 
         def decorate(build):

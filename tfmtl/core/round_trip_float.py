@@ -1,8 +1,8 @@
-"""How the answers of a model, which are float32, are written as JSON's numbers."""
+"""Converts a model's float32 answers to numbers that JSON can hold."""
 
 import numpy as np
 
 
 def round_trip_float(value: np.floating) -> float:
-    """The number with the fewest digits that is read back as the same value of its own precision."""
+    """Returns the number with the fewest digits that reads back as the same value in the precision of `value`."""
     return float(str(value))

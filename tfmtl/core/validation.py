@@ -1,4 +1,4 @@
-"""From plain mappings to typed options, with errors of one line that name the place and the nearest right key."""
+"""Turns plain mappings into typed options; errors are one line that names the place and the nearest correct key."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args
@@ -13,7 +13,7 @@ def validate(options: type[Options], values: Any, place: str) -> Any:
     """Returns `options(**values)`.
 
     Raises:
-        ConfigurationError: in one line, with the key's full path below `place`.
+        ConfigurationError: if the values are not valid; one line with the key's full path, which starts with `place`.
     """
     if isinstance(values, options):
         return values
@@ -27,7 +27,7 @@ def validate(options: type[Options], values: Any, place: str) -> Any:
 
 def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> str:
     first = error.errors()[0]
-    # A union's branches stand in the location beside the keys; they are the types' names, which no key of ours has.
+    # The location also contains the branches of a union. They are named after types, and no key of ours is.
     path = [str(part) for part in first["loc"] if str(part) not in _BRANCHES and "[" not in str(part)]
     where = ".".join(filter(None, [place, *path]))
     if first["type"] == "extra_forbidden":
@@ -48,7 +48,7 @@ _MESSAGES = {
     "list_type": "expected a list",
     "tuple_type": "expected a list",
 }
-"""What errors say whose own words are of Python's types."""
+"""Replacements for Pydantic's messages that speak of Python types."""
 
 _BRANCHES = {"bool", "int", "float", "str", "list", "dict", "tuple", "none"}
 
@@ -71,17 +71,17 @@ class Choice(BaseModel):
     options: Any
 
     def as_mapping(self) -> dict:
-        """The choice as it stands in a configuration: the entry under its key, beside its options."""
+        """Returns the choice as a configuration writes it: the entry's name under its key, and its options."""
         return {self.key: self.name, **self.options.model_dump(mode="json")}
 
 
 def choice_of(registry: Registry, key: str, default: str, place: str) -> Any:
-    """The type of a configuration section such as `{type: transformer, layers: 4}`.
+    """Returns the type of a configuration section such as `{type: transformer, layers: 4}`.
 
     Args:
-        registry: where the name under `key` is looked up; the entry's options validate the other keys.
+        registry: the registry of the names; the other keys are validated by the options of the named entry.
         key: the key that holds the name, e.g. `"type"`.
-        default: the name where the section does not give one.
+        default: the name if the section does not give one.
         place: the section's path, for error messages.
     """
 
@@ -100,7 +100,7 @@ def choice_of(registry: Registry, key: str, default: str, place: str) -> Any:
 
 
 def lookup(registry: Registry, name: str, place: str) -> Entry:
-    """Returns the entry `name`; the error names the place of the configuration that asks for it."""
+    """Returns the entry `name`; an error names the place in the configuration that asks for it."""
     try:
         return registry.get(name)
     except ConfigurationError as error:

@@ -1,1 +1,1 @@
-"""Where text comes from and how it becomes batches."""
+"""Reads texts from sources and turns them into batches."""

@@ -1,4 +1,4 @@
-"""From a plan to batches: `tf.data` that gathers rows in graph, in the plan's order."""
+"""Turns a plan into batches: a `tf.data` pipeline gathers rows in graph, in the order of the plan."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from tfmtl.data.tables import Table, target_name
 def batches(tables: Sequence[Table], plan: Plan, start: int = 0, stop: int | None = None) -> tf.data.Dataset:
     """Returns the batches of updates `start` to `stop`, for one device.
 
-    Elements are `(inputs, targets)`: inputs hold the tokens of each slice, int32 `[rows, length]`, under the slice's
-    name, and what each decoder reads under `target_<task>`; targets hold each task's, `[rows, ...]`, those of all
-    slices with such rows one after the other.
+    Elements are pairs `(inputs, targets)` of dicts. The inputs are the tokens of each slice, int32 `[rows, length]`,
+    under the slice's name, and the tokens that each decoder reads, under `target_<task>`. The targets are those of each
+    task, `[rows, ...]`, with the rows of all slices that contain the task one after the other.
     """
     return _Gather(tables, plan).dataset(start, plan.updates if stop is None else stop, 1, range(1))
 
@@ -26,10 +26,10 @@ def distributed_batches(
     start: int = 0,
     stop: int | None = None,
 ) -> tf.distribute.DistributedDataset:
-    """Returns the same batches, each cut into one part a replica: row `i` of a slice goes to replica `i % replicas`.
+    """Returns the same batches, each cut into one part per replica: row `i` of a slice goes to replica `i % replicas`.
 
-    They have no end: behind the last comes the first again. Of a dataset with an end, TensorFlow would make one more
-    batch, without a row, and so forget how many rows each of them has.
+    The dataset does not end: the first batch follows the last. If it ended, TensorFlow would add a batch without rows,
+    and the number of rows per batch would no longer be static.
     """
     gather = _Gather(tables, plan)
     replicas = strategy.num_replicas_in_sync
@@ -44,7 +44,7 @@ def distributed_batches(
 
 
 class _Gather:
-    """The tables and the plan as tensors, and the graph that makes a batch of them."""
+    """Holds the tables and the plan as tensors and builds batches from them in graph."""
 
     def __init__(self, tables: Sequence[Table], plan: Plan):
         self._slices = [table.slice for table in tables]
@@ -62,7 +62,7 @@ class _Gather:
         ]
 
     def dataset(self, start: int, stop: int, replicas: int, mine: range) -> tf.data.Dataset:
-        """Returns the parts `mine` of each update's batch, one after the other."""
+        """Returns the parts of each update's batch whose replicas are in `mine`, one after the other."""
         places = tf.data.Dataset.range(start * len(mine), stop * len(mine))
 
         def batch(place):
@@ -74,7 +74,7 @@ class _Gather:
         inputs, targets = {}, {}
         for k in range(len(self._slices)):
             rows = self._plans[k][0][update]
-            # The row of padding is the last one of each column.
+            # The padding row is the last row of each column.
             rows = tf.where(rows < 0, self._tokens[k].nrows(tf.int32) - 1, rows)
             mine = tf.range(rows.shape[0] // replicas) * replicas + tf.cast(replica, tf.int32)
             read = self._corrupted if self._corruptions[k] else self._as_they_are
@@ -97,7 +97,7 @@ class _Gather:
     def _corrupted(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[tf.Tensor, dict]:
         corruption, length = self._corruptions[k], self._plans[k][1]
         seed = tf.stack([tf.cast(self._seed, update.dtype), update])
-        # Drawn for all replicas together, so that a row has the same gaps whatever their number.
+        # Drawn for all replicas together, so that a row has the same gaps whatever the number of replicas.
         whole = corruption.corrupt(padded(self._tokens[k], rows, length[update]), seed)
         texts, written = (tf.gather(tf.ensure_shape(ids, [rows.shape[0], None]), mine) for ids in whole)
         return texts, {corruption.task: written}

@@ -1,24 +1,23 @@
-"""Columns of targets: one entry a row, which can be taken, joined, padded and absent, whatever kind of task reads it.
+"""Columns of targets with one entry per row, which can be taken, joined, padded or absent, for every kind of task.
 
-Before a tokenizer is known, the targets of a split are plain arrays `[rows, ...]`, in which a row without a target
-holds the mark of absence of its dtype: -1 in whole numbers, NaN in floating-point numbers, an empty sequence in
-objects. What a model learns from is a column: `DenseColumn`, the same shape in each row, or `RaggedColumn`, so many
-tokens a row.
+Before a tokenizer is known, the targets of a split are plain arrays `[rows, ...]`. A row without a target contains the
+placeholder of its dtype: -1 for integers, NaN for floating-point numbers, an empty sequence for objects. A model learns
+from columns: a `DenseColumn` has the same shape in each row, a `RaggedColumn` has a varying number of tokens per row.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import tensorflow as tf
 
 
 def is_present(targets: np.ndarray | Sequence[Sequence]) -> np.ndarray:
-    """Returns which rows have a target, bool `[rows]`.
+    """Returns whether each row has a target, bool `[rows]`.
 
     Args:
-        targets: `[rows, ...]`; int with -1, float with NaN, or sequences that are empty where a target is absent.
+        targets: the targets `[rows, ...]`; an absent target is -1 (int), NaN (float) or an empty sequence.
     """
     if isinstance(targets, np.ndarray) and targets.dtype.kind in "if":
         known = targets >= 0 if targets.dtype.kind == "i" else ~np.isnan(targets)
@@ -27,32 +26,32 @@ def is_present(targets: np.ndarray | Sequence[Sequence]) -> np.ndarray:
 
 
 class Column(Protocol):
-    """The targets of one task, an entry a row.
+    """The targets of one task, with one entry per row.
 
     Attributes:
-        lengths: how many tokens each row has, int64 `[rows]`; `None` where all rows have the same shape.
-        present: which rows have a target, bool `[rows]`.
+        lengths: the number of tokens in each row, int64 `[rows]`; `None` if all rows have the same shape.
+        present: whether each row has a target, bool `[rows]`.
     """
 
     lengths: np.ndarray | None
     present: np.ndarray
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """Returns the number of rows."""
 
     def take(self, rows: np.ndarray) -> "Column":
-        """Returns the entries at `rows`, in that order; -1 is an absent one."""
+        """Returns the entries at the indices `rows`, in that order; the index -1 gives an absent entry."""
 
     def graph(self) -> tf.Tensor | tf.RaggedTensor:
-        """Returns the entries as a constant of a graph, and after them an absent one, which a row of padding has."""
+        """Returns the entries as a graph constant, followed by an absent entry, which is the one of a padding row."""
 
 
 @dataclass(frozen=True)
 class DenseColumn:
-    """Targets of one shape.
+    """Targets that all have the same shape.
 
     Attributes:
-        values: `[rows, ...]`, int with -1 or float with NaN where a row has no target.
+        values: the targets `[rows, ...]`; -1 (int) or NaN (float) where a row has no target.
     """
 
     values: np.ndarray
@@ -72,8 +71,8 @@ class DenseColumn:
         return tf.constant(self._with_absent())
 
     @classmethod
-    def join(cls, parts: Sequence["DenseColumn"]) -> "DenseColumn":
-        """Returns the entries of several columns, in their order."""
+    def join(cls, parts: Sequence["DenseColumn"]) -> Self:
+        """Returns the entries of several columns, in the order of the columns."""
         return cls(np.concatenate([part.values for part in parts]))
 
     def _with_absent(self) -> np.ndarray:
@@ -83,11 +82,11 @@ class DenseColumn:
 
 @dataclass(frozen=True)
 class RaggedColumn:
-    """Tokens, a different number in each row; a row without tokens is an absent one.
+    """Token sequences of varying length; a row without tokens is absent.
 
     Attributes:
-        values: all tokens one after the other, int32 `[tokens]`.
-        splits: where each row starts, and the end, int64 `[rows + 1]`.
+        values: the tokens of all rows, one row after the other, int32 `[tokens]`.
+        splits: the start of each row in `values`, and the end of the last one, int64 `[rows + 1]`.
     """
 
     values: np.ndarray
@@ -113,24 +112,24 @@ class RaggedColumn:
         return tf.RaggedTensor.from_row_splits(self.values, splits, validate=False)
 
     @classmethod
-    def join(cls, parts: Sequence["RaggedColumn"]) -> "RaggedColumn":
-        """Returns the rows of several columns, in their order."""
+    def join(cls, parts: Sequence["RaggedColumn"]) -> Self:
+        """Returns the rows of several columns, in the order of the columns."""
         lengths = np.concatenate([part.lengths for part in parts])
         return cls(np.concatenate([part.values for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
 
     @classmethod
-    def empty(cls) -> "RaggedColumn":
+    def empty(cls) -> Self:
         """Returns a column without rows."""
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64))
 
 
 def padded(column: tf.Tensor | tf.RaggedTensor, rows: tf.Tensor, length: tf.Tensor | None) -> tf.Tensor:
-    """Returns entries of a column in graph, `[rows, ...]`; ragged ones are padded, `[rows, length]`.
+    """Returns entries of a column in graph, `[rows, ...]`; ragged entries are padded to `[rows, length]`.
 
     Args:
-        column: as `graph` of a column makes it.
-        rows: int32 `[rows]`.
-        length: to which ragged entries are padded, int32 scalar; `None` for dense ones.
+        column: the constant that the column's `graph` method returns.
+        rows: the indices of the entries, int32 `[rows]`.
+        length: the length to which ragged entries are padded, int32 scalar; `None` for dense entries.
     """
     if length is None:
         return tf.gather(column, rows)

@@ -1,6 +1,6 @@
-"""The docstrings of Python files, parsed by several interpreters at once; files are never imported.
+"""Extracts docstrings from Python files with several interpreters in parallel; files are parsed, never imported.
 
-This file is also a program, for those interpreters, and needs nothing but the standard library.
+Those interpreters run this file as a program, so it needs only the standard library.
 """
 
 import ast
@@ -13,26 +13,26 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 _FILES_OF_A_PROCESS = 200
-"""Fewer files are parsed before another interpreter has started."""
+"""The files per process; parsing fewer takes less time than starting another interpreter."""
 
 Docstrings = list[tuple[str, str]]
-"""Qualified names and docstrings."""
+"""Pairs of a qualified name and a docstring."""
 
 
 def read_docstrings(files: Sequence[tuple[str, str]]) -> list[Docstrings]:
     """Returns the docstrings of each file's module, classes, methods and functions, unchanged.
 
-    Files of other versions of Python, templates and what cannot be read have none.
+    Files for other versions of Python, templates and unreadable files have none.
 
     Args:
-        files: the name of each module and the path of its file.
+        files: the module name and the path of each file.
     """
     workers = max(1, min(os.cpu_count() or 1, len(files) // _FILES_OF_A_PROCESS))
     if workers == 1:
         return [list(_docstrings(name, path)) for name, path in files]
     found: list[Docstrings] = [[] for _ in files]
     with ThreadPoolExecutor(workers) as pool:
-        # Dealt out one by one: neighbours are of one package, and of like size.
+        # Files are dealt out one by one, because neighbours belong to the same package and are similar in size.
         parts = pool.map(_read_apart, [files[first::workers] for first in range(workers)])
         for first, part in enumerate(parts):
             found[first::workers] = part

@@ -1,4 +1,4 @@
-"""JSON that is read from files, with errors that name the line."""
+"""Parses JSON from files, with errors that name the line."""
 
 import json
 from typing import Any
@@ -7,15 +7,15 @@ from tfmtl.core.errors import DataError
 
 
 def parse_json(text: str, source: str, first_line: int = 1) -> Any:
-    """Returns what a JSON text describes.
+    """Returns the value of a JSON text.
 
     Args:
-        text: of one line or several.
-        source: the file, for error messages.
-        first_line: the number that the text's first line has in the file.
+        text: the JSON text, one line or several.
+        source: the name of the file, for error messages.
+        first_line: the line number of the text's first line in the file.
 
     Raises:
-        DataError: where it is no JSON, or not one that can be read.
+        DataError: if the text is not JSON, or is nested too deeply, or contains a number with too many digits.
     """
     try:
         return json.loads(text)

@@ -1,4 +1,4 @@
-"""From pieces to the rows that the model reads: marks, and cuts where a row is too long."""
+"""Builds the rows that the model reads from tokens: adds the marks and truncates what is too long."""
 
 import tensorflow as tf
 
@@ -6,14 +6,15 @@ from tfmtl.data.special_tokens import END_ID, START_ID
 
 
 def pack_text(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-    """Returns `start text end`, int32 `[batch, None]`, of at most `max_length` ids; a long text loses its end."""
+    """Returns `start text end`, int32 `[batch, None]`, at most `max_length` ids; the end of a long text is cut off."""
     return _joined(START_ID, _cut(pieces, max_length - 2), END_ID)
 
 
 def pack_pair(first: tf.RaggedTensor, second: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-    """Returns `start first end second end`, int32 `[batch, None]`, of at most `max_length` ids.
+    """Returns `start first end second end`, int32 `[batch, None]`, at most `max_length` ids.
 
-    What is too long loses its end, the longer text first: neither is cut below half of the room while the other is not.
+    If the pair is too long, the ends of its texts are cut off, that of the longer text first. A text that is cut keeps
+    at least half of the room.
     """
     room = max_length - 3
     first_length, second_length = first.row_lengths(), second.row_lengths()
@@ -23,14 +24,15 @@ def pack_pair(first: tf.RaggedTensor, second: tf.RaggedTensor, max_length: int) 
 
 
 def pack_target(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-    """Returns `start target end`, int32 `[batch, None]`; the decoder reads, and writes, at most `max_length`."""
+    """Returns `start target end`, int32 `[batch, None]`; the decoder reads and writes at most `max_length` ids."""
     return _joined(START_ID, _cut(pieces, max_length - 1), END_ID)
 
 
 def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
-    """Returns the first pieces of each row, so many as `lengths` says.
+    """Returns the first tokens of each row; `lengths` is their number.
 
-    On flat values: TensorFlow's own slices and masks of ragged tensors are many ops, which take long to trace.
+    It works on flat values, because TensorFlow's slices and masks of ragged tensors consist of many ops, which take
+    long to trace.
     """
     kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, pieces.row_splits.dtype))
     rows = pieces.value_rowids()
@@ -40,7 +42,7 @@ def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
 
 
 def _joined(*parts: tf.RaggedTensor | int) -> tf.RaggedTensor:
-    """Returns rows one after the other; a mark stands in each row."""
+    """Returns the parts concatenated row by row; a part that is a mark is added to each row."""
     rows = next(part for part in parts if not isinstance(part, int)).nrows()
     columns = [tf.fill([rows, 1], part) if isinstance(part, int) else part for part in parts]
     return tf.concat(columns, axis=1)

@@ -1,4 +1,4 @@
-"""Which rows stand in which batch: a pure function of the seed, so that a run can go on from any update."""
+"""Decides which rows are in which batch, as a pure function of the seed, so that a run can resume at any update."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,23 @@ from tfmtl.core.validation import Choice
 from tfmtl.data.tables import Table
 
 _POOL_BATCHES = 64
-"""Batches that are sorted by length together: enough for little padding, few enough to mix all streams in each."""
+"""The number of batches whose rows are sorted by length together.
+
+It is large enough for little padding, and small enough that every batch mixes all streams.
+"""
 
 _FEWEST_POOLS = 4
-"""Parts, at least, into which the batches of an epoch are divided for sorting."""
+"""The minimum number of parts into which the batches of an epoch are divided for sorting."""
 
 
 @dataclass(frozen=True)
 class SlicePlan:
-    """The part of a plan that one slice has in each batch.
+    """The part of a plan that belongs to one slice.
 
     Attributes:
-        rows: of the slice's table, int32 `[updates, rows]`; -1 is a row of padding.
-        length: to which each update's texts are padded, int32 `[updates]`.
-        target_lengths: to which each task's ragged targets are padded, int32 `[updates]`.
+        rows: the rows of the slice's table in each update, int32 `[updates, rows]`; -1 is a padding row.
+        length: the length to which the texts of each update are padded, int32 `[updates]`.
+        target_lengths: the lengths to which the ragged targets of each task are padded, int32 `[updates]`.
     """
 
     rows: np.ndarray
@@ -36,9 +39,9 @@ class Plan:
     """The batches of a whole training, or of one pass over a split.
 
     Attributes:
-        slices: for each table, in order.
-        updates_per_epoch: updates of one epoch.
-        seed: of what is drawn when a batch is made.
+        slices: the plan of each table, in the order of the tables.
+        updates_per_epoch: the number of updates in an epoch.
+        seed: the seed of everything that is drawn when a batch is built.
     """
 
     slices: tuple[SlicePlan, ...]
@@ -47,18 +50,18 @@ class Plan:
 
     @property
     def updates(self) -> int:
-        """How many updates the plan has, of all epochs."""
+        """The number of updates in all epochs together."""
         return len(self.slices[0].rows)
 
 
 def tokens_read(tables: Sequence[Table], plan: Plan) -> np.ndarray:
-    """Returns the ids of texts that each update reads, padding left out, int64 `[updates]`."""
+    """Returns the number of text ids that each update reads, without padding, int64 `[updates]`."""
     read = [_lengths(t.tokens.lengths)[part.rows].sum(axis=1) for t, part in zip(tables, plan.slices, strict=True)]
     return np.sum(read, axis=0)
 
 
 def bucket_length(lengths: np.ndarray) -> np.ndarray:
-    """Returns the lengths rounded up to one of few, less than an eighth (or one) longer.
+    """Returns the lengths rounded up to one of few values, which are less than an eighth (or one) longer.
 
     >>> bucket_length(np.array([3, 17, 33, 129, 256])).tolist()
     [4, 18, 36, 144, 256]
@@ -79,20 +82,20 @@ def plan_training(
 ) -> Plan:
     """Plans every batch of a training.
 
-    An epoch draws as many rows as its streams have, from each stream what the schedule says. A stream's rows are drawn
-    in a random order without replacement; the next pass over it, in another order, begins where it is used up, in
-    whatever epoch that is. Rows of like length are put into the same batch.
+    An epoch draws as many rows as all streams have together; the schedule decides how many come from each stream. The
+    rows of a stream are drawn in a random order without replacement. When they are used up, in whatever epoch that is,
+    the next pass over the stream begins, in another order. Rows of similar length are put into the same batch.
 
     Args:
-        tables: of train.
-        mixing: a schedule of `SCHEDULES` and its options.
-        epochs: of the training.
-        batch_size: rows of a batch, over all slices and replicas.
-        multiple: each slice has a multiple of so many rows in a batch, rows of padding included, so that a batch can be
-            cut into parts for replicas and for accumulation.
-        seed: of all random orders.
-        tasks: rows with a target of one of them are drawn; of any task, where it is `None`. A table without such rows
-            has rows of padding only.
+        tables: the tables of the training split.
+        mixing: a schedule of `SCHEDULES` with its options.
+        epochs: the number of epochs.
+        batch_size: the number of rows per batch, over all slices and replicas.
+        multiple: the number that divides the rows of each slice in a batch, padding rows included, so that a batch can
+            be cut into parts for replicas and for accumulation.
+        seed: the seed of all random orders.
+        tasks: the tasks to train: only rows with a target of one of them are drawn; all tasks if `None`. A table
+            without such rows has padding rows only.
     """
     names = sorted({name for table in tables for name in table.streams})
     found = {name: _locate(tables, name, tasks) for name in names}
@@ -123,7 +126,7 @@ def plan_training(
 
 
 def plan_pass(tables: Sequence[Table], batch_size: int, multiple: int = 1) -> Plan:
-    """Plans one pass over a split: each row once, sorted by length."""
+    """Plans one pass over a split, in which each row appears once; rows are sorted by length."""
     total = sum(len(table.tokens) for table in tables)
     updates = max(1, -(-total // batch_size))
     slices = []
@@ -135,7 +138,7 @@ def plan_pass(tables: Sequence[Table], batch_size: int, multiple: int = 1) -> Pl
 
 
 def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
-    """Returns, for each task, the share of each update's rows that have a target of it, float32 `[updates]`."""
+    """Returns, for each task, the share of each update's rows that have a target of the task, float32 `[updates]`."""
     rows: dict[str, np.ndarray] = {}
     for table, part in zip(tables, plan.slices, strict=True):
         for name, flags in table.present.items():
@@ -145,14 +148,14 @@ def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
 
 
 def padding_share(tables: Sequence[Table], plan: Plan) -> float:
-    """Returns the share of encoder positions that are padding, over the whole plan."""
+    """Returns the share of the trunk's input positions that are padding, over the whole plan."""
     read = tokens_read(tables, plan).sum()
     room = sum(part.rows.shape[1] * part.length.sum(dtype=np.int64) for part in plan.slices)
     return float(1.0 - read / room)
 
 
 def _locate(tables: Sequence[Table], stream: str, tasks: Collection[str] | None) -> np.ndarray:
-    """Returns (table, row) of each row of a stream that has a target of one of the tasks, int64 `[rows, 2]`."""
+    """Returns `(table, row)` for each row of a stream that has a target of one of the tasks, int64 `[rows, 2]`."""
     located = [np.zeros([0, 2], np.int64)]
     for k, table in enumerate(tables):
         rows = table.streams.get(stream, np.zeros(0, np.int64))
@@ -164,7 +167,7 @@ def _locate(tables: Sequence[Table], stream: str, tasks: Collection[str] | None)
 
 
 def _apportion(share: np.ndarray, total: int) -> np.ndarray:
-    """Splits `total` by shares into whole numbers, the largest remainders rounded up."""
+    """Splits `total` into integers in proportion to `share`; the largest remainders are rounded up."""
     exact = share * total
     counts = np.floor(exact).astype(np.int64)
     counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
@@ -172,7 +175,7 @@ def _apportion(share: np.ndarray, total: int) -> np.ndarray:
 
 
 def _draw(rows: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np.ndarray:
-    """Returns draws `start` to `start + count` of a stream: shuffled passes over its rows, one after the other."""
+    """Returns draws `start` to `start + count` of a stream, which are shuffled passes over its rows in sequence."""
     passes = range(start // len(rows), -(-(start + count) // len(rows)))
     order = [rows[np.random.default_rng((*seed, number)).permutation(len(rows))] for number in passes]
     first = start - passes.start * len(rows)
@@ -182,11 +185,11 @@ def _draw(rows: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np
 def _batch(
     table: Table, rows: np.ndarray, updates: int, in_batch: int, generator: np.random.Generator | None
 ) -> np.ndarray:
-    """Cuts rows into batches of like length, int32 `[updates, in_batch]`; shuffled where there is a generator."""
+    """Cuts rows into batches of similar length, int32 `[updates, in_batch]`; shuffles if there is a generator."""
     rows = np.concatenate([rows, np.full(updates * in_batch - len(rows), -1, np.int64)])
     if generator is not None:
         rows = generator.permutation(rows)
-    # A small table is sorted in parts as well: sorted as one, its batches would hold the same rows in every epoch.
+    # A small table is sorted in parts as well: sorted as a whole, its batches would contain the same rows each epoch.
     pool = min(_POOL_BATCHES, -(-updates // _FEWEST_POOLS)) * in_batch if generator is not None else len(rows)
     keys = [_lengths(lengths)[rows] for lengths in _ragged_lengths(table).values()]
     keys.append(bucket_length(_lengths(table.tokens.lengths)[rows]))
@@ -196,7 +199,7 @@ def _batch(
 
 
 def _padded(table: Table, rows: np.ndarray, multiple: int) -> SlicePlan:
-    """Adds rows of padding up to a multiple: the real rows of a batch do not depend on their number."""
+    """Adds padding rows up to a multiple of `multiple`; the real rows of a batch do not depend on it."""
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % multiple)), constant_values=-1)
 
     def longest(lengths: np.ndarray) -> np.ndarray:
@@ -209,11 +212,11 @@ def _padded(table: Table, rows: np.ndarray, multiple: int) -> SlicePlan:
 
 
 def _ragged_lengths(table: Table) -> dict[str, np.ndarray]:
-    """Returns the lengths of the targets of each task whose rows have different ones, int64 `[rows]`."""
+    """Returns the target lengths, int64 `[rows]`, of each task whose targets vary in length."""
     columns = {name: column.lengths for name, column in table.targets.items()}
     return {name: lengths for name, lengths in columns.items() if lengths is not None}
 
 
 def _lengths(lengths: np.ndarray) -> np.ndarray:
-    """Appends the length of the row of padding, which index -1 finds."""
+    """Appends the length of the padding row, which has the index -1."""
     return np.append(lengths, 0)

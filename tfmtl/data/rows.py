@@ -1,4 +1,4 @@
-"""Rows as a source delivers them: some columns of a split, and where each row stands."""
+"""Rows as a source delivers them: some columns of a split, and the place of each row."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rows:
-    """The asked columns of one split.
+    """The requested columns of a split.
 
     Attributes:
-        columns: field name to its values, one a row: a string, a list of strings, a number, or `None` where missing.
-        place: gives a row's place in words for error messages, e.g. `"train.tsv:17"`.
+        columns: the values of each field, one per row: a string, a list of strings, a number, or `None` if missing.
+        place: a function from a row's index to its place for error messages, e.g. `"train.tsv:17"`.
     """
 
     columns: dict[str, list[Any]]
@@ -23,14 +23,14 @@ class Rows:
         return len(next(iter(self.columns.values()), []))
 
     def take(self, indices: Iterable[int]) -> "Rows":
-        """Returns the rows at `indices`, in that order; their places stay what they were."""
+        """Returns the rows at `indices`, in that order; each row keeps its place."""
         indices = list(indices)
         columns = {field: [values[index] for index in indices] for field, values in self.columns.items()}
         return Rows(columns, lambda row: self.place(indices[row]))
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
-    """Returns the rows of several parts that have the same columns, one part after the other."""
+    """Returns the rows of several parts with the same columns, one part after the other."""
     if len(parts) == 1:
         return parts[0]
     columns = {field: [value for part in parts for value in part.columns[field]] for field in parts[0].columns}
@@ -44,5 +44,5 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
 
 def is_absent(value: Any) -> bool:
-    """Returns whether a value is missing: `None`, or a string of nothing but white space."""
+    """Returns whether a value is missing, which means `None` or a string that is empty or all white space."""
     return value is None or (isinstance(value, str) and not value.strip())

@@ -1,11 +1,14 @@
-"""The ids of the marks: the same in every tokenizer, so that data, model and generation agree on them."""
+"""The ids of the marks, the special tokens; every tokenizer has the same, so data, model and generation agree."""
 
 PAD_ID = 0
 UNKNOWN_ID = 1
 GAP_ID = UNKNOWN_ID
-"""Of what a denoising task has taken out. No text holds it: characters without a piece of their own become bytes, or
-a preset's unknown piece, which is no mark."""
+"""The mark of what a denoising task has removed.
+
+No text contains it: a character without a token of its own becomes bytes, or the unknown token of a preset, which is
+not a mark.
+"""
 START_ID = 2
 END_ID = 3
 SPECIAL_IDS = 4
-"""Ids below this one are marks, not pieces of a text."""
+"""The number of marks; ids below it are marks, all others are tokens of a text."""

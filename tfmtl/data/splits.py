@@ -1,4 +1,4 @@
-"""Train, validation and test of a source; what a source does not have is cut from its train."""
+"""The splits of a source; a validation or test split that it does not have is cut from its training split."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -17,25 +17,25 @@ _logger = logging.getLogger("tfmtl")
 
 
 def missing_splits(source: Source) -> tuple[str, ...]:
-    """Returns which of validation and test a source does not have: they are cut from its train."""
+    """Returns which of `validation` and `test` a source does not have; they are cut from its training split."""
     return tuple(split for split in _CUT if split not in source.splits)
 
 
 def read_splits(source: Source, name: str, splits: Iterable[str], fields: Sequence[str], seed: int) -> dict[str, Rows]:
     """Reads splits of a source.
 
-    A validation or test that the source does not have is cut from its train: 10 % of the rows, at most 2,000, chosen
-    by `seed` alone, whichever splits are asked for. Train never contains what was cut.
+    A validation or test split that the source does not have is cut from its training split: 10 % of the rows, at most
+    2,000, which depend on `seed` alone and not on the requested splits. The training split never contains these rows.
 
     Args:
-        source: what is read.
-        name: the source's name, for messages.
-        splits: the splits that are asked for.
-        fields: the columns that are asked for.
-        seed: chooses the rows that are cut.
+        source: the source to read.
+        name: the name of the source, for messages.
+        splits: the names of the requested splits.
+        fields: the names of the requested columns.
+        seed: the seed that chooses the rows to cut.
 
     Raises:
-        DataError: for a split that there is not, and for whatever the source raises.
+        DataError: if a split does not exist, or if the source raises it.
     """
     splits = tuple(splits)
     missing = missing_splits(source)
@@ -54,13 +54,13 @@ def read_splits(source: Source, name: str, splits: Iterable[str], fields: Sequen
 def _cut(train: Rows, name: str, missing: Sequence[str], seed: int) -> dict[str, Rows]:
     size = min(CUT_MAXIMUM, max(1, int(len(train) * CUT_SHARE)))
     if len(train) <= size * len(missing):
-        raise DataError(f"source '{name}': {len(train)} rows in train are too few to cut {' and '.join(missing)} from")
+        raise DataError(f"source '{name}': {len(train)} training rows are too few to cut {' and '.join(missing)} from")
     order = np.random.default_rng(seed).permutation(len(train))
     parts = {}
     for position, split in enumerate(missing):
         parts[split] = train.take(np.sort(order[position * size : (position + 1) * size]).tolist())
     parts["train"] = train.take(np.sort(order[len(missing) * size :]).tolist())
     absent, each = " and no ".join(missing), "each" if len(missing) > 1 else "it"
-    message = "source '%s' has no %s: %d of its %d rows of train are cut off for %s, chosen by seed %d"
+    message = "source '%s' has no %s: %d of its %d training rows are cut off for %s, chosen by seed %d"
     _logger.info(message, name, absent, size, len(train), each, seed)
     return parts

@@ -1,4 +1,4 @@
-"""Streams: the rows of a source as the tasks that read the same text of it see them."""
+"""Streams: the rows of a source, together with all tasks that read the same text of those rows."""
 
 import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -21,12 +21,12 @@ _logger = logging.getLogger("tfmtl")
 
 @dataclass(frozen=True)
 class Examples:
-    """A split of a stream.
+    """One split of a stream.
 
     Attributes:
-        text: object array of strings `[rows]`.
-        text_pair: object array of strings `[rows]`; `None` where the stream reads single texts.
-        targets: the array of each task, `[rows, ...]`; see `tfmtl.data.columns`.
+        text: the texts, an object array of strings `[rows]`.
+        text_pair: the second texts, an object array of strings `[rows]`; `None` if the stream reads single texts.
+        targets: the array of targets of each task, `[rows, ...]`; see `tfmtl.data.columns`.
     """
 
     text: np.ndarray
@@ -37,7 +37,7 @@ class Examples:
         return len(self.text)
 
     def take(self, indices: np.ndarray) -> "Examples":
-        """Returns the rows that integer or boolean `indices` choose."""
+        """Returns the rows that `indices` select; they are integers or booleans."""
         pair = None if self.text_pair is None else self.text_pair[indices]
         return Examples(self.text[indices], pair, {task: values[indices] for task, values in self.targets.items()})
 
@@ -47,10 +47,10 @@ class Stream:
     """The tasks that read the same text of the same source, with their examples.
 
     Attributes:
-        name: the source's name; where several streams share it, followed by the fields that are read.
-        tasks: with their label sets filled in.
-        splits: by name.
-        cut: those that the source does not have, so that they are cut from its train.
+        name: the name of the source; followed by the fields of the text if several streams share the source.
+        tasks: the tasks, with their label sets filled in.
+        splits: the examples of each split, by the name of the split.
+        cut: the names of the splits that the source does not have and that are cut from its training split.
     """
 
     name: str
@@ -64,26 +64,26 @@ def load_streams(
 ) -> tuple[list[Stream], dict[str, Task]]:
     """Reads the data of an experiment.
 
-    Rows that no task of a stream has a target for are left out. Train is also read where it is not asked for but a
-    label set is to be inferred.
+    Rows without a target of any task of their stream are left out. The training split is read even if it is not
+    requested when a label set has to be inferred from it.
 
     Returns:
-        The streams, in the order of their first tasks; and the experiment's tasks, label sets filled in from train.
+        The streams, in the order of their first tasks, and the experiment's tasks, with label sets filled in.
 
     Raises:
-        DataError: in one line, for data that cannot be used.
+        DataError: if the data cannot be used; one line.
     """
     streams: list[Stream] = []
     for name, tasks in _grouped(experiment.tasks.values(), lambda task: task.source).items():
         choice = experiment.sources[name]
         fields = dict.fromkeys(field for task in tasks for field in task.fields)
         source = SOURCES.get(choice.name).build(choice.options)
-        # Labels are those of the source's own train, whichever rows of it are cut off for other splits.
+        # Labels come from all rows of the source's own training split, including those that are cut for other splits.
         whole = ["train", *missing_splits(source)] if any(kind_of(task).needs_train(task) for task in tasks) else []
         rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), list(fields), experiment.training.seed)
         train = joined([rows[split] for split in whole]) if whole else None
         tasks = [kind_of(task).resolved(task, train) for task in tasks]
-        # A text that is changed when it is read is another text, which is read for that task alone.
+        # A text that a task changes when it is read is a different text, which is read for that task alone.
         groups = _grouped(tasks, lambda task: (task.text, task.text_pair, task.name * kind_of(task).corrupts))
         for reading, members in groups.items():
             stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(filter(None, reading))}"
@@ -99,10 +99,10 @@ def load_streams(
 
 
 def tasks_with_split(experiment: Experiment, split: str) -> dict[str, Task]:
-    """Returns the tasks whose source has a split, or has it cut from its train.
+    """Returns the tasks whose source has the split `split`, or whose training split it is cut from.
 
     Raises:
-        DataError: where no source has it.
+        DataError: if no source has it.
     """
     sources = {name: SOURCES.get(choice.name).build(choice.options) for name, choice in experiment.sources.items()}
     splits = {name: (*source.splits, *missing_splits(source)) for name, source in sources.items()}
@@ -157,7 +157,7 @@ def _texts(rows: Rows, field: str) -> np.ndarray:
         elif value is None:
             value = ""
         if not isinstance(value, str):
-            raise DataError(f"{rows.place(row)}: '{field}' is no text: {str(value)[:60]}")
+            raise DataError(f"{rows.place(row)}: '{field}' is not a text: {str(value)[:60]}")
         texts[row] = value
     return texts
 

@@ -1,4 +1,4 @@
-"""Tokenized rows, held as flat arrays: read and tokenized once, whatever the number of tasks and epochs."""
+"""Tokenized rows as flat arrays, read and tokenized once, whatever the number of tasks and epochs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from tfmtl.kinds.kind import Corrupt, kind_of
 
 @dataclass(frozen=True)
 class Slice:
-    """The part of each batch whose rows have something to write for the same tasks.
+    """The part of each batch whose rows feed the same decoders.
 
     A decoder runs only on rows that it learns from.
 
     Attributes:
         tokens: the name of the model's input.
-        heads: the tasks answered by a head alone that rows of this slice can have a target of.
-        generated: the tasks with a decoder that rows of this slice have targets of, each row at least one.
+        heads: the names of the tasks without a decoder that rows of this slice can have targets of.
+        generated: the names of the tasks with a decoder; each row of this slice has a target of at least one of them.
     """
 
     tokens: str
@@ -29,17 +29,17 @@ class Slice:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """All tasks that rows of this slice can have a target of."""
+        """The names of all tasks that rows of this slice can have targets of."""
         return *self.heads, *self.generated
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A task whose texts are changed each time they are read.
+    """The change that a task makes to its texts each time they are read.
 
     Attributes:
-        task: its name.
-        corrupt: what changes them.
+        task: the name of the task.
+        corrupt: the function that changes the texts.
     """
 
     task: str
@@ -51,12 +51,12 @@ class Table:
     """All rows of one slice.
 
     Attributes:
-        slice: what the rows are.
+        slice: the slice.
         tokens: the packed texts.
-        targets: the column of each task; a row of another stream, or without the target, is absent.
-        streams: for each stream, the table's rows that are its own, int64.
-        corruption: what makes texts and targets of the tokens when they are read; `None` where they are read as they
-            are.
+        targets: the column of each task; entries of rows without a target, such as those of other streams, are absent.
+        streams: the indices of the table's rows that belong to each stream, int64, by the name of the stream.
+        corruption: the change that turns the tokens into texts and targets when they are read; `None` if they are read
+            unchanged.
     """
 
     slice: Slice
@@ -67,7 +67,7 @@ class Table:
 
     @property
     def present(self) -> dict[str, np.ndarray]:
-        """Which rows have a target of each task, bool `[rows]`."""
+        """Whether each row has a target of each task, bool `[rows]`, by the name of the task."""
         present = {name: column.present for name, column in self.targets.items()}
         if self.corruption:
             present[self.corruption.task] = np.ones(len(self.tokens), bool)
@@ -75,7 +75,7 @@ class Table:
 
 
 def target_name(task: str) -> str:
-    """Returns the name of the model's input that holds what a decoder reads of a task's target."""
+    """Returns the name of the model's input for the target tokens that a task's decoder reads."""
     return f"target_{task}"
 
 
@@ -84,18 +84,18 @@ def build_tables(
 ) -> list[Table]:
     """Tokenizes a split of all streams and sorts the rows into slices.
 
-    Rows without anything to write form a slice of their own, on which no decoder runs; the other rows of a stream are
-    in the slice of all its tasks that generate.
+    Rows without a target to generate form a slice of their own, on which no decoder runs. The other rows of a stream
+    are in the slice of all its tasks that generate.
 
     Args:
-        streams: with the split's examples.
-        split: its name.
-        tokenizer: of `tfmtl.data.tokenizers`.
-        max_length: the most tokens of a text.
-        slices: those of the model; found in the rows where it is `None`, as for the split that trains the model.
+        streams: the streams, with the examples of the split.
+        split: the name of the split.
+        tokenizer: a tokenizer of `tfmtl.data.tokenizers`.
+        max_length: the maximum number of tokens in a text.
+        slices: the slices of the model; if `None`, as for the training split, they are derived from the rows.
 
     Returns:
-        A table for each slice, in its order, without rows where the split has none.
+        One table for each slice, in the order of the slices; it is empty if the split has no rows for the slice.
     """
     parts: dict[tuple[str, ...], list[_Part]] = {}
     for stream in streams:
@@ -121,9 +121,9 @@ class _Part:
 def _by_generated(
     stream: Stream, examples: Examples, slices: Sequence[Slice] | None
 ) -> Iterable[tuple[tuple[str, ...], np.ndarray]]:
-    """Yields the tasks that a slice generates for and the stream's rows that belong in it.
+    """Yields, for each slice, the tasks that it generates for and the stream's rows that belong to it.
 
-    A row with nothing to write is among those with something where the given slices have no other place for its heads.
+    Rows without a target to generate join the other rows if the given slices have no other place for their heads.
     """
     names = tuple(task.name for task in stream.tasks if task.generates)
     writes = np.zeros(len(examples), bool)
@@ -156,7 +156,7 @@ def _table(part: Slice, parts: Sequence[_Part], by_task: Mapping[str, Stream], s
             continue
         own = rows.get(stream.name, np.zeros(0, np.int64))
         column = kind_of(task).column(task, stream.splits[split].targets[name][own], tokenizer)
-        # The column's entry of each row of the table.
+        # For each row of the table, the index of its entry in the column.
         entries = np.full(total, -1, np.int64)
         entries[places.get(stream.name, own)] = np.arange(len(own))
         targets[name] = column.take(entries)

@@ -1,4 +1,4 @@
-"""From strings to packed tokens: in graph, in parallel, in order."""
+"""Turns strings into packed tokens in graph, in parallel and in order."""
 
 import functools
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, max_l
     """Returns the packed rows of texts, or of pairs of texts, as the model reads them.
 
     Args:
-        tokenizer: of `tfmtl.data.tokenizers`.
-        texts: strings `[rows]`.
-        pairs: the second texts `[rows]`; `None` for single texts.
-        max_length: the most tokens of a row; see `tfmtl.data.packing`.
+        tokenizer: a tokenizer of `tfmtl.data.tokenizers`.
+        texts: the texts, strings `[rows]`.
+        pairs: the second texts, strings `[rows]`; `None` for single texts.
+        max_length: the maximum number of tokens in a row; see `tfmtl.data.packing`.
     """
     if pairs is None:
         return _tokenize(_text_packer(tokenizer, max_length), texts)
@@ -28,12 +28,12 @@ def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, max_l
 
 
 def tokenize_targets(tokenizer, targets: Sequence[str | None], max_length: int) -> RaggedColumn:
-    """Returns the packed rows of texts that are to be written; a row without one is empty.
+    """Returns the packed rows of texts that a decoder is to write; a row without a target is empty.
 
     Args:
-        tokenizer: of `tfmtl.data.tokenizers`.
-        targets: `[rows]`; `None` where a row has no target.
-        max_length: the most tokens that are written, the end mark included.
+        tokenizer: a tokenizer of `tfmtl.data.tokenizers`.
+        targets: the texts `[rows]`; `None` where a row has no target.
+        max_length: the maximum number of tokens that are written, including the end mark.
     """
     present = np.fromiter((target is not None for target in targets), bool, len(targets))
     texts = np.array([target for target in targets if target is not None], object)
@@ -41,7 +41,7 @@ def tokenize_targets(tokenizer, targets: Sequence[str | None], max_length: int) 
     return packed.take(np.where(present, np.cumsum(present) - 1, -1))
 
 
-# Traced once for all splits.
+# Cached, so that each function is traced once for all splits.
 @functools.lru_cache(maxsize=4)
 def _text_packer(tokenizer, max_length: int):
     return tf.function(lambda text: pack_text(tokenizer.tokenize(text), max_length), [_STRINGS], autograph=False)
@@ -65,7 +65,7 @@ def _tokenize(pack, *columns: np.ndarray) -> RaggedColumn:
         return RaggedColumn.empty()
     tensors = tuple(tf.constant(column.tolist()) for column in columns)
     if len(columns[0]) <= _TOKENIZED_AT_ONCE:
-        # A pipeline would take longer to make than these few rows do.
+        # For so few rows, a pipeline would take longer to build than to tokenize them directly.
         packed = pack(*tensors)
         return RaggedColumn(packed.values.numpy(), packed.row_splits.numpy())
     rows = tf.data.Dataset.from_tensor_slices(tensors).batch(_TOKENIZED_AT_ONCE)

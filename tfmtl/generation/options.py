@@ -1,5 +1,7 @@
 """What a search must know beside the model: how far it looks, how long it writes, which pieces are special."""
 
+from typing import Self
+
 from pydantic import Field, model_validator
 
 from tfmtl.config.options import GenerationOptions
@@ -31,7 +33,7 @@ class SearchOptions(GenerationOptions):
         start_id: int = START_ID,
         end_id: int = END_ID,
         pad_id: int = PAD_ID,
-    ) -> "SearchOptions":
+    ) -> Self:
         """Returns the options of one task's search.
 
         Raises:
@@ -41,7 +43,7 @@ class SearchOptions(GenerationOptions):
         return validate(cls, {**generation.model_dump(), **special}, "generation")
 
     @model_validator(mode="after")
-    def _consistent(self) -> "SearchOptions":
+    def _consistent(self) -> Self:
         if self.min_length >= self.max_length:
             raise ValueError(
                 f"min_length: {self.min_length} pieces and an end mark do not fit into max_length: {self.max_length}"

@@ -1,1 +1,1 @@
-"""Task kinds."""
+"""Task kinds, one folder each, and their common interface."""

@@ -1,8 +1,8 @@
-"""The interface of a task kind: all that the rest of the package asks of a task because of what it learns and says.
+"""The interface of a task kind: everything that the rest of the package needs to know about what its tasks learn.
 
 A kind is a folder `tfmtl/kinds/<kind>/` whose `__init__.py` imports a subclass of `Kind`, registered in `KINDS`
-together with the options of its tasks. Nothing outside the folder knows its name: tables, network, training,
-evaluation, export and server go through the methods here, in the order in which a batch meets them.
+together with the options of its tasks. Nothing outside the folder refers to it by name: tables, network, training,
+evaluation, export and server only call the methods below, which are in the order in which a batch reaches them.
 """
 
 from abc import ABC, abstractmethod
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from tfmtl.training.losses import TaskLoss
 
 Predictions = np.ndarray | Sequence[Any]
-"""What metrics compare with the targets, the first axis being the rows."""
+"""The values that metrics compare with the targets; the first axis is the rows."""
 
 Answer = Mapping[str, Any]
-"""By the suffixes of a kind's `outputs`, tensors or arrays `[batch, ...]`."""
+"""Tensors or arrays `[batch, ...]`, by the suffixes in the kind's `outputs`."""
 
 Corrupt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-"""From tokens int32 `[rows, length]` and a seed `[2]` to the tokens that are read and those that are written."""
+"""A function from tokens, int32 `[rows, length]`, and a seed `[2]` to the tokens to read and the tokens to write."""
 
 
 @dataclass(frozen=True)
 class HeadContext:
-    """What a new head is made for.
+    """The information that is needed to create a head.
 
     Attributes:
-        trunk: whose states it reads.
-        options: of the network.
-        targets: of the training split; `None` where the task has no column.
+        trunk: the trunk whose states the head reads.
+        options: the options of the network.
+        targets: the targets of the training split; `None` if the task has no column.
     """
 
     trunk: "Trunk"
@@ -57,110 +57,110 @@ class HeadContext:
 
 
 class Kind(ABC):
-    """What tasks of one kind learn from and say.
+    """Defines how tasks of one kind are encoded, trained, answered and evaluated.
 
-    A kind has no state: each method is given the task, with its label set wherever it has one.
+    A kind has no state. Each method receives the task, with its label set if it has one.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ()
-    """The suffixes of a signature's outputs: `<task>_<suffix>`."""
+    """The suffixes of the outputs of a signature, which are named `<task>_<suffix>`."""
     predicts: ClassVar[str] = ""
-    """The form of the predictions, which a metric must measure; see `tfmtl.metrics.metric`."""
+    """The form of the predictions, which a metric must be able to measure; see `tfmtl.metrics.metric`."""
     own_metrics: ClassVar[Mapping[str, type["Metric"]]] = {}
-    """Metrics that measure tasks of this kind alone, by name; they go before those of `tfmtl.metrics`."""
+    """Metrics for tasks of this kind only, by name; they take precedence over those of `tfmtl.metrics`."""
     rest_action: ClassVar[str] = ""
-    """The action of TensorFlow Serving's REST interface that answers a task of this kind, beside `predict`."""
+    """The action of TensorFlow Serving's REST interface that answers tasks of this kind, in addition to `predict`."""
     corrupts: ClassVar[bool] = False
-    """Whether a task reads texts of its own making: `corrupt` changes them each time they are read."""
+    """Whether `corrupt` changes the texts of a task each time they are read."""
 
     # Data
 
     def label_set(self, task: Task) -> tuple[str, ...]:
-        """Returns the labels of a task in the order of their probabilities; none where it has none, or not yet."""
+        """Returns the labels of a task in the order of their probabilities; empty if it has none, or none yet."""
         return ()
 
     def needs_train(self, task: Task) -> bool:
-        """Returns whether something of the task itself is taken from the training split."""
+        """Returns whether a part of the task, such as its label set, has to be inferred from the training split."""
         return False
 
     def resolved(self, task: Task, train: Rows | None) -> Task:
-        """Returns the task with what is taken from the training split, such as its label set.
+        """Returns the task with everything that is inferred from the training split, such as its label set.
 
         Args:
-            task: as configured.
-            train: the rows of the training split; needed only where `needs_train(task)`.
+            task: the task as configured.
+            train: the rows of the training split; needed only if `needs_train(task)`.
 
         Raises:
-            DataError: where the task cannot be learned from them.
+            DataError: if the task cannot be learned from the rows.
         """
         return task
 
     @abstractmethod
     def encode(self, task: Task, rows: Rows) -> np.ndarray:
-        """Returns the targets `[rows, ...]` of the task's `target_fields`; see `tfmtl.data.columns`.
+        """Returns the targets `[rows, ...]` from the task's `target_fields`; see `tfmtl.data.columns`.
 
         Raises:
-            DataError: for the first value that the task cannot learn from, with its place.
+            DataError: if the task cannot learn from a value; names the place of the first one.
         """
 
     def column(self, task: Task, targets: np.ndarray, tokenizer) -> Column:
-        """Returns what the model learns from, of what `encode` returned."""
+        """Returns the column that the model learns from, given the targets that `encode` returned."""
         return DenseColumn(targets)
 
     def corrupt(self, task: Task) -> Corrupt:
-        """Returns what changes a text each time it is read; of kinds that say so by `corrupts`."""
+        """Returns the function that changes texts each time they are read; only for kinds with `corrupts`."""
         raise TypeError(f"tasks of kind '{task.kind}' read texts as they are")
 
     def training_texts(self, target: Any) -> Iterable[str]:
-        """Returns the texts of one row's target that a tokenizer should learn from."""
+        """Returns the texts in the target of one row that a tokenizer should learn from."""
         return ()
 
     def check(self, task: Task, generation: "GenerationOptions") -> None:  # noqa: B027 - most kinds have nothing to check
-        """Checks what the configuration says of a task by its labels, and how it is to be generated.
+        """Checks the options of a task that depend on labels or generation, before anything is trained or written.
 
         Raises:
-            ConfigurationError: where it does not fit; before anything is trained or written.
+            ConfigurationError: if an option does not fit.
         """
 
     # Network and loss
 
     @abstractmethod
     def head(self, task: Task, context: HeadContext, common: str | None = None) -> "keras.layers.Layer":
-        """Returns the task's head, not built yet, under the task's name.
+        """Returns the task's head, named after the task and not built yet.
 
         Args:
-            task: with its label set.
-            context: what it is made for.
-            common: the name of the head that the task has in common with others.
+            task: the task, with its label set.
+            context: the trunk, the options and the targets to create the head for.
+            common: the name of the head that the task shares with other tasks; `None` if there is none.
         """
 
     def common_head_key(self, task: Task) -> Hashable | None:
-        """Returns what tasks that can have a head in common agree in; `None` where there is no such head."""
+        """Returns a key that is equal for tasks that can share a common head; `None` if the task cannot have one."""
         return None
 
     def common_head(self, task: Task, context: HeadContext, name: str) -> "keras.layers.Layer":
-        """Returns the head, under its own name, that a task has in common with others of the same key."""
+        """Returns the common head of all tasks with the same key as `task`, with the name `name`."""
         raise TypeError(f"tasks of kind '{task.kind}' have no head in common")
 
     def linear_classes(self, task: Task) -> int:
-        """Returns how many classes a linear expert tells apart, its targets being theirs; 0 where there is none."""
+        """Returns the number of classes for a linear expert, if the targets are class indices; 0 for no expert."""
         return 0
 
     def class_weights(self, task: Task, targets: Column) -> np.ndarray:
-        """Returns what the loss of a row of each class is multiplied by, `[classes]`.
+        """Returns the factors of the losses of rows, by their class, `[classes]`.
 
         Args:
-            task: with its label set.
-            targets: of the training split.
+            task: the task, with its label set.
+            targets: the targets of the training split.
         """
         raise TypeError(f"tasks of kind '{task.kind}' have no classes")
 
     def target_length(self, task: Task, text_length: int) -> int:
-        """Returns the most tokens that a decoder reads or writes for the task, of texts of at most `text_length`."""
+        """Returns the maximum number of tokens that a decoder reads or writes for texts of at most `text_length`."""
         raise TypeError(f"tasks of kind '{task.kind}' are not written")
 
     def decoder(self, task: Task, **kwargs) -> "keras.layers.Layer | None":
-        """Returns what takes a decoder's place, given `name` and `dtype`; `None` where the trunk's own writes."""
+        """Returns a layer to use in place of a decoder, given `name` and `dtype`; `None` for the trunk's decoder."""
         return None
 
     @abstractmethod
@@ -168,75 +168,75 @@ class Kind(ABC):
         """Returns the task's loss.
 
         Args:
-            task: with its label set.
-            targets: of the training split; `None` where the task has no column.
+            task: the task, with its label set.
+            targets: the targets of the training split; `None` if the task has no column.
         """
 
     @abstractmethod
     def probe_targets(self, task: Task) -> tuple[Any, Any]:
-        """Returns two targets of a row that give two losses, by which the routing of targets to heads is checked."""
+        """Returns two targets of a row with different losses; they are used to check that targets reach their heads."""
 
     # Answers
 
     def answer(self, task: Task, said: tf.Tensor, head: "keras.layers.Layer") -> dict[str, tf.Tensor]:
-        """Returns the outputs `[batch, ...]` by their suffixes, in graph.
+        """Returns the outputs `[batch, ...]`, by their suffixes, in graph.
 
         Args:
-            task: with its label set.
-            said: the head's output `[batch, ...]`; of a task that generates, the texts string `[batch]`.
-            head: the task's own.
+            task: the task, with its label set.
+            said: the output of the head, `[batch, ...]`; for a task that generates, the texts, string `[batch]`.
+            head: the task's own head.
         """
         raise TypeError(f"tasks of kind '{task.kind}' are not answered")
 
     def predictions(self, answer: Answer) -> Predictions:
-        """Returns what metrics read of an answer's arrays, `[rows, ...]`."""
+        """Returns the part of an answer's arrays that metrics read, `[rows, ...]`."""
         return answer[self.outputs[-1]]
 
     def calibrate(self, task: Task, head: "keras.layers.Layer", targets: np.ndarray, answer: Answer) -> Answer:
-        """Lets a head choose what it keeps of the validation split, such as thresholds, after each epoch.
+        """Adjusts a head to the validation split after each epoch, for example its thresholds.
 
         Args:
-            task: with its label set.
-            head: the task's own, whose variables may be assigned.
-            targets: of the validation split, `[rows, ...]`.
-            answer: arrays of the same rows.
+            task: the task, with its label set.
+            head: the task's own head, whose variables may be assigned.
+            targets: the targets of the validation split, `[rows, ...]`.
+            answer: the answer for the same rows, as arrays.
 
         Returns:
-            The answer as the head gives it from now on.
+            The answer that the adjusted head gives.
         """
         return answer
 
     def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
-        """Returns the answer to one row as JSON values.
+        """Returns the answer for one row as JSON values.
 
         Args:
-            answer: arrays, strings decoded.
-            row: its index.
+            answer: the answer as arrays, with decoded strings.
+            row: the index of the row.
             labels: the label set of the task.
         """
         raise TypeError(f"{type(self).__name__} answers nothing")
 
     def from_json(self, task: Task, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Returns the arrays of which `as_json` made `answers`, one a row."""
+        """Returns the arrays from which `as_json` created `answers`, one per row."""
         raise TypeError(f"tasks of kind '{task.kind}' are not answered")
 
     def target_as_json(self, task: Task, target: Any) -> Any:
-        """Returns one row's target as a JSON value."""
+        """Returns the target of one row as a JSON value."""
         raise TypeError(f"tasks of kind '{task.kind}' are not answered")
 
     def targets_from_json(self, task: Task, targets: Sequence[Any]) -> Predictions:
-        """Returns the targets `[rows, ...]` of which `target_as_json` made `targets`."""
+        """Returns the targets `[rows, ...]` from which `target_as_json` created `targets`."""
         raise TypeError(f"tasks of kind '{task.kind}' are not answered")
 
     # Evaluation and reports
 
     def baselines(self, task: Task, train: "Examples", asked: "Examples") -> dict[str, Answer]:
-        """Returns the answers of simple systems to `asked`, by their names.
+        """Returns the answers of simple systems for the rows `asked`, by the name of the system.
 
         Args:
-            task: with its label set.
-            train: rows of the training split, all with a target.
-            asked: rows that are asked.
+            task: the task, with its label set.
+            train: the rows of the training split, all with a target.
+            asked: the rows to answer.
         """
         return {}
 
@@ -246,39 +246,39 @@ class Kind(ABC):
         """Returns the answers of simple systems that learn from several tasks with the same `common_head_key`.
 
         Args:
-            domains: each task with its rows, as of `baselines`, by its name.
+            domains: the arguments of `baselines` for each task, by the name of the task.
 
         Returns:
-            By the name of the system and that of the task.
+            The answers, by the name of the system and then by the name of the task.
         """
         return {}
 
     def report_section(self, task: Task, result: Any, folder: Path) -> list[str]:
-        """Returns the lines of a run's report about one task, all of whose rows have a target.
+        """Returns the lines about one task in a run's report; all rows of the result have a target.
 
         Args:
-            task: with its label set.
+            task: the task, with its label set.
             result: a `tfmtl.reports.task_result.TaskResult`.
-            folder: of the run; plots go into its `plots`.
+            folder: the folder of the run; plots are written to its folder `plots`.
         """
         return []
 
     # Serving
 
     def rest_result(self, answer: Answer, labels: Sequence[str]) -> list[Any]:
-        """Returns what `rest_action` answers, a JSON value a row.
+        """Returns the result of `rest_action`, one JSON value per row.
 
         Args:
-            answer: arrays, strings decoded.
+            answer: the answer as arrays, with decoded strings.
             labels: the label set of the task.
         """
         raise TypeError(f"{type(self).__name__} has no REST action of its own")
 
     @property
     def page_script(self) -> str:
-        """JavaScript, an expression: the function by which the server's page shows an answer.
+        """A JavaScript expression, the function that shows an answer on the server's page.
 
-        It is called as `(parent, task, answer, name)`, with `add(parent, tag, text, class)` at hand; see `page.html`.
+        It is called with `(parent, task, answer, name)` and can use `add(parent, tag, text, class)`; see `page.html`.
         """
         return resources.files(type(self).__module__.rpartition(".")[0]).joinpath("page.js").read_text(encoding="utf-8")
 
@@ -290,9 +290,9 @@ def kind_of(task: "Task | ServedTask") -> Kind:
 
 @cache
 def kind_named(name: str) -> Kind:
-    """Returns a kind by the name under which it is registered.
+    """Returns the kind that is registered under a name.
 
     Raises:
-        ConfigurationError: where there is no such kind.
+        ConfigurationError: if there is no such kind.
     """
     return KINDS.get(name).build()

@@ -1,4 +1,4 @@
-"""What kinds with a label set have in common: how a label is read, how a set is ordered, what a class weighs."""
+"""The common parts of kinds with a label set: reading labels, ordering label sets, and class weights."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ ClassWeights = Literal["balanced"] | dict[str, Annotated[float, Field(ge=0.0, al
 
 
 def as_number(value: Any) -> float:
-    """Returns a value as a number; NaN where it is none."""
+    """Returns a value as a number; NaN if it is not a number."""
     if isinstance(value, bool):
         return math.nan
     try:
@@ -26,10 +26,10 @@ def as_number(value: Any) -> float:
 
 
 def as_label(value: Any) -> str | None:
-    """Returns a label as it appears in data; `None` where it is missing.
+    """Returns the label in a value of the data; `None` if it is missing.
 
     Raises:
-        TypeError: where the value is no label.
+        TypeError: if the value is not a label.
     """
     if is_absent(value):
         return None
@@ -37,14 +37,14 @@ def as_label(value: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, str | int | float):
         return str(value).strip()
-    raise TypeError(f"no label: {str(value)[:60]}")
+    raise TypeError(f"not a label: {str(value)[:60]}")
 
 
 def read_labels(task: Task, values: Iterable[Any], place: Place) -> Iterable[str | None]:
-    """Yields the label of each row; `None` where there is none.
+    """Yields the label of each row; `None` if it has none.
 
     Raises:
-        DataError: for the first value that is no label.
+        DataError: if a value is not a label; names the first one.
     """
     for row, value in enumerate(values):
         try:
@@ -54,7 +54,7 @@ def read_labels(task: Task, values: Iterable[Any], place: Place) -> Iterable[str
 
 
 def label_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Returns labels that were found in data in their order: by value where all of them are numbers."""
+    """Returns labels from data in sorted order; they are sorted by value if all of them are numbers."""
     found = set(labels)
     if all(math.isfinite(as_number(label)) for label in found):
         return tuple(sorted(found, key=lambda label: (float(label), label)))
@@ -62,17 +62,17 @@ def label_order(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def configured_labels(labels: Any) -> Any:
-    """Returns a configured label set as texts: YAML reads `[0, 1]` as numbers and `[true, false]` as booleans."""
+    """Returns a configured label set as strings; YAML reads `[0, 1]` as numbers and `[true, false]` as booleans."""
     if not isinstance(labels, list | tuple):
         return labels
     return tuple(str(label).lower() if isinstance(label, bool) else str(label).strip() for label in labels)
 
 
 def distinct_labels(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Returns a configured label set.
+    """Returns `labels` unchanged.
 
     Raises:
-        ValueError: where a label is empty or appears twice.
+        ValueError: if a label is empty or appears twice.
     """
     twice = next((label for label in labels or () if labels.count(label) > 1), None)
     if twice is not None:
@@ -83,10 +83,10 @@ def distinct_labels(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
 
 
 def check_class_weights(task: Task, labels: Sequence[str]) -> None:
-    """Checks that the weights of classes name labels of the task.
+    """Checks that class weights are given for labels of the task only.
 
     Raises:
-        ConfigurationError: where they do not.
+        ConfigurationError: if a weight names an unknown label.
     """
     for label in task.class_weights if isinstance(task.class_weights, Mapping) else ():
         if label not in labels:
@@ -95,5 +95,5 @@ def check_class_weights(task: Task, labels: Sequence[str]) -> None:
 
 
 def named_weights(labels: Iterable[str], weights: Mapping[str, float]) -> np.ndarray:
-    """Returns the weight of each label, `[classes]`; 1 where it has none."""
+    """Returns the weight of each label, `[classes]`; 1 if it has none."""
     return np.array([weights.get(label, 1.0) for label in labels])

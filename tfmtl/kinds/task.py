@@ -1,4 +1,4 @@
-"""What every task is configured by, whatever its kind."""
+"""The configuration that tasks of all kinds have in common."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
@@ -11,28 +11,28 @@ AnyTask = TypeVar("AnyTask", bound="Task")
 
 
 class Task(Options):
-    """One question about a text.
+    """A question about a text, whose answer is learned from the rows of a source.
 
-    A kind's options are a subclass in `kinds/<kind>/options.py`; what the kind does with them is a subclass of
+    The options of a kind are a subclass in `kinds/<kind>/options.py`; its behaviour is a subclass of
     `tfmtl.kinds.kind.Kind`.
 
     Attributes:
-        name: the task's name; also its layer's and its output's.
-        source: the name of the source whose rows ask and answer it.
-        text: the field that is read.
-        text_pair: the second field of a pair task.
-        metrics: metrics reported beside those that every task of the kind has.
+        name: the name of the task, which is also the name of its layer and of its output.
+        source: the name of the source that provides texts and targets.
+        text: the field with the text to read.
+        text_pair: the field with the second text of a pair; `None` for single texts.
+        metrics: the metrics to report in addition to those that all tasks of the kind have.
         primary: the metric that chooses the best checkpoint.
     """
 
     kind: ClassVar[str]
     """The name under which the kind is registered."""
     kind_metrics: ClassVar[tuple[str, ...]]
-    """Metrics that every task of the kind has."""
+    """The metrics that all tasks of the kind have."""
     generates: ClassVar[bool] = False
     """Whether the target is a sequence of tokens that is written from the states of a text."""
     is_answered: ClassVar[bool] = True
-    """Whether a trained model is asked; if not, the task is there for what the trunk learns from it."""
+    """Whether a trained model answers the task; if not, the task only serves to train the trunk."""
 
     name: str = ""
     source: str
@@ -43,12 +43,12 @@ class Task(Options):
 
     @property
     def target_fields(self) -> tuple[str, ...]:
-        """The fields that hold the target; the first is the one that messages name."""
+        """The fields that contain the target; messages name the first one."""
         raise AttributeError(f"{type(self).__name__} names no field of its target")
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """All fields that the task reads, its texts first."""
+        """All fields that the task reads, starting with its texts."""
         return tuple(dict.fromkeys(filter(None, (self.text, self.text_pair, *self.target_fields))))
 
     @property
@@ -58,16 +58,16 @@ class Task(Options):
 
     @property
     def all_metrics(self) -> tuple[str, ...]:
-        """The kind's metrics, then the task's own, then the primary one, each once."""
+        """The metrics of the kind, those of the task, and the primary one, in this order and without duplicates."""
         return tuple(dict.fromkeys([*self.kind_metrics, *self.metrics, self.primary]))
 
     def as_mapping(self) -> dict[str, Any]:
-        """Returns the task as a resolved configuration holds it."""
+        """Returns the task as plain values, as in a resolved configuration."""
         return {"kind": self.kind, **self.model_dump(mode="json", exclude={"name"}, exclude_none=True)}
 
 
 def answered(tasks: Mapping[str, AnyTask]) -> dict[str, AnyTask]:
-    """Returns the tasks that a trained model is asked."""
+    """Returns the tasks that a trained model answers."""
     return {name: task for name, task in tasks.items() if task.is_answered}
 
 
@@ -87,14 +87,14 @@ RESERVED_NAMES = frozenset(
     }
     | {"signatures", "variables", "trainable_variables", "non_trainable_variables"}
 )
-"""Names that layers, inputs and logs of the model have themselves, or attributes of an export."""
+"""Names that belong to layers, inputs and logs of the model, or to attributes of an export."""
 
 _RESERVED_STARTS = ("val_", "tokens_", "target_", "shared_head_")
 _RESERVED_ENDS = ("_bytes", "_decoder", "_network", "_rows")
 
 
 class TaskName(Options):
-    """A name that can be a layer, an output, a signature and a log key at once."""
+    """A name that is valid as the name of a layer, an output, a signature and a log key."""
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
 

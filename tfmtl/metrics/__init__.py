@@ -1,1 +1,1 @@
-"""One file a metric; each registers itself in `tfmtl.core.registry.METRICS`."""
+"""Metrics, one file each; a metric registers itself in `tfmtl.core.registry.METRICS`."""

@@ -1,4 +1,4 @@
-"""The share of rows whose class is predicted."""
+"""The share of rows whose class is predicted correctly."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""Percentile bootstrap: how far a score may lie from the one that another sample of rows would give.
+"""The percentile bootstrap: an interval for how much a score would vary between samples of rows.
 
-Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Rows are drawn with replacement, as many as
-there are; the interval lies between the quantiles of the scores of such samples (the *replicates*).
+See Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. A sample consists of as many rows as the
+data, drawn with replacement. The bounds of the interval are quantiles of the scores of samples (the *replicates*).
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 LEVEL = 0.95
-"""The share of replicates inside an interval."""
+"""The share of replicates that lie inside the interval."""
 
 _ENTRIES_AT_ONCE = 1 << 22
 
@@ -21,12 +21,12 @@ def percentile_interval(replicates: np.ndarray) -> tuple[float, float]:
 
 
 def samples_of_rows(rows: int, samples: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yields the rows of samples drawn with replacement, int `[some, rows]`, in blocks that fit in memory."""
+    """Yields samples of row indices drawn with replacement, int `[samples, rows]`, in blocks that fit in memory."""
     for size in blocks(rows, samples):
         yield generator.integers(rows, size=(size, rows))
 
 
 def blocks(rows: int, samples: int) -> list[int]:
-    """Splits `samples` of `rows` each into blocks that fit in memory; returns the samples of each block."""
+    """Splits `samples` samples of `rows` rows into blocks that fit in memory; returns the samples in each block."""
     size = max(1, _ENTRIES_AT_ONCE // rows)
     return [min(size, samples - start) for start in range(0, samples, size)]

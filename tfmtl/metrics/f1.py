@@ -11,7 +11,7 @@ from tfmtl.metrics.metric import CountMetric, f1_per_class, predicted_classes
 
 @METRICS.register("f1")
 class F1(CountMetric):
-    """F1 of the second of two labels, as GLUE reports it for MRPC and QQP; 0 where it is neither true nor predicted."""
+    """F1 of the second of two labels, as in GLUE for MRPC and QQP; 0 if that label is neither true nor predicted."""
 
     def objection(self, task: Task) -> str | None:
         return None if task.labels is None else _objection(len(task.labels))

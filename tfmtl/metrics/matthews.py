@@ -9,7 +9,7 @@ from tfmtl.metrics.metric import CountMetric, is_constant, predicted_classes
 
 @METRICS.register("matthews")
 class Matthews(CountMetric):
-    """Matthews' correlation of true and predicted classes (Gorodkin 2004 for more than two); 0 where one is constant.
+    """Matthews' correlation of true and predicted classes (Gorodkin 2004 for more than two); 0 if either is constant.
 
     It lies between -1 and 1.
     """

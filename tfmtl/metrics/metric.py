@@ -1,6 +1,6 @@
-"""What every metric has: a value, and the replicates from which its interval is read.
+"""The interface of a metric: its value, and the replicates that determine its interval.
 
-A metric is a class in `evaluation/metrics/`, registered under its name. It takes rows that all have a target:
+A metric is a class in `tfmtl/metrics/`, registered under its name. All rows that it receives have a target:
 
 | measures | targets | predictions |
 |---|---|---|
@@ -8,7 +8,7 @@ A metric is a class in `evaluation/metrics/`, registered under its name. It take
 | numbers | float `[rows]` | float `[rows]` |
 | texts | a sequence of tuples of references | a sequence of texts |
 
-What a kind of task predicts is its `predicts`; a metric measures the kinds that predict what it `measures`.
+A metric can measure the tasks of a kind if what the kind `predicts` is what the metric `measures`.
 """
 
 from abc import ABC, abstractmethod
@@ -24,49 +24,49 @@ from tfmtl.kinds.task import Task
 from tfmtl.metrics.bootstrap import blocks, samples_of_rows
 
 Rows = np.ndarray | Sequence[Any]
-"""Targets or predictions, the first axis being the rows."""
+"""Targets or predictions whose first axis is the rows."""
 
 
 class Metric(ABC):
-    """A score of predictions against targets, 1 being perfect.
+    """A score of predictions against targets; 1 is perfect.
 
     Attributes:
-        measures: the form of the predictions; see the table above.
+        measures: the form of the predictions; see the table in the docstring of the module.
     """
 
     measures: ClassVar[str]
 
     def objection(self, task: Task) -> str | None:
-        """Returns why the metric cannot measure `task`, which predicts what it measures; None where it can."""
+        """Returns why the metric cannot measure `task` although the form of predictions fits; `None` if it can."""
         return None
 
     @abstractmethod
     def __call__(self, targets: Rows, predictions: Rows) -> float:
-        """Returns the score of one or more rows; never NaN."""
+        """Returns the score of one or more rows, which is never NaN."""
 
     def of_samples(self, targets: Rows, predictions: Rows, samples: np.ndarray) -> np.ndarray:
         """Returns the score of each sample of the rows, `[samples]`.
 
         Args:
-            targets: `[rows]`.
-            predictions: `[rows, ...]`.
-            samples: the rows of each, int `[samples, some rows]`.
+            targets: the targets `[rows]`.
+            predictions: the predictions `[rows, ...]`.
+            samples: the indices of the rows in each sample, int `[samples, some rows]`.
         """
         targets, predictions = np.asarray(targets), np.asarray(predictions)
         return np.array([self(targets[rows], predictions[rows]) for rows in samples])
 
     def replicates(self, targets: Rows, predictions: Rows, samples: int, generator: np.random.Generator) -> np.ndarray:
-        """Returns the score of `samples` samples of the rows, drawn with replacement, as `[samples]`."""
+        """Returns the scores `[samples]` of samples of the rows, drawn with replacement."""
         drawn = samples_of_rows(len(targets), samples, generator)
         return np.concatenate([self.of_samples(targets, predictions, block) for block in drawn])
 
 
 class MeanMetric(Metric):
-    """A metric that is the mean of a score of each row."""
+    """A metric that is the mean of the scores of the rows."""
 
     @abstractmethod
     def per_example(self, targets: Rows, predictions: Rows) -> np.ndarray:
-        """Returns each row's score, float64 `[rows]`."""
+        """Returns the score of each row, float64 `[rows]`."""
 
     def __call__(self, targets: Rows, predictions: Rows) -> float:
         return float(self.per_example(targets, predictions).mean())
@@ -76,10 +76,10 @@ class MeanMetric(Metric):
 
 
 class CountMetric(Metric):
-    """A metric of classes that depends on the confusion matrix alone.
+    """A metric of classes that depends only on the confusion matrix.
 
-    The value comes from scikit-learn; `of_counts` is the same formula over many matrices at once, since a thousand
-    calls of scikit-learn would take seconds. The tests hold the two equal.
+    The value comes from scikit-learn. `of_counts` applies the same formula to many matrices at once, because a thousand
+    calls of scikit-learn would take seconds. Tests check that the two agree.
     """
 
     measures = "class probabilities"
@@ -97,34 +97,34 @@ class CountMetric(Metric):
 
 
 def _counts_of_samples(cells: np.ndarray, classes: int) -> np.ndarray:
-    """Returns the confusion matrices `[samples, classes, classes]` of the cells `[samples, rows]` of rows."""
-    # Each sample counts in a range of its own, so that one pass counts them all.
+    """Returns the confusion matrices `[samples, classes, classes]` for the cells `[samples, rows]` of the rows."""
+    # Each sample has a range of numbers of its own, so that one pass counts all samples.
     first = classes * classes * np.arange(len(cells))[:, None]
     counts = np.bincount((first + cells).ravel(), minlength=classes * classes * len(cells))
     return counts.reshape(-1, classes, classes)
 
 
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
-    """Returns the most probable class of each row, int `[rows]`, of `probabilities` `[rows, classes]`."""
+    """Returns the most probable class of each row, int `[rows]`, for probabilities `[rows, classes]`."""
     return np.argmax(probabilities, axis=1)
 
 
 def confusion_counts(targets: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Returns how many rows have each true and predicted class, int `[true class, predicted class]`."""
+    """Returns the number of rows with each pair of classes, int `[true class, predicted class]`."""
     cells = np.asarray(targets) * classes + predicted
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
 def is_constant(values: np.ndarray) -> bool:
-    """Whether all of `values` `[rows]` are the same, so that no correlation with them is defined."""
+    """Returns whether all `values`, `[rows]`, are equal, so that no correlation with them is defined."""
     return bool(np.ptp(values) == 0)
 
 
 def f1_per_class(counts: np.ndarray) -> np.ndarray:
-    """Returns the F1 of each class, `[..., classes]`; NaN for a class neither true nor predicted anywhere.
+    """Returns the F1 of each class, `[..., classes]`; NaN for a class that is neither true nor predicted in any row.
 
     Args:
-        counts: confusion matrices `[..., true class, predicted class]`.
+        counts: the confusion matrices `[..., true class, predicted class]`.
     """
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
     total = counts.sum(axis=-1) + counts.sum(axis=-2)
@@ -132,16 +132,16 @@ def f1_per_class(counts: np.ndarray) -> np.ndarray:
 
 
 def metrics_of(task: Task) -> dict[str, Metric]:
-    """Returns the metrics of `task` by name; called before training too, so that a wrong one is told early.
+    """Returns the metrics of `task` by name; also called before training, so that a wrong one is reported early.
 
     Raises:
-        ConfigurationError: where a metric is unknown, or cannot measure the task.
+        ConfigurationError: if a metric is unknown or cannot measure the task.
     """
     return {name: _metric(name, task) for name in task.all_metrics}
 
 
 def check_metrics(tasks: Mapping[str, Task]) -> None:
-    """Raises `ConfigurationError` where a metric of some task is unknown, or cannot measure it."""
+    """Raises `ConfigurationError` if a metric of a task is unknown or cannot measure the task."""
     for task in tasks.values():
         metrics_of(task)
 

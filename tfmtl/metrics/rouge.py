@@ -1,7 +1,8 @@
-"""ROUGE (Lin 2004): how many words, word pairs or ordered words a summary shares with its reference.
+"""ROUGE (Lin 2004): the overlap of a summary with its reference in words, word pairs or sequences of words.
 
-The scores are those of `rouge_score` with its Porter stemmer: F-measures, of the reference that gives the best one by
-that measure where there are several. Its tokenizer lower-cases and keeps the letters a-z and digits alone.
+The scores are the F-measures of `rouge_score` with its Porter stemmer. If there are several references, the one with
+the best F-measure counts, separately for each measure. The tokenizer of `rouge_score` lower-cases and keeps only the
+letters a-z and digits.
 """
 
 from collections.abc import Sequence
@@ -19,10 +20,10 @@ MEASURES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
 
 class Rouge(MeanMetric):
-    """One of the four measures; they share one scoring of the same texts.
+    """The base class of the four measures, which are computed together for the same texts.
 
     Attributes:
-        measure: its name in `rouge_score`.
+        measure: the name of the measure in `rouge_score`.
     """
 
     measures = "texts"
@@ -55,20 +56,20 @@ class RougeL(Rouge):
 
 @METRICS.register("rougeLsum")
 class RougeLsum(Rouge):
-    """F-measure of the longest common subsequences of each pair of sentences, united (summary-level ROUGE-L)."""
+    """F-measure of the union of the longest common subsequences of all sentence pairs (summary-level ROUGE-L)."""
 
     measure = "rougeLsum"
 
 
 @lru_cache(maxsize=1)
 def _scores(targets: tuple[tuple[str, ...], ...], predictions: tuple[str, ...]) -> np.ndarray:
-    """Returns the F-measures `[rows, measures]`; the last batch is kept for the other measures of the same task."""
+    """Returns the F-measures `[rows, measures]`; the last result is cached for the other measures of the same task."""
     rows = zip(targets, predictions, strict=True)
     return np.array([_row_scores(references, prediction) for references, prediction in rows])
 
 
 def _row_scores(references: tuple[str, ...], prediction: str) -> list[float]:
-    # The scorer takes a line for a sentence, in rougeLsum alone; the other measures do not see white space.
+    # For rougeLsum, the scorer treats each line as a sentence; the other measures ignore white space.
     best = _scorer().score_multi([_lines(reference) for reference in references], _lines(prediction))
     return [best[measure].fmeasure for measure in MEASURES]
 

@@ -1,6 +1,6 @@
-"""Scores of tasks on a split: what a run's `evaluation_<split>.json` holds.
+"""The scores of tasks on a split, as in the file `evaluation_<split>.json` of a run.
 
-Rows without a task's target are left out; see `tfmtl.data.columns`.
+Rows without a target of the task are left out; see `tfmtl.data.columns`.
 """
 
 import json
@@ -22,21 +22,21 @@ from tfmtl.metrics.metric import Rows, metrics_of
 def evaluate_task(
     task: Task, targets: Rows, predictions: Rows, options: EvaluationOptions, seed: int
 ) -> dict[str, Any]:
-    """Scores one task with intervals.
+    """Returns the scores of one task with their intervals.
 
     Args:
-        task: the task, its labels known.
-        targets: `[rows]`, absent ones included.
-        predictions: of the same rows.
-        options: how many samples are behind each interval.
-        seed: of the samples.
+        task: the task, with its label set.
+        targets: the targets `[rows]`, including absent ones.
+        predictions: the predictions for the same rows.
+        options: the evaluation options, which contain the number of samples for each interval.
+        seed: the seed of the samples.
 
     Returns:
-        each metric's value by name; `intervals`, with the bounds `[low, high]` of each; `examples`, how many rows had
-        a target. Without such a row there is no metric, and `examples` is 0.
+        The value of each metric, by name; `intervals`, the bounds `[low, high]` of each metric; and `examples`, the
+        number of rows with a target. If there are no such rows, there are no metrics and `examples` is 0.
 
     Raises:
-        RunError: where a prediction is not finite.
+        RunError: if a prediction is not finite.
     """
     targets, predictions = _labelled(task, targets, predictions)
     metrics = metrics_of(task) if len(targets) else {}
@@ -51,10 +51,10 @@ def evaluate_task(
 
 
 def quick_scores(task: Task, targets: Rows, predictions: Rows) -> dict[str, float]:
-    """Returns each metric's value by name, without intervals; empty where no row has a target.
+    """Returns the value of each metric, by name, without intervals; empty if no row has a target.
 
     Raises:
-        RunError: where a prediction is not finite.
+        RunError: if a prediction is not finite.
     """
     targets, predictions = _labelled(task, targets, predictions)
     metrics = metrics_of(task) if len(targets) else {}
@@ -62,17 +62,17 @@ def quick_scores(task: Task, targets: Rows, predictions: Rows) -> dict[str, floa
 
 
 def validation_score(tasks: Mapping[str, Task], scores: Mapping[str, Mapping[str, float]]) -> float:
-    """Returns the mean over tasks of the primary metric, by which the best checkpoint is chosen.
+    """Returns the mean over tasks of the primary metric, which chooses the best checkpoint.
 
-    A correlation below 0 counts as 0, so that each task has the same range. A task without a labelled row of validation
-    has no score and takes no part.
+    A correlation below 0 counts as 0, so that all tasks have the same range. A task without a validation row that has a
+    target has no score and is left out.
 
     Args:
-        tasks: the tasks by name.
-        scores: each task's metrics, as `quick_scores` or `evaluate_task` returned them.
+        tasks: the tasks, by name.
+        scores: the metrics of each task, as returned by `quick_scores` or `evaluate_task`.
 
     Raises:
-        DataError: where no task has a score.
+        DataError: if no task has a score.
     """
     primary = [
         max(0.0, scores[name][task.primary]) for name, task in tasks.items() if task.primary in scores.get(name, {})
@@ -83,7 +83,7 @@ def validation_score(tasks: Mapping[str, Task], scores: Mapping[str, Mapping[str
 
 
 def write_evaluation(path: str | Path, split: str, tasks_metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Writes `{"split": ..., "tasks": {NAME: {METRIC: value, ...}}}` to `path`, whole or not at all."""
+    """Writes `{"split": ..., "tasks": {NAME: {METRIC: value, ...}}}` to `path` atomically."""
     text = json.dumps({"split": split, "tasks": tasks_metrics}, indent=2, allow_nan=False, ensure_ascii=False)
     with atomic_write(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")

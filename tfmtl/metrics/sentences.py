@@ -1,4 +1,4 @@
-"""Where one sentence of a text ends and the next begins, by a rule that needs no model and no download."""
+"""Sentence boundaries by a simple rule, which needs no model and no download."""
 
 import re
 
@@ -6,10 +6,10 @@ _BOUNDARY = re.compile(r"(?<=[.!?])([\"'\u2019\u201d)\]]*)\s+(?![a-z])")
 
 
 def split_sentences(text: str) -> list[str]:
-    """Splits `text` into sentences, none of them empty.
+    """Returns the sentences of `text`, without empty ones.
 
-    A sentence ends at a line break, and at `.`, `!` or `?` (with the quotes and brackets that it closes) before white
-    space, unless a lower-case letter follows.
+    A sentence ends at a line break. It also ends at `.`, `!` or `?`, including any closing quotes and brackets, if
+    white space follows and the next character is not a lower-case letter.
 
     >>> split_sentences('He said "Stop." Then he left, i.e. ran. Why?')
     ['He said "Stop."', 'Then he left, i.e. ran.', 'Why?']

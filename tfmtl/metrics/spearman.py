@@ -9,7 +9,7 @@ from tfmtl.metrics.metric import Metric, is_constant
 
 @METRICS.register("spearman")
 class Spearman(Metric):
-    """Spearman's correlation: Pearson's, of ranks; 0 where one of the two is constant.
+    """Spearman's correlation, which is Pearson's correlation of ranks; 0 if either side is constant.
 
     It lies between -1 and 1.
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Self
 
 import keras
 import tensorflow as tf
@@ -37,7 +38,7 @@ class MultiTaskModel(keras.Model):
     update = None
 
     @classmethod
-    def of(cls, network: Network, slices: Sequence[Slice]) -> "MultiTaskModel":
+    def of(cls, network: Network, slices: Sequence[Slice]) -> Self:
         """Returns the model of a network that the batches of slices feed."""
         inputs, outputs = network.functional(slices)
         model = cls(inputs=inputs, outputs=outputs, name="multi_task_model")

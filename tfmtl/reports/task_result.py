@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class TaskResult:
         """What metrics read of the answer."""
         return kind_of(self.task).predictions(self.answer)
 
-    def labelled(self) -> "TaskResult":
+    def labelled(self) -> Self:
         """Returns the result without the rows that have no target."""
         keep = is_present(self.targets)
         answer = {suffix: values[keep] for suffix, values in self.answer.items()}

@@ -1,6 +1,7 @@
 """The folder of a run: where everything is that one training leaves, and all that evaluation and export need."""
 
 from pathlib import Path
+from typing import Self
 
 from tfmtl.core.errors import RunError
 
@@ -16,7 +17,7 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def open(cls, path: str | Path) -> "RunFolder":
+    def open(cls, path: str | Path) -> Self:
         """Returns the folder of a run that has been started; raises `RunError` where it is none."""
         folder = cls(path)
         if not folder.path.is_dir():

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class TrainingData:
     validation_plan: Plan
     rows: Fingerprints = field(default_factory=dict)
 
-    def of(self, experiment: Experiment, number: int, replicas: int) -> "TrainingData":
+    def of(self, experiment: Experiment, number: int, replicas: int) -> Self:
         """Returns what a stage of the training reads; the first has number 0."""
         return replace(self, plan=_plan(experiment, number, self.tables, replicas))
 

@@ -5,7 +5,7 @@ EXPERIMENT = parse({"tasks": {"task": {"preset": "samsum"}}})
 
 def test_it_reads_the_fields_that_tensorflow_datasets_has():
     task = EXPERIMENT.tasks["task"]
-    assert (task.kind, task.text, task.target) == ("summarization", "dialogue", "summary")
+    assert (task.kind, task.text, task.target_fields) == ("summarization", "dialogue", ("summary",))
 
 
 def test_its_splits_are_the_official_ones():

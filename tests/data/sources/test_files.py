@@ -24,7 +24,7 @@ def write(tmp_path):
 
 
 def test_what_is_no_regular_file_is_told():
-    with pytest.raises(DataError, match=r"^/dev/null: this is no regular file"):
+    with pytest.raises(DataError, match=r"^/dev/null: this is not a regular file"):
         expanded("/dev/null")
 
 

@@ -37,7 +37,7 @@ def test_one_list_of_objects(tmp_path, name, document):
     ("kind", "content", "expected"),
     [
         (JsonLinesSource, '{"text": "a"}\n{"text": }\n', ":2: not JSON: Expecting value at column 10"),
-        (JsonLinesSource, '{"text": "a"}\n[1]\n', ": item 2 is no object of names and values, but [1]"),
+        (JsonLinesSource, '{"text": "a"}\n[1]\n', ": item 2 is not an object of names and values: [1]"),
         (JsonLinesSource, '{"txt": "a"}\n', ": there is no column 'text'; did you mean 'txt'? (known: txt)"),
         (JsonLinesSource, "", ": the file has no rows"),
         (JsonLinesSource, "[" * 100_000, ":1: not JSON: nested too deeply"),

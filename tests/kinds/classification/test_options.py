@@ -6,7 +6,7 @@ from tfmtl.kinds.classification.options import Classification
 
 
 def test_the_target_is_the_label_field():
-    assert Classification(source="s", label="topic").target == "topic"
+    assert Classification(source="s", label="topic").target_fields == ("topic",)
 
 
 def test_the_contracts_metrics_are_always_measured():
@@ -28,8 +28,8 @@ def test_a_class_weight_is_a_finite_number_from_zero(weight):
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        (["a", "b", "a"], "'a' stands there twice"),
-        (["1", 1], "'1' stands there twice"),
+        (["a", "b", "a"], "'a' appears twice"),
+        (["1", 1], "'1' appears twice"),
         (["a", " "], "empty"),
     ],
 )

@@ -6,7 +6,7 @@ from tfmtl.kinds.summarization.options import Summarization
 
 
 def test_the_target_is_the_summary_field():
-    assert Summarization(source="s", summary="title").target == "title"
+    assert Summarization(source="s", summary="title").target_fields == ("title",)
 
 
 def test_the_contracts_metrics_are_always_measured():

@@ -84,3 +84,25 @@ def test_other_rows_than_those_evaluated_are_refused(systems, folder):
     (folder / "rooms.test.tsv").write_text("text\tlabel\nanother\tgood\n")
     with pytest.raises(RunError, match="runs/both: task 'rooms' has other rows than when the run was evaluated"):
         reference_of(systems, "test")
+
+
+def test_rows_without_a_target_are_not_learned(folder):
+    """Of a stream of two tasks, each learns from its own rows: the others would be of no class."""
+    train = ["small\tgood\tgood", "small thing\tgood\t", "large\tbad\tbad", "large thing\t\tbad", "dull\t\tbad"]
+    test = ["small\tgood\tgood", "dull\tbad\tbad"]
+    for split, rows in {"train": train, "validation": train[:1], "test": test}.items():
+        (folder / f"films.{split}.tsv").write_text("\n".join(["text\tplot\ttone", *rows]) + "\n")
+    source = {"format": "tsv", **{split: f"films.{split}.tsv" for split in ("train", "validation", "test")}}
+    tasks = {
+        name: {"kind": "classification", "source": "films", "label": name, "labels": ["bad", "good"]}
+        for name in ("plot", "tone")
+    }
+    experiment = parse({"name": "films", "sources": {"films": source}, "tasks": tasks})
+    answers = dict.fromkeys(tasks, Answers(["small", "dull"], np.array([1, 0]), np.eye(2, dtype=np.float32)[[1, 0]]))
+    metrics = {name: {"accuracy": 1.0} for name in tasks}
+    run = ComparedRun("runs/films", experiment, metrics, answers, 1, TrainingCost(1, 1.0, None, {}), 1.0)
+    found = reference_of(systems_of([run]), "test").answers
+    # Two of three rows with a plot are good, three of four with a tone are bad.
+    assert found["majority"]["plot"].argmax(axis=1).tolist() == [1, 1]
+    assert found["majority"]["tone"].argmax(axis=1).tolist() == [0, 0]
+    assert found["linear_svm"]["tone"].argmax(axis=1).tolist() == [1, 0]

@@ -10,8 +10,9 @@ import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from tfmtl.core.errors import DataError, RunError
-from tfmtl.runs.run_folder import RunFolder
-from tfmtl.serving import export as export_module
+from tfmtl.runs.identity import experiment_of
+from tfmtl.runs.loading import load_reader
+from tfmtl.serving.export import export as export_module
 from tfmtl.serving.export.description import Description
 from tfmtl.serving.export.export import export_run
 from tfmtl.serving.export.parity import probe_texts
@@ -109,9 +110,9 @@ def test_without_validation_it_is_made_up_texts_and_said(run, monkeypatch, caplo
 
     monkeypatch.setattr(export_module, "load_streams", gone)
     with caplog.at_level("WARNING", "tfmtl"):
-        rows = export_module._rows(export_module._validation_streams(run.experiment()), run.reader())
+        rows = export_module._rows(export_module._validation_streams(experiment_of(run)), load_reader(run))
     assert "made-up texts, for want of validation: tickets.jsonl: there is no such file" in caplog.text
-    assert len(rows) == len(probe_texts(run.reader().tokenizer))
+    assert len(rows) == len(probe_texts(load_reader(run).tokenizer))
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def unloaded(run, monkeypatch):
     monkeypatch.setattr(export_module, "_write_saved_model", write)
     monkeypatch.setattr(export_module, "check_parity", lambda *_: None)
     monkeypatch.setattr(export_module, "probe_texts", lambda *_: [])
-    monkeypatch.setattr(RunFolder, "reader", lambda *_: type("Reader", (), {"tokenizer": None}))
+    monkeypatch.setattr(export_module, "load_reader", lambda *_: type("Reader", (), {"tokenizer": None}))
     return run
 
 

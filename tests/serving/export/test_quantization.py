@@ -6,18 +6,23 @@ import pytest
 import tensorflow as tf
 
 import tfmtl
+from tfmtl.config.options import ModelOptions
 from tfmtl.core.errors import RunError, UserError
-from tfmtl.models.layers.linear_experts import LinearExperts
+from tfmtl.data.tables import Slice
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.models.build import build_model
+from tfmtl.runs.loading import load_reader
 from tfmtl.serving.export.quantization import QUANTIZATIONS, loss_by_quantization, quantized
 
 
 @pytest.fixture(scope="module")
 def reader(run):
-    return run.reader()
+    return load_reader(run)
 
 
 def heads(reader, tokens):
-    return {name: value.numpy() for name, value in reader.answer(["topic", "stars"], tokens).items()}
+    answers = reader.answer(["topic", "stars"], tokens)
+    return {"topic": answers["topic"]["probabilities"].numpy(), "stars": answers["stars"]["score"].numpy()}
 
 
 TOKENS = tf.constant([[1, 9, 12, 30, 7, 2, 0], [1, 8, 7, 6, 15, 22, 2]])
@@ -39,19 +44,25 @@ def test_int8_weights_are_those_of_the_model_to_half_a_step_of_their_scale(reade
 
 
 def test_linear_experts_are_quantized_too():
-    experts = LinearExperts({"order": 1}, 40, {"topic": 3, "other": 2}, dtype="float32", name="linear_experts")
-    tokens = keras.Input((None,), dtype="int32")
-    model = keras.Model(tokens, experts(tokens))
+    encoder = {"layers": 1, "hidden": 8, "heads": 2, "feedforward": 8, "max_length": 8}
+    options = {"encoder": encoder, "linear_expert": {"order": 1}}
+    tasks = {
+        name: Classification(name=name, source="s", labels=labels)
+        for name, labels in {"topic": ("a", "b", "c"), "other": ("a", "b")}.items()
+    }
+    slices = [Slice("tokens", tuple(tasks), ())]
+    model = build_model(ModelOptions.model_validate(options), tasks, slices, {}, 40, "float32")
+    experts = model.network.layers.linear_experts
     generator = np.random.default_rng(0)
-    model.set_weights([generator.normal(size=weight.shape) ** 2 for weight in model.weights])
+    experts.set_weights([generator.normal(size=weight.shape) ** 2 for weight in experts.weights])
     small = QUANTIZATIONS["int8"](model)
-    table = small.get_layer("linear_experts").coefficients
-    assert table._embeddings.dtype == "int8"
+    assert small.network.layers.linear_experts.coefficients._embeddings.dtype == "int8"
     # Of each n-gram the numbers of all tasks have a scale in common; half a step of it is the most that is lost.
     lost = np.abs(np.array(experts.coefficients.embeddings)).max() / 127 / 2
-    for name, scores in model(TOKENS).items():
+    found = small.network.linear_scores(TOKENS)
+    for name, scores in model.network.linear_scores(TOKENS).items():
         # Features of a row have a length of one, so at most so many steps add up as the root of seven n-grams.
-        np.testing.assert_allclose(small(TOKENS)[name], scores, atol=experts.options.weight * lost * 7**0.5)
+        np.testing.assert_allclose(found[name], scores, atol=experts.options.weight * lost * 7**0.5)
 
 
 def test_bfloat16_weights_are_the_nearest(reader):

@@ -38,8 +38,8 @@ def test_zipped_files_and_the_standard_input_are_read(tmp_path, monkeypatch):
         (b'{"text": "a", "n": ' + b"9" * 5000 + b"}", "not JSON: a number has more digits than can be read"),
         (b"[1]", r"expected an object with a 'text', found \[1\]"),
         (b'{"texts": "a"}', r"there is no 'text'; did you mean 'texts'\?"),
-        (b'{"text": null}', "'text' is no text: null"),
-        (b'{"text": "a", "text_pair": 3}', "'text_pair' is no text: 3"),
+        (b'{"text": null}', "'text' is not a text: null"),
+        (b'{"text": "a", "text_pair": 3}', "'text_pair' is not a text: 3"),
         (b'{"text": "\xff"}', "invalid UTF-8, byte 0xff after 10 bytes of the line"),
     ],
 )

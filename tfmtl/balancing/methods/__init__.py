@@ -1,1 +1,1 @@
-"""One file a balancing method; each registers itself in `tfmtl.core.registry.BALANCING`."""
+"""Balancing methods, one file each; a method registers itself in `tfmtl.core.registry.BALANCING`."""

@@ -10,12 +10,12 @@ from tfmtl.core.registry import BALANCING
 
 
 class AlignedMTLOptions(GramOptions):
-    """Options of Aligned-MTL.
+    """How the aligned gradients are scaled and combined.
 
     Attributes:
-        scale: which eigenvalue of the Gram matrix all of them become: the smallest, the (lower) median, or the mean
-            (`rmse`, after the root mean square of the singular values).
-        reduction: whether the aligned gradients are summed, as in the official code, or averaged.
+        scale: the eigenvalue of the Gram matrix that replaces all others: the smallest, the (lower) median, or the mean
+            (`rmse`, named after the root mean square of the singular values).
+        reduction: the combination of the aligned gradients: their `sum`, as in the official code, or their `mean`.
     """
 
     scale: Literal["min", "median", "rmse"] = "min"
@@ -24,16 +24,17 @@ class AlignedMTLOptions(GramOptions):
 
 @BALANCING.register("aligned_mtl", options=AlignedMTLOptions)
 class AlignedMTL(GramCombination):
-    r"""Gradients are replaced by the nearest ones that are orthogonal and of one length, so that none dominates.
+    r"""Gradients are replaced by the nearest orthogonal ones of equal length, so that none dominates.
 
     :math:`G = V \Lambda V^\top`; :math:`d = \sum_i w_i g_i` with
     :math:`w = \sqrt{\lambda_s} V \Lambda^{-1/2} V^\top 1` over the eigenvalues that are not zero (Algorithm 1).
 
-    Scales the shared parameters only. One backward pass a task. It has no state.
+    It scales the shared parameters only, needs one backward pass per task, and has no state.
 
-    Differs from the official code in rounding alone: an eigenvalue counts as zero below T times the spacing of
-    numbers at the largest, and small ones are found to their own precision. The smallest eigenvalue decides the
-    length of a step with `min`, so two tasks that are nearly the same shorten every update.
+    It differs from the official code in rounding only: an eigenvalue counts as zero if it is smaller than T times the
+    spacing of floating-point numbers at the largest one, and small eigenvalues are accurate to their own precision.
+    With `min`, the smallest eigenvalue determines the length of a step, so two nearly identical tasks shorten every
+    update.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -65,10 +66,10 @@ class AlignedMTL(GramCombination):
 
 
 def _eigen(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns eigenvalues, rising, and eigenvectors of a Gram matrix whose rows may differ by orders.
+    """Returns the ascending eigenvalues and the eigenvectors of a Gram matrix, accurate for rows of any magnitude.
 
-    They are the squared singular values of a factor that is made from the cosines, so that squaring does not lose half
-    of the digits of the small ones.
+    The eigenvalues are the squared singular values of a factor that is computed from the cosines, so that squaring does
+    not lose half of the digits of the small ones.
     """
     cosines, norms = unit_gram(gram)
     usable = tf.cast(norms > 0, gram.dtype)

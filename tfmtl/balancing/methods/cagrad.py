@@ -22,11 +22,12 @@ _BISECTIONS = 80
 
 
 class CAGradOptions(GramOptions):
-    """Options of CAGrad.
+    """How far the update may be from the mean gradient, and how it is rescaled.
 
     Attributes:
-        c: how far the update may be from the mean gradient, in lengths of it.
-        rescale: `none`, as in the paper; `square` divides by 1 + c^2, as the official code does, `linear` by 1 + c.
+        c: the maximum distance between the update and the mean gradient, in units of the length of the mean gradient.
+        rescale: the divisor of the update: 1 with `none`, as in the paper; 1 + c^2 with `square`, as in the official
+            code; 1 + c with `linear`.
     """
 
     c: float = Field(0.5, ge=0.0, le=10.0)
@@ -40,12 +41,13 @@ class CAGrad(GramCombination):
     :math:`d = g_0 + c |g_0| / |g_w| \, g_w` with the mean :math:`g_0` and :math:`g_w = \sum_i w_i g_i`,
     :math:`w = \arg\min_{w \ge 0, \sum w = 1} g_w \cdot g_0 + c |g_0| |g_w|` (equation 4 and Algorithm 1).
 
-    Scales the shared parameters only, by the convention of the mean. One backward pass a task. It has no state.
+    It scales the shared parameters only, on the scale of the mean gradient, needs one backward pass per task, and has
+    no state.
 
-    Differs from the official code because that divides by 1 + c^2 and multiplies by T; `rescale` has the former. The
-    problem is solved for rows of unit norm, so short gradients count; a gradient of zero takes no part in :math:`w`.
-    Where :math:`g_w` is zero it has no direction, and no task can be helped without hurting another: with c < 1 the
-    update is then the vector nearest to the mean that hurts none, else zero, as in other code.
+    It differs from the official code, which divides by 1 + c^2 (see `rescale`) and multiplies by T. The problem is
+    solved for rows of unit norm, so that short gradients count; a zero gradient is not part of :math:`w`. If
+    :math:`g_w` is zero, it has no direction, and no task can be helped without hurting another. With c < 1 the update
+    is then the vector nearest to the mean that hurts no task; otherwise it is zero, as in other code.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -59,13 +61,13 @@ class CAGrad(GramCombination):
         mean = tf.cast(present, gram.dtype) / tf.maximum(tf.reduce_sum(tf.cast(present, gram.dtype)), 1.0)
         with_mean = tf.linalg.matvec(gram, mean)
         length = tf.sqrt(tf.maximum(tf.tensordot(mean, with_mean, 1), 0.0))
-        # A mean that is zero but for rounding has no direction.
+        # A mean that is zero up to rounding has no direction.
         length = tf.where(length > 1e-7 * tf.reduce_max(norms), length, tf.zeros_like(length))
         toward_mean = tf.clip_by_value(tf.math.divide_no_nan(with_mean, norms * length), -1.0, 1.0)
         shares = _shares(cosines, norms, usable, toward_mean, self.options.c)
         combined = tf.sqrt(tf.maximum(tf.tensordot(shares, tf.linalg.matvec(cosines, shares), 1), 0.0))
-        # A combination that is zero but for rounding has no direction; nor has it with c = 1 and gradients whose hull
-        # holds zero, where the problem has many solutions.
+        # A combination that is zero up to rounding has no direction. The same applies if c = 1 and the hull of the
+        # gradients contains zero, where the problem has many solutions.
         has_direction = combined > 1e-7 * tf.reduce_sum(shares)
         if self.options.c >= 1.0:
             has_direction &= _is_apart_from_zero(cosines, norms, present)
@@ -75,7 +77,7 @@ class CAGrad(GramCombination):
         return weights / divisor[self.options.rescale]
 
     def _without_direction(self, cosines, norms, mean):
-        """Returns the weights of the nearest vector to the mean that hurts no task; with c = 1 zero is allowed too."""
+        """Returns the weights of the vector nearest to the mean that hurts no task, or zeros if c >= 1."""
         if self.options.c >= 1.0:
             return tf.zeros_like(mean)
         return tf.math.divide_no_nan(dual_cone_weights(cosines, mean * norms), norms)
@@ -83,7 +85,7 @@ class CAGrad(GramCombination):
 
 @tf.function(autograph=False)
 def _shares(cosines: tf.Tensor, norms: tf.Tensor, usable: tf.Tensor, with_mean: tf.Tensor, c: float) -> tf.Tensor:
-    """Returns `w_i |g_i|`, up to a common factor; `with_mean` are the cosines of gradients and mean."""
+    """Returns `w_i |g_i|`, up to a common factor; `with_mean` are the cosines of the gradients with the mean."""
     shortest = tf.reduce_min(tf.where(usable, norms, tf.fill(tf.shape(norms), norms.dtype.max)))
     normal = tf.where(usable, tf.math.divide_no_nan(shortest, norms), tf.zeros_like(norms))
     normal = tf.where(tf.reduce_any(usable), normal, tf.ones_like(norms))
@@ -95,7 +97,7 @@ def _shares(cosines: tf.Tensor, norms: tf.Tensor, usable: tf.Tensor, with_mean: 
         return with_mean + c * inner / root, hessian
 
     def is_solution(x):
-        """Whether the least-helped task is helped as much as the dual objective says that it can be."""
+        """Returns whether the least-helped task is helped as much as the dual objective allows."""
         slope, _ = derivatives(x)
         helped = tf.where(usable, tf.math.divide_no_nan(slope, normal), tf.fill(tf.shape(norms), norms.dtype.max))
         gap = tf.tensordot(slope, x, 1) - tf.reduce_min(helped)
@@ -103,15 +105,15 @@ def _shares(cosines: tf.Tensor, norms: tf.Tensor, usable: tf.Tensor, with_mean: 
         return on_plane & (gap < _TOLERANCE * (1.0 + c) * tf.reduce_sum(x))
 
     shares = minimise(derivatives, tf.zeros_like(norms), normal)
-    # The norm is no quadratic, and where gradients conflict strongly Newton's steps may jam.
+    # The norm is not quadratic, and Newton's method may stall if gradients conflict strongly.
     return tf.cond(is_solution(shares), lambda: shares, lambda: _shares_by_length(cosines, with_mean, normal, c))
 
 
 def _shares_by_length(cosines: tf.Tensor, with_mean: tf.Tensor, normal: tf.Tensor, c: float) -> tf.Tensor:
-    """Returns the same by bisection of the length t of the combination, with a quadratic problem for each.
+    """Returns the same by bisection over the length t of the combination; each step solves a quadratic problem.
 
-    Because `|a| = min_t (|a|^2 / t + t) / 2`, the x for a given t makes `with_mean' x + c x' C x / (2 t)` smallest, and
-    t is right where it is the length that this x has: the objective is convex in t.
+    Because `|a| = min_t (|a|^2 / t + t) / 2`, the x for a given t minimises `with_mean' x + c x' C x / (2 t)`, and t is
+    correct if it equals the length of the combination for this x. The objective is convex in t.
     """
 
     def at(logarithm):
@@ -131,6 +133,6 @@ def _shares_by_length(cosines: tf.Tensor, with_mean: tf.Tensor, normal: tf.Tenso
 
 
 def _is_apart_from_zero(cosines: tf.Tensor, norms: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-    """Whether the hull of the unit gradients is further from zero than rounding."""
+    """Returns whether the distance of the hull of the unit gradients from zero exceeds rounding errors."""
     shares = minimum_norm_weights(cosines, present & (norms > 0))
     return tf.tensordot(shares, tf.linalg.matvec(cosines, shares), 1) > 1e-14

@@ -9,16 +9,17 @@ from tfmtl.core.registry import BALANCING
 
 @BALANCING.register("config", options=GramOptions)
 class ConFIG(GramCombination):
-    r"""The direction with equal cosines to all gradients, as long as the sum of the gradients' projections on it.
+    r"""The direction with equal cosines to all gradients, with the length of the sum of their projections on it.
 
     :math:`x = U^+ 1` with the unit gradients as rows of U; :math:`d = (\sum_i g_i \cdot \hat x) \, \hat x`
     (equations 3 and 4).
 
-    Scales the shared parameters only, by the convention of the sum. One backward pass a task. It has no state.
+    It scales the shared parameters only, on the scale of the sum of the gradients, needs one backward pass per task,
+    and has no state.
 
-    Differs from the official code because the pseudo-inverse is taken from the cosines `[tasks, tasks]`, not from the
-    matrix of all gradients; the momentum version is left out. A gradient of zero takes no part, and where no direction
-    has positive cosines to all (opposite gradients) the update is zero.
+    It differs from the official code in that the pseudo-inverse is computed from the cosines `[tasks, tasks]`, not from
+    the matrix of all gradients, and in that there is no version with momentum. A zero gradient is ignored. If no
+    direction has positive cosines to all gradients (opposite gradients), the update is zero.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -28,7 +29,7 @@ class ConFIG(GramCombination):
 
     def task_weights(self, gram, losses, present):
         shares, norms = pseudo_inverse_of_ones(gram, self._precision)
-        # By unit rows: x = sum shares_i u_i, x.u_i = 1 for all i that the rows allow, and x.x = sum of shares.
+        # In unit rows: x = sum shares_i u_i, x.u_i = 1 for all i if the rows allow it, and x.x = sum of shares.
         weights = tf.math.divide_no_nan(shares, norms)
         inner = tf.linalg.matvec(gram, weights)
         square = tf.tensordot(weights, inner, 1)

@@ -11,12 +11,12 @@ from tfmtl.core.registry import BALANCING
 
 
 class CosineAlignmentOptions(GramOptions):
-    """Options of cosine alignment.
+    """Which tasks are favoured, and how strongly.
 
     Attributes:
-        favour: `aligned` gives weight to tasks that agree with the others, as the printed formula asks; `different` to
-            those that do not, as the words beside it do.
-        temperature: of the softmax; a large one gives all tasks the weight 1.
+        favour: the tasks with larger weights: with `aligned` those that agree with the others, as in the paper's
+            formula; with `different` those that do not, as in the paper's text.
+        temperature: the temperature of the softmax; a large value gives all tasks the weight 1.
     """
 
     favour: Literal["aligned", "different"] = "aligned"
@@ -25,18 +25,18 @@ class CosineAlignmentOptions(GramOptions):
 
 @BALANCING.register("cosine_alignment", options=CosineAlignmentOptions)
 class CosineAlignment(GramCombination):
-    r"""Tasks whose gradients agree with those of the others have larger weights.
+    r"""Tasks whose gradients agree with those of the other tasks get larger weights.
 
     :math:`L_{ij} = 1 - g_i \cdot g_j / (|g_i| |g_j|)`, :math:`\bar L_i` its mean over the other tasks, and
     :math:`d = \sum_i \alpha_i g_i` with :math:`\alpha = T \operatorname{softmax}(-\bar L / \tau)`.
 
-    Scales shared parameters and heads, by the convention of the sum. One backward pass a task. It has no state.
+    It scales shared parameters and heads, with weights that sum to T, needs one backward pass per task, and has no
+    state.
 
-    The ambiguity: what is readable of the paper gives :math:`L_{ij}`, to be minimised, which favours gradients that
-    agree, while the words beside it say that their cosine is minimised; and it says neither how :math:`L_{ij}`
-    becomes a weight nor whether it is differentiated through. Here it is a rule for the weights alone: the softmax is
-    this library's choice, the cosines are those of the unweighted gradients, and `favour: different` follows the
-    words. No number of that paper is reproduced by it.
+    The paper is ambiguous. Its formula minimises :math:`L_{ij}`, which favours gradients that agree, but its text says
+    that their cosine is minimised. It says neither how :math:`L_{ij}` becomes a weight nor whether gradients flow
+    through it. Here it only determines the weights: the softmax is the choice of this library, the cosines are those of
+    the unweighted gradients, and `favour: different` follows the text. No result of the paper is reproduced.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

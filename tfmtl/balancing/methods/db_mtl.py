@@ -10,11 +10,11 @@ _SMALLEST_LOSS = 1e-8
 
 
 class DBMTLOptions(Options):
-    """Options of DB-MTL.
+    """How the gradients are averaged over steps.
 
     Attributes:
         beta: the share of the average that a step keeps.
-        sigma: beta is divided by the number of the step to this power; 0 leaves it.
+        sigma: the power of the step's number by which beta is divided; 0 keeps beta constant.
     """
 
     beta: float = Field(0.9, ge=0.0, lt=1.0)
@@ -23,17 +23,18 @@ class DBMTLOptions(Options):
 
 @BALANCING.register("db_mtl", options=DBMTLOptions)
 class DBMTL(GradientCombination):
-    r"""Gradients of the logarithms of the losses, averaged over steps, all made as long as the longest, then summed.
+    r"""Gradients of the log losses, averaged over steps, scaled to the length of the longest one, and summed.
 
     :math:`\hat g_i \leftarrow \beta \hat g_i + (1 - \beta) \nabla \log L_i`,
     :math:`d = \max_j |\hat g_j| \sum_i \hat g_i / |\hat g_i|` (Algorithm 1).
 
-    Scales the shared parameters only, by the convention of the sum. One backward pass a task, and T times the shared
-    parameters of memory. Its state are the averages `[tasks, size]` and each task's count of steps.
+    It scales the shared parameters only, on the scale of the sum of the gradients. It needs one backward pass per task
+    and memory for T times the shared parameters. Its state consists of the averages `[tasks, size]` and the number of
+    steps of each task.
 
-    Differs from the official code because the first average is the first gradient, where that begins with zero (which
-    changes lengths, and not directions); the average of an absent task stays as it is, and the task takes no part in
-    the step. A loss below 1e-8 counts as 1e-8.
+    It differs from the official code in that the first average is the first gradient; the official code starts from
+    zero, which changes lengths but not directions. The average of an absent task does not change, and the task is
+    ignored in the step. A loss below 1e-8 counts as 1e-8.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -50,14 +51,14 @@ class DBMTL(GradientCombination):
         beta = self.options.beta / tf.cast(tf.maximum(steps, 1), gradients.dtype) ** self.options.sigma
         kept = tf.where(self._steps.value == 0, tf.zeros_like(beta), beta)
         kept = tf.where(present, kept, tf.ones_like(kept))
-        # Few passes over `[tasks, size]`, which take longer than all the rest.
+        # Passes over `[tasks, size]` are kept few, because they take longer than everything else.
         of_gradients = (1.0 - kept) / tf.maximum(losses, _SMALLEST_LOSS)
         averages = kept[:, None] * self._averages.value + of_gradients[:, None] * gradients
         self._averages.assign(averages)
         self._steps.assign(steps)
         largest = tf.reduce_max(tf.abs(averages), axis=1)
         usable = present & (largest > 0)
-        # Scaled before it is squared: the square of a short gradient would underflow in float32.
+        # Scaled before squaring, because the square of a short gradient would underflow in float32.
         scale = tf.where(usable, largest, tf.ones_like(largest))
         lengths = tf.where(usable, scale * tf.norm(averages / scale[:, None], axis=1), tf.zeros_like(largest))
         shares = tf.math.divide_no_nan(tf.reduce_max(lengths), lengths)

@@ -12,13 +12,13 @@ class DualProj(GramCombination):
     r"""The mean gradient, projected onto the directions that hurt no task.
 
     :math:`d = \pi(\frac{1}{T} \sum_i g_i)`, where :math:`\pi(x)` is the vector closest to x whose inner product with
-    every gradient is not negative (equation 11, with all tasks in the place of the memories).
+    every gradient is not negative (equation 11, with all tasks in place of the memories).
 
-    Scales the shared parameters only, by the convention of the mean. One backward pass a task, and one small quadratic
-    problem. It has no state.
+    It scales the shared parameters only, on the scale of the mean gradient. It needs one backward pass per task and the
+    solution of one small quadratic problem, and has no state.
 
-    Differs from the official code because the problem is solved for rows of unit norm and nothing is added to the Gram
-    matrix, so that a task with a short gradient is not hurt either.
+    It differs from the official code in that the problem is solved for rows of unit norm and that nothing is added to
+    the Gram matrix, so that a task with a short gradient is not hurt either.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -28,7 +28,7 @@ class DualProj(GramCombination):
 
     def task_weights(self, gram, losses, present):
         cosines, norms = unit_gram(gram)
-        # Lengths in units of the longest: the problem is then of size one.
+        # Lengths are in units of the longest one, so that the problem is of order one.
         longest = tf.reduce_max(norms)
         lower = tf.math.divide_no_nan(norms, longest)
         count = tf.maximum(tf.reduce_sum(tf.cast(present, gram.dtype)), 1.0)

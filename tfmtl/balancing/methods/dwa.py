@@ -8,10 +8,10 @@ from tfmtl.core.registry import BALANCING, Options
 
 
 class DWAOptions(Options):
-    """Options of the dynamic weight average.
+    """How strongly weights differ between tasks.
 
     Attributes:
-        temperature: of the softmax; a large one gives all tasks the weight 1.
+        temperature: the temperature of the softmax; a large value gives all tasks the weight 1.
     """
 
     temperature: float = Field(2.0, gt=0.0)
@@ -19,16 +19,16 @@ class DWAOptions(Options):
 
 @BALANCING.register("dwa", options=DWAOptions)
 class DWA(LossWeighting):
-    r"""Tasks whose loss falls more slowly than that of the others have larger weights.
+    r"""Tasks whose losses fall more slowly than those of the other tasks get larger weights.
 
     :math:`w_i = T \operatorname{softmax}_i(r / \tau)` with :math:`r_i = L_i(t-1) / L_i(t-2)`, the means of the last two
-    epochs; 1 in the first two (equation 7). Used alone, each call is an epoch.
+    epochs; 1 in the first two epochs (equation 7). If the method is used alone, each call counts as an epoch.
 
-    Scales shared parameters and heads, by the convention of the sum. No further backward pass. Its state are the
-    running sums of this epoch and the means of the last two, `[tasks]` each.
+    It scales shared parameters and heads, with weights that sum to T, and needs no additional backward pass. Its state
+    consists of the running sums of the current epoch and the means of the last two epochs, `[tasks]` each.
 
-    Differs from implementations that compare windows of 25 steps, or take the mean of the weighted losses. A task that
-    had no row in one of the epochs has the ratio 1.
+    It differs from implementations that compare windows of 25 steps, or that average the weighted losses. A task that
+    had no row in one of the two epochs has the ratio 1.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -56,7 +56,7 @@ class DWA(LossWeighting):
         return losses.shape[0] * tf.nn.softmax(ratios / self.options.temperature)
 
     def _begin_epoch(self) -> None:
-        """Moves the means on, where the step is the first of an epoch."""
+        """Shifts the means by one epoch if the step is the first of an epoch."""
         is_first = (self._steps.value > 0) & (self._steps.value % self._updates_per_epoch == 0)
         means = tf.math.divide_no_nan(self._sums.value, self._counts.value)
         for variable, value in (

@@ -8,10 +8,10 @@ from tfmtl.core.registry import BALANCING, Options
 
 
 class ExcessMTLOptions(Options):
-    """Options of ExcessMTL.
+    """How fast the weights change.
 
     Attributes:
-        step_size: of the weights' multiplicative steps.
+        step_size: the step size of the multiplicative updates of the weights.
     """
 
     step_size: float = Field(1.0, gt=0.0)
@@ -19,18 +19,18 @@ class ExcessMTLOptions(Options):
 
 @BALANCING.register("excess_mtl", options=ExcessMTLOptions)
 class ExcessMTL(GradientCombination):
-    r"""Weights follow each task's excess risk, the part of its loss that training can still remove.
+    r"""Weights grow with each task's excess risk, the part of its loss that training can still remove.
 
     With :math:`h_i \leftarrow h_i + g_i^2`, the excess risk is :math:`E_i = \sum g_i^2 / \sqrt{h_i}`, from the second
     step on relative to the first; :math:`w_i \leftarrow w_i \exp(\eta E_i) / \sum_j w_j \exp(\eta E_j)`,
     :math:`d = \sum_i w_i g_i` (Algorithm 1).
 
-    Scales the shared parameters only; weights sum to 1. One backward pass a task, and T times the shared parameters
-    of memory. Its state are the sums of squares `[tasks, size]`, and for each task the logarithm of its weight and
-    its first excess risk.
+    It scales the shared parameters only, with weights that sum to 1. It needs one backward pass per task and memory for
+    T times the shared parameters. Its state consists of the sums of squares `[tasks, size]`, and of the logarithm of
+    the weight and the first excess risk of each task.
 
-    Differs from the official code because weights are kept as logarithms, so that a large first excess risk gives a
-    weight of 1 and not of NaN, and because there is no warm-up. The state of an absent task stays as it is.
+    It differs from the official code in that weights are kept as logarithms, so that a large first excess risk gives a
+    weight of 1 instead of NaN, and in that there is no warm-up. The state of an absent task does not change.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

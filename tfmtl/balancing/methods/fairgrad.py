@@ -8,10 +8,11 @@ from tfmtl.core.registry import BALANCING
 
 
 class FairGradOptions(GramOptions):
-    """Options of FairGrad.
+    """How fairly gains are distributed.
 
     Attributes:
-        alpha: the fairness: towards 0 the sum of gains counts, 1 is Nash-MTL, towards infinity the smallest gain.
+        alpha: the fairness: values near 0 maximise the sum of the gains, 1 is Nash-MTL, and large values maximise the
+            smallest gain.
     """
 
     alpha: float = Field(1.0, gt=0.0, le=20.0)
@@ -19,15 +20,16 @@ class FairGradOptions(GramOptions):
 
 @BALANCING.register("fairgrad", options=FairGradOptions)
 class FairGrad(GramCombination):
-    r"""The direction whose gains are alpha-fair among the tasks.
+    r"""The direction that distributes gains among the tasks with alpha-fairness.
 
     :math:`d = \sum_i w_i g_i` with :math:`(G w)_i = w_i^{-1/\alpha}` (equation 8).
 
-    Scales the shared parameters only; its length is that of the solution. One backward pass a task. It has no state.
+    It scales the shared parameters only, with the length of the solution, needs one backward pass per task, and has no
+    state.
 
-    Differs from the official code, whose least squares start from 1/T and miss the solution where gradients differ in
-    length by orders: here the equation is solved as the minimum of a convex function. That code also multiplies the
-    result by T and clips it to norm 1; `training.clip_norm` does the latter here.
+    It differs from the official code, whose least-squares solver starts from 1/T and misses the solution if gradients
+    differ in length by orders of magnitude. Here the equation is solved as the minimum of a convex function. The
+    official code also multiplies the result by T and clips it to norm 1; here `training.clip_norm` does the latter.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -12,12 +12,13 @@ _SMALLEST_LOSS = 1e-8
 
 
 class FAMOOptions(Options):
-    """Options of FAMO.
+    """How the logits of the weights are learned.
 
     Attributes:
-        learning_rate: of the logits.
-        weight_decay: added to the logits' gradient, as in the official code.
-        lower_bound: of each task's loss, which is subtracted, one number or a list.
+        learning_rate: the learning rate of the logits.
+        weight_decay: the weight decay, which is added to the gradient of the logits, as in the official code.
+        lower_bound: the lower bound of each task's loss, which is subtracted from it; one number, or a list with one
+            per task.
     """
 
     learning_rate: float = Field(0.025, gt=0.0)
@@ -27,18 +28,19 @@ class FAMOOptions(Options):
 
 @BALANCING.register("famo", options=FAMOOptions)
 class FAMO(LossWeighting):
-    r"""All losses fall at the same rate; which do not is seen from their change over the step.
+    r"""Weights that make all losses fall at the same rate, learned from the change of the losses over each step.
 
     :math:`w_i = c z_i / (L_i - b_i)` with :math:`z = \operatorname{softmax}(\xi)` and
     :math:`c = (\sum_i z_i / (L_i - b_i))^{-1}`; after the step, on the same batch, :math:`\xi` follows the gradient
     :math:`J_z^\top (\log L^{\text{before}} - \log L^{\text{after}})` by Adam (Algorithm 1).
 
-    Scales shared parameters and heads; effective weights sum to 1. No further backward pass, but two forward passes:
-    the losses before and after are both measured without dropout, because with it their difference is mostly that of
-    the masks. Its state are the logits and Adam's moments, `[tasks]` each.
+    It scales shared parameters and heads, with effective weights that sum to 1. It needs no additional backward pass,
+    but two forward passes: the losses before and after the step are both measured without dropout, because with dropout
+    their difference would mostly be that of the masks. Its state consists of the logits and the moments of Adam,
+    `[tasks]` each.
 
-    Differs from the official code in the source of the losses before the step, which there are those of training, with
-    dropout. A loss within 1e-8 of its bound counts as that far from it. The state of an absent task stays as it is.
+    It differs from the official code in the losses before the step, which there are the training losses, with dropout.
+    A loss less than 1e-8 above its bound counts as 1e-8 above it. The state of an absent task does not change.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -73,7 +75,7 @@ class FAMO(LossWeighting):
         self._adam.step(gradient + self.options.weight_decay * self._logits.value, present)
 
     def _shares(self, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        # Relative to the smallest distance, so that neither the shares nor their sum overflow.
+        # Relative to the smallest distance, so that neither the shares nor their sum can overflow.
         distance = self._above_bound(losses)
         smallest = tf.reduce_min(tf.where(present, distance, tf.fill(losses.shape, losses.dtype.max)))
         return tf.where(present, self._softmax(present) * smallest / distance, tf.zeros_like(losses))

@@ -1,4 +1,4 @@
-"""A weighted sum with weights that do not change."""
+"""A weighted sum of the losses with constant weights."""
 
 from typing import Annotated
 
@@ -11,10 +11,10 @@ from tfmtl.core.registry import BALANCING, Options
 
 
 class FixedOptions(Options):
-    """Options of fixed weights.
+    """The constant weights.
 
     Attributes:
-        weights: of each task's loss; a task that is not named has 1.
+        weights: the weight of the loss of each task, by its name; 1 for a task that is not named.
     """
 
     weights: dict[str, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(default_factory=dict)
@@ -22,13 +22,13 @@ class FixedOptions(Options):
 
 @BALANCING.register("fixed", options=FixedOptions)
 class Fixed(LossWeighting):
-    r"""The sum of the tasks' losses, each times its weight; weights of one are the standing baseline.
+    r"""The sum of the tasks' losses, each multiplied by its weight; equal weights are the usual baseline.
 
-    :math:`\sum_i w_i L_i`. Kurin et al. 2022 and Xin et al. 2022 find it level with specialised methods once the
-    weights are tuned: train with a few of them, such as 0.3, 1 and 3 for each task in turn, and compare the
-    validation scores.
+    :math:`\sum_i w_i L_i`. Kurin et al. 2022 and Xin et al. 2022 find it on a par with specialised methods once the
+    weights are tuned. To tune them, train with a few values, such as 0.3, 1 and 3 for each task in turn, and compare
+    the validation scores.
 
-    Scales shared parameters and heads. No further backward pass. It has no state.
+    It scales shared parameters and heads, needs no additional backward pass, and has no state.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -10,14 +10,15 @@ _SMALLEST_LOSS = 1e-8
 
 @BALANCING.register("gls")
 class GLS(LossWeighting):
-    r"""The geometric mean of the losses, which no task's unit can change.
+    r"""The geometric mean of the losses, which balances tasks independently of the units of their losses.
 
-    The objective is :math:`(\prod_i L_i)^{1/T}`; effective weights are its derivatives, the mean over :math:`T L_i`.
+    The objective is :math:`(\prod_i L_i)^{1/T}`; effective weights are its derivatives, the mean divided by
+    :math:`T L_i`.
 
-    Scales shared parameters and heads. No further backward pass. It has no state.
+    It scales shared parameters and heads, needs no additional backward pass, and has no state.
 
-    Differs from the product in the paper because it is the exponential of the mean logarithm, which neither overflows
-    nor underflows; a loss below 1e-8 counts as 1e-8. The mean is that of the tasks that are present.
+    It differs from the product in the paper in that it is computed as the exponential of the mean logarithm, which can
+    neither overflow nor underflow. A loss below 1e-8 counts as 1e-8. The mean is over the tasks that are present.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -8,11 +8,11 @@ from tfmtl.core.registry import BALANCING, Options
 
 
 class GradDropOptions(Options):
-    """Options of GradDrop.
+    """How much of a gradient is kept, and how signs are drawn.
 
     Attributes:
         leak: the share of each gradient that is never dropped.
-        seed: of the draws.
+        seed: the seed of the random draws.
     """
 
     leak: float = Field(0.0, ge=0.0, le=1.0)
@@ -21,16 +21,18 @@ class GradDropOptions(Options):
 
 @BALANCING.register("graddrop", options=GradDropOptions)
 class GradDrop(GradientCombination):
-    r"""Of each number of the gradients, only those of one sign are summed; which sign is drawn by its share.
+    r"""For each parameter, only the gradients of one sign are summed; the sign is drawn in proportion to its share.
 
-    With :math:`P = (1 + \sum_i g_i / \sum_i |g_i|) / 2` for each parameter and U uniform on [0, 1]: the positive parts
-    where U < P, else the negative ones (Algorithm 1, with f the identity). A number that is zero for all stays zero.
+    With :math:`P = (1 + \sum_i g_i / \sum_i |g_i|) / 2` for each parameter and U uniform on [0, 1], the positive parts
+    are kept if U < P, and the negative parts otherwise (Algorithm 1, with f the identity). A component that is zero for
+    all tasks stays zero.
 
-    Scales the shared parameters only, by the convention of the sum. One backward pass a task. Its state is the count of
-    draws. Not a function of inner products.
+    It scales the shared parameters only, on the scale of the sum of the gradients, and needs one backward pass per
+    task. Its state is the number of draws. It is not a function of inner products.
 
-    Differs from the official code because signs are those of the parameters' gradients, where that takes the gradient
-    by the shared representation times the representation's sign, summed over the batch.
+    It differs from the official code in that signs are those of the gradients with respect to the parameters. The
+    official code multiplies the gradient with respect to the shared representation by the sign of the representation
+    and sums over the batch.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -49,7 +51,7 @@ class GradDrop(GradientCombination):
         return self.dropped(gradients, uniform), tf.ones_like(losses)
 
     def dropped(self, gradients: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
-        """Returns the combined gradient `[size]` for draws `[size]` from [0, 1)."""
+        """Returns the combined gradient `[size]` for draws `uniform`, `[size]`, from [0, 1)."""
         total = tf.reduce_sum(gradients, axis=0)
         positive = 0.5 * (1.0 + tf.math.divide_no_nan(total, tf.reduce_sum(tf.abs(gradients), axis=0)))
         kept = tf.where(uniform < positive, gradients > 0, gradients < 0)

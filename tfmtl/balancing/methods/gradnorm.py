@@ -10,11 +10,11 @@ _SMALLEST_WEIGHT = 1e-3
 
 
 class GradNormOptions(GramOptions):
-    """Options of GradNorm.
+    """How the weights are learned.
 
     Attributes:
-        alpha: how strongly tasks that have learned less than the others are pushed.
-        learning_rate: of the weights.
+        alpha: the strength with which tasks that have learned less than the others are pushed.
+        learning_rate: the learning rate of the weights.
     """
 
     alpha: float = Field(1.5, ge=0.0)
@@ -23,19 +23,20 @@ class GradNormOptions(GramOptions):
 
 @BALANCING.register("gradnorm", options=GradNormOptions)
 class GradNorm(GramCombination):
-    r"""Weights move until each task pulls as hard as its rate of learning asks for.
+    r"""Weights move until the norm of each task's weighted gradient matches the task's rate of learning.
 
-    :math:`d = \sum_i w_i g_i`. Then with :math:`n_i = w_i |g_i|` and the inverse rate
-    :math:`r_i = (L_i / L_i(0)) / \operatorname{mean}_j (L_j / L_j(0))`, w takes a gradient step of
-    :math:`\sum_i |n_i - \bar n \, r_i^\alpha|`, the targets taken as constants, and is scaled to the sum T
+    :math:`d = \sum_i w_i g_i`. Then, with :math:`n_i = w_i |g_i|` and the inverse rate
+    :math:`r_i = (L_i / L_i(0)) / \operatorname{mean}_j (L_j / L_j(0))`, w takes a gradient step on
+    :math:`\sum_i |n_i - \bar n \, r_i^\alpha|`, where the targets are constants, and is scaled to the sum T
     (section 3.3).
 
-    Scales shared parameters and heads, by the convention of the sum. One backward pass a task. Its state are the
-    weights `[tasks]` and the first losses.
+    It scales shared parameters and heads, with weights that sum to T, and needs one backward pass per task. Its state
+    consists of the weights and the first losses, `[tasks]` each.
 
-    Differs from the official code because norms are those of the gradients that are combined, not of the last shared
-    layer alone, and because a weight does not fall below 0.001, where the paper's form can make it negative. Neither
-    weight decay nor the model's optimizer touches the weights. The state of an absent task stays as it is.
+    It differs from the official code in that norms are those of the whole gradients that are combined, not only of the
+    last shared layer, and in that a weight does not fall below 0.001; in the form of the paper it can become negative.
+    Neither weight decay nor the optimizer of the model affects the weights. The state of an absent task does not
+    change.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -60,7 +61,14 @@ class GradNorm(GramCombination):
         return weights
 
     def moved(self, weights: tf.Tensor, norms: tf.Tensor, ratios: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        """Returns the weights after a step, for norms of unweighted gradients and losses relative to the first ones."""
+        """Returns the weights after a step.
+
+        Args:
+            weights: the weights before the step, `[tasks]`.
+            norms: the norms of the unweighted gradients, `[tasks]`.
+            ratios: the losses divided by the first losses, `[tasks]`.
+            present: whether each task is present, bool `[tasks]`.
+        """
         there = tf.cast(present, weights.dtype)
         count = tf.maximum(tf.reduce_sum(there), 1.0)
         pulls = weights * norms * there

@@ -9,11 +9,11 @@ from tfmtl.core.registry import BALANCING
 
 
 class GradVacOptions(GramOptions):
-    """Options of GradVac.
+    """How the goals are tracked, and in which orders gradients meet.
 
     Attributes:
-        beta: how fast the goals follow the cosines that are met.
-        seed: of the orders in which a gradient meets the others.
+        beta: the rate at which the goals follow the observed cosines.
+        seed: the seed of the orders in which a gradient meets the others.
     """
 
     beta: float = Field(0.01, ge=0.0, le=1.0)
@@ -22,18 +22,19 @@ class GradVacOptions(GramOptions):
 
 @BALANCING.register("gradvac", options=GradVacOptions)
 class GradVac(GramCombination):
-    r"""Each gradient is turned towards each of the others until their cosine is the usual one; then the sum.
+    r"""The sum of the gradients after each is turned towards each other one until their cosine is the usual one.
 
     Where :math:`\phi = \cos(p_i, g_j)` is below its goal :math:`\hat\phi_{ij}`,
     :math:`p_i \leftarrow p_i + |p_i| (\hat\phi \sqrt{1 - \phi^2} - \phi \sqrt{1 - \hat\phi^2}) /
     (|g_j| \sqrt{1 - \hat\phi^2}) \; g_j`; then :math:`\hat\phi_{ij} \leftarrow (1 - \beta) \hat\phi_{ij} + \beta \phi`
-    (section 3.3 and Algorithm 1). Goals begin with zero, so the first step is that of PCGrad.
+    (section 3.3 and Algorithm 1). Goals start from zero, so the first step is that of PCGrad.
 
-    Scales the shared parameters only, by the convention of the sum. One backward pass a task. Its state are the goals
-    `[tasks, tasks]`, which need not be symmetric, and the count of draws.
+    It scales the shared parameters only, on the scale of the sum of the gradients, and needs one backward pass per
+    task. Its state consists of the goals `[tasks, tasks]`, which need not be symmetric, and the number of draws.
 
-    Differs from the official code because cosines and goals are those of all shared parameters together, not of each
-    layer; and cosines are kept below 1 by 1e-7, because a goal of 1 asks for a factor without bound.
+    It differs from the official code in that cosines and goals are those of all shared parameters together, not of each
+    layer, and in that the absolute value of a cosine is at most 1 - 1e-7, because the factor for a goal of 1 has no
+    bound.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -51,7 +52,7 @@ class GradVac(GramCombination):
         return self.vaccinated(gram, present, orders)
 
     def vaccinated(self, gram: tf.Tensor, present: tf.Tensor, orders: tf.Tensor) -> tf.Tensor:
-        """Returns the weights float64 `[tasks]` for orders int32 `[tasks, tasks - 1]`; moves the goals."""
+        """Returns the weights, float64 `[tasks]`, for `orders`, int32 `[tasks, tasks - 1]`; updates the goals."""
         count = gram.shape[0]
         coefficients = tf.eye(count, dtype=gram.dtype)
         norms = tf.sqrt(tf.linalg.diag_part(gram))
@@ -63,7 +64,7 @@ class GradVac(GramCombination):
             chosen = tf.one_hot(met, count, dtype=gram.dtype)
             cosine = _bounded(tf.math.divide_no_nan(inner, length * norm))
             goal = tf.reduce_sum(goals * chosen, axis=1)
-            # A gradient of zero, or one that is absent, has no direction to be turned or to be met.
+            # A zero gradient, such as that of an absent task, has no direction to turn or to turn towards.
             is_met = (length > 0) & (norm > 0)
             sine, goal_sine = tf.sqrt(1.0 - cosine**2), tf.sqrt(1.0 - goal**2)
             factor = tf.math.divide_no_nan(length * (goal * sine - cosine * goal_sine), norm * goal_sine)

@@ -9,18 +9,18 @@ from tfmtl.core.registry import BALANCING
 
 @BALANCING.register("imtl_g", options=GramOptions)
 class IMTLG(GramCombination):
-    r"""The combination whose projections on all gradients are equal, with weights that sum to 1.
+    r"""The combination with equal projections on all gradients and with weights that sum to 1.
 
     :math:`d \cdot u_i = d \cdot u_j` with :math:`u_i = g_i / |g_i|`, so
     :math:`w \propto G^{-1} \operatorname{diag}(G)^{1/2}` (section 3.2).
 
-    Scales the shared parameters only; a weight may be negative with three tasks or more, which would train a head
-    uphill. One backward pass a task. It has no state.
+    It scales the shared parameters only, because a weight may be negative with three or more tasks, which would
+    increase the loss of a head. It needs one backward pass per task and has no state.
 
-    Differs from the official code because the inverse is the pseudo-inverse of the cosines: more tasks than independent
-    directions have no solution in the paper's form, and projections are then equal only as nearly as can be. A gradient
-    of zero takes no part. For opposite gradients the update is zero. With three tasks or more the equal projections may
-    be negative, so that the update hurts all of them alike; it is the formula's.
+    It differs from the official code in that the inverse is the pseudo-inverse of the cosines. If there are more tasks
+    than independent directions, the paper's form has no solution, and the projections are only as equal as possible. A
+    zero gradient is ignored. For opposite gradients the update is zero. With three or more tasks, the equal projections
+    may be negative, so that the update hurts all tasks alike; this is a property of the formula.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -8,15 +8,15 @@ from tfmtl.core.registry import BALANCING
 
 @BALANCING.register("imtl_l", options=LearnedOptions)
 class IMTLL(LearnedWeighting):
-    r"""Each task's loss is scaled by a factor that is learned, such that all scaled losses become 1.
+    r"""Each task's loss is multiplied by a learned factor, so that all scaled losses approach 1.
 
-    The objective is :math:`\sum_i e^{s_i} L_i - s_i` (section 3.1); effective weights are :math:`e^{s}`, and s follows
-    its derivative :math:`e^s L - 1` by Adam.
+    The objective is :math:`\sum_i e^{s_i} L_i - s_i` (section 3.1); effective weights are :math:`e^{s}`, and s descends
+    along its derivative :math:`e^s L - 1` with Adam.
 
-    Scales shared parameters and heads, by the convention of the sum. No further backward pass. Its state are s and
-    Adam's moments, `[tasks]` each.
+    It scales shared parameters and heads, on the scale of the sum of the losses, and needs no additional backward pass.
+    Its state consists of s and the moments of Adam, `[tasks]` each.
 
-    Differs from the official code because s is clamped, and has an optimizer of its own.
+    It differs from the official code in that s is clamped and has an optimizer of its own.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -7,18 +7,18 @@ from tfmtl.core.registry import BALANCING
 
 @BALANCING.register("mgda", options=GramOptions)
 class MGDA(GramCombination):
-    r"""The shortest vector in the convex hull of the gradients; zero where no direction helps every task.
+    r"""The shortest vector in the convex hull of the gradients; zero if no direction helps every task.
 
     :math:`d = \sum_i w_i g_i`, :math:`w = \arg\min_{w \ge 0, \sum w = 1} |\sum_i w_i g_i|^2`.
 
-    Scales the shared parameters only; weights sum to 1, so a step is about T times shorter than that of the sum. One
-    backward pass a task. It has no state.
+    It scales the shared parameters only, with weights that sum to 1, so a step is about T times shorter than that of
+    the sum. It needs one backward pass per task and has no state.
 
-    Differs from the official code, because the weights are exact up to rounding (an interior-point solution of the
-    problem with rows of unit norm) where Frank-Wolfe stops early, and because the weights of two tasks may be 0 and 1,
-    which some implementations clamp to 0.001 and 0.999. The published normalisations (`l2`, `loss`, `loss+`) give other
-    problems and are left out. A task whose gradient is zero makes the update zero, as the paper says; an absent task
-    takes no part.
+    It differs from the official code in that the weights are exact up to rounding (an interior-point solution of the
+    problem with rows of unit norm), whereas Frank-Wolfe stops early. The weights of two tasks may be 0 and 1; some
+    implementations clamp them to 0.001 and 0.999. The published normalisations (`l2`, `loss`, `loss+`) define different
+    problems and are left out. A task whose gradient is zero makes the update zero, as in the paper; an absent task is
+    ignored.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

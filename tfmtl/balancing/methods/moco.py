@@ -9,12 +9,12 @@ from tfmtl.core.registry import BALANCING, Options
 
 
 class MoCoOptions(Options):
-    """Options of MoCo.
+    """How gradients are tracked and how weights move.
 
     Attributes:
-        beta: how fast the tracked gradients follow those of the batches.
-        gamma: the step of the weights.
-        rho: the pull of the weights towards each other.
+        beta: the rate at which the tracked gradients follow those of the batches.
+        gamma: the step size of the weights.
+        rho: the strength with which the weights are pulled towards each other.
     """
 
     beta: float = Field(0.5, gt=0.0, le=1.0)
@@ -24,18 +24,19 @@ class MoCoOptions(Options):
 
 @BALANCING.register("moco", options=MoCoOptions)
 class MoCo(GradientCombination):
-    r"""MGDA on tracked gradients, with weights that move a little at each step: its bias for batches vanishes.
+    r"""MGDA on tracked gradients with weights that move slowly, so that its bias from sampled batches vanishes.
 
     :math:`y_i \leftarrow y_i - \beta (y_i - g_i)`, :math:`\lambda \leftarrow \Pi_\Delta (\lambda - \gamma (Y Y^\top +
-    \rho I) \lambda)`, :math:`d = \sum_i \lambda_i y_i` (Algorithm 1). Tracked gradients begin with those of the first
-    batch, weights with 1/T.
+    \rho I) \lambda)`, :math:`d = \sum_i \lambda_i y_i` (Algorithm 1). Tracked gradients start from those of the first
+    batch, and weights from 1/T.
 
-    Scales the shared parameters only; weights sum to 1. One backward pass a task, and T times the shared parameters of
-    memory. Its state are the tracked gradients `[tasks, size]` and the weights `[tasks]`.
+    It scales the shared parameters only, with weights that sum to 1. It needs one backward pass per task and memory for
+    T times the shared parameters. Its state consists of the tracked gradients `[tasks, size]` and the weights
+    `[tasks]`.
 
-    Differs from the official code because Y Y' is divided by its trace, so that one gamma serves gradients of any
-    length; tracking does not begin with zero; and beta does not fall with the steps. The tracked gradient of an absent
-    task stays as it is, and it takes no part in the step, where the rest share its weight.
+    It differs from the official code in that Y Y' is divided by its trace, so that the same gamma fits gradients of any
+    length; in that tracking does not start from zero; and in that beta does not decrease over the steps. The tracked
+    gradient of an absent task does not change. The task is ignored in the step, and the other tasks share its weight.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -7,17 +7,17 @@ from tfmtl.core.registry import BALANCING
 
 @BALANCING.register("nash_mtl", options=GramOptions)
 class NashMTL(GramCombination):
-    r"""The direction that the tasks would agree on: the one with the largest product of their gains.
+    r"""The direction that the tasks would agree on in bargaining, which maximises the product of their gains.
 
     :math:`d = \sum_i \alpha_i g_i` with :math:`G \alpha = 1 / \alpha`, elementwise (claim 3.2).
 
-    Scales the shared parameters only; its length is that of the solution, :math:`|d| = \sqrt{T}`, whatever the
-    gradients' lengths. One backward pass a task. It has no state.
+    It scales the shared parameters only, with the length of the solution, :math:`|d| = \sqrt{T}`, whatever the lengths
+    of the gradients. It needs one backward pass per task and has no state.
 
-    Differs from the official code, whose sequence of approximations keeps the weights of the step before where a task
-    conflicts with the sum of all: here the equation is solved as the minimum of a convex function, at every step. The
-    official code also multiplies the heads' losses by the weights and clips the shared gradient to norm 1;
-    `training.clip_norm` does the latter here.
+    It differs from the official code, whose sequence of approximations keeps the weights of the previous step if a task
+    conflicts with the sum of all. Here the equation is solved as the minimum of a convex function at every step. The
+    official code also multiplies the losses of the heads by the weights and clips the shared gradient to norm 1; here
+    `training.clip_norm` does the latter.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

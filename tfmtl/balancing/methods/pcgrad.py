@@ -9,10 +9,10 @@ from tfmtl.core.registry import BALANCING
 
 
 class PCGradOptions(GramOptions):
-    """Options of PCGrad.
+    """In which orders gradients meet.
 
     Attributes:
-        seed: of the orders in which a gradient meets the others.
+        seed: the seed of the orders in which a gradient meets the others.
     """
 
     seed: int = Field(0, ge=0, lt=2**31)
@@ -20,17 +20,17 @@ class PCGradOptions(GramOptions):
 
 @BALANCING.register("pcgrad", options=PCGradOptions)
 class PCGrad(GramCombination):
-    r"""Each gradient gives up what conflicts with each of the others, met in a random order; then the sum.
+    r"""The sum of the gradients after each drops what conflicts with each other one, met in a random order.
 
     :math:`p_i \leftarrow p_i - \min(0, p_i \cdot g_j) / |g_j|^2 \; g_j` for all :math:`j \ne i`, beginning with
     :math:`p_i = g_i`; :math:`d = \sum_i p_i` (Algorithm 1).
 
-    Scales the shared parameters only, by the convention of the sum. One backward pass a task. Its state is the count of
-    draws, from which each step's orders follow, the same on every replica.
+    It scales the shared parameters only, on the scale of the sum of the gradients, and needs one backward pass per
+    task. Its state is the number of draws, which determines the orders of each step, the same on every replica.
 
-    Differs from the official code because that discards the result of its shuffle, so that its order is fixed, and lets
-    a gradient meet itself, which changes the result where it has been projected before. Projections are computed on the
-    coefficients of the gradients, from their inner products.
+    It differs from the official code, which discards the result of its shuffle, so that its order is fixed, and lets a
+    gradient meet itself, which changes the result if the gradient has been projected before. Here projections are
+    computed on the coefficients of the gradients, from their inner products.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -48,7 +48,7 @@ class PCGrad(GramCombination):
 
     @staticmethod
     def projected(gram: tf.Tensor, orders: tf.Tensor) -> tf.Tensor:
-        """Returns the weights float64 `[tasks]` for orders int32 `[tasks, tasks - 1]` of the others."""
+        """Returns the weights, float64 `[tasks]`, for `orders` of the other tasks, int32 `[tasks, tasks - 1]`."""
         coefficients = tf.eye(gram.shape[0], dtype=gram.dtype)
         squares = tf.linalg.diag_part(gram)
         for met in tf.unstack(orders, axis=1):

@@ -8,10 +8,10 @@ from tfmtl.core.registry import BALANCING, Options
 
 
 class RLWOptions(Options):
-    """Options of random loss weighting.
+    """How weights are drawn.
 
     Attributes:
-        seed: of the draws.
+        seed: the seed of the random draws.
     """
 
     seed: int = Field(0, ge=0, lt=2**31)
@@ -19,15 +19,15 @@ class RLWOptions(Options):
 
 @BALANCING.register("rlw", options=RLWOptions)
 class RLW(LossWeighting):
-    r"""Weights are drawn anew for each step: a baseline that methods with a purpose have to beat.
+    r"""Weights that are drawn at random in each step, as a baseline that other methods have to beat.
 
-    :math:`w = \operatorname{softmax}(z)` with :math:`z \sim N(0, I)` (section 3). They sum to 1, so a step is about T
-    times shorter than that of equal weights. An absent task has no share.
+    :math:`w = \operatorname{softmax}(z)` with :math:`z \sim N(0, I)` (section 3). The weights sum to 1, so a step is
+    about T times shorter than that of weights of one. An absent task has no share.
 
-    Scales shared parameters and heads. No further backward pass. Its state is the count of draws, by which every
-    replica draws the same, and a resumed training goes on with the sequence.
+    It scales shared parameters and heads, and needs no additional backward pass. Its state is the number of draws, so
+    that all replicas draw the same weights and a resumed training continues the sequence.
 
-    Differs from the official code in the generator of its draws alone.
+    It differs from the official code only in the random generator.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -9,10 +9,10 @@ from tfmtl.core.registry import BALANCING
 
 
 class SDMGradOptions(GramOptions):
-    """Options of SDMGrad.
+    """How close the direction stays to the mean gradient.
 
     Attributes:
-        pull: lambda, of the mean gradient; 0 is MGDA, and a large one the mean.
+        pull: the weight lambda of the mean gradient; 0 is MGDA, and a large value approaches the mean.
     """
 
     pull: float = Field(0.3, ge=0.0)
@@ -25,11 +25,12 @@ class SDMGrad(GramCombination):
     :math:`d = (g_w + \lambda g_0) / (1 + \lambda)` with the mean :math:`g_0` and :math:`g_w = \sum_i w_i g_i`,
     :math:`w = \arg\min_{w \ge 0, \sum w = 1} |g_w + \lambda g_0|^2` (equations 6 and 7).
 
-    Scales the shared parameters only; the weights sum to 1. One backward pass a task. It has no state.
+    It scales the shared parameters only, with weights that sum to 1, needs one backward pass per task, and has no
+    state.
 
-    Differs from the official code because the problem is solved on the whole batch, where that takes stochastic steps
-    with independent batches for the two factors of each product, at three forward passes a step; and because the result
-    is divided by 1 + lambda.
+    It differs from the official code in that the problem is solved on the whole batch. The official code takes
+    stochastic steps with independent batches for the two factors of each product, at the cost of three forward passes
+    per step. It also differs in that the result is divided by 1 + lambda.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -42,7 +43,7 @@ class SDMGrad(GramCombination):
         count = tf.maximum(tf.reduce_sum(tf.cast(present, gram.dtype)), 1.0)
         mean = tf.cast(present, gram.dtype) / count
         usable = present & (norms > 0)
-        # In units of the shortest gradient: x_i = w_i |g_i| / shortest, and the weights' sum is normal'x.
+        # In units of the shortest gradient: x_i = w_i |g_i| / shortest, so the sum of the weights is normal'x.
         shortest = tf.reduce_min(tf.where(usable, norms, tf.fill(tf.shape(norms), norms.dtype.max)))
         normal = tf.where(usable, tf.math.divide_no_nan(shortest, norms), tf.zeros_like(norms))
         normal = tf.where(tf.reduce_any(usable), normal, tf.ones_like(norms))

@@ -1,4 +1,4 @@
-"""The sum of the logarithms of the losses, called scale-invariant (Lin et al. 2022)."""
+"""Scale-invariant weighting: the sum of the logarithms of the losses (Lin et al. 2022)."""
 
 import tensorflow as tf
 
@@ -10,12 +10,12 @@ _SMALLEST_LOSS = 1e-8
 
 @BALANCING.register("si")
 class SI(LossWeighting):
-    r"""The sum of the logarithms of the losses, whose gradients no task's unit can change.
+    r"""The sum of the logarithms of the losses, whose gradients do not depend on the units of the losses.
 
     The objective is :math:`\sum_i \log L_i`; effective weights are :math:`1 / L_i`.
 
-    Scales shared parameters and heads. No further backward pass. It has no state. A loss below 1e-8 counts as 1e-8,
-    where other code has no such bound, or adds a constant to every loss.
+    It scales shared parameters and heads, needs no additional backward pass, and has no state. A loss below 1e-8 counts
+    as 1e-8; other code has no such bound, or adds a constant to every loss.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

@@ -11,15 +11,15 @@ _SMALLEST_LOSS = 1e-8
 
 
 class STCHOptions(Options):
-    """Options of smooth Tchebycheff scalarization.
+    """How losses are compared and smoothed.
 
     Attributes:
-        mu: the smoothing; towards 0 only the largest loss counts.
-        preference: of each task, one number or a list; where absent 1/T, of the tasks that are present, and 1 with a
-            warm-up.
-        ideal: the loss of each task that cannot be beaten, one number or a list.
-        warmup_epochs: where it is not 0, losses are compared in the form of the official multi-task code: by logarithms
-            of what they are relative to their means over so many first epochs.
+        mu: the smoothing; if it approaches 0, only the largest loss counts.
+        preference: the preference for each task; one number, or a list with one per task; if absent, 1/T for the T
+            tasks that are present, or 1 with a warm-up.
+        ideal: the best possible loss of each task; one number, or a list with one per task.
+        warmup_epochs: the number of first epochs over which mean losses are taken; if it is not 0, losses are compared
+            as in the official multi-task code, by the logarithms of their ratios to these means.
     """
 
     mu: float = Field(1.0, gt=0.0)
@@ -30,20 +30,20 @@ class STCHOptions(Options):
 
 @BALANCING.register("stch", options=STCHOptions)
 class STCH(LossWeighting):
-    r"""A smooth maximum of the losses: the task that is furthest from its ideal counts most.
+    r"""A smooth maximum of the losses, in which the task furthest from its ideal counts most.
 
     The objective is :math:`\mu \log \sum_i \exp(\lambda_i (L_i - z_i) / \mu)` (equation 8); effective weights are
-    :math:`\lambda \operatorname{softmax}(\lambda (L - z) / \mu)`. An absent task takes no part.
+    :math:`\lambda \operatorname{softmax}(\lambda (L - z) / \mu)`. An absent task is ignored.
 
-    Losses of different units have no common maximum. With `warmup_epochs` the first epochs train
-    :math:`\sum_i \log L_i`, and those after them :math:`T \mu \log \sum_i \exp(\lambda_i \log(L_i / n_i) / \mu)`
-    with :math:`n_i` the mean of the first epochs' losses, as the official multi-task code does.
+    The maximum of losses in different units is not meaningful. With `warmup_epochs`, the first epochs therefore train
+    :math:`\sum_i \log L_i`, and later ones :math:`T \mu \log \sum_i \exp(\lambda_i \log(L_i / n_i) / \mu)` with
+    :math:`n_i` the mean loss of the first epochs, as in the official multi-task code.
 
-    Scales shared parameters and heads. No further backward pass. Its state, with a warm-up, are the sums and counts of
-    its losses, `[tasks]`, and the count of steps.
+    It scales shared parameters and heads, and needs no additional backward pass. With a warm-up, its state consists of
+    the sums and counts of the warm-up losses, `[tasks]` each, and the number of steps.
 
-    Differs from the official code in that the plain objective is the default, and a loss below 1e-8 counts as 1e-8
-    under a logarithm.
+    It differs from the official code in that the plain objective is the default, and in that a loss below 1e-8 counts
+    as 1e-8 in a logarithm.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -70,13 +70,13 @@ class STCH(LossWeighting):
         self._sums.assign_add(seen * losses)
         self._counts.assign_add(seen)
         self._steps.assign_add(1)
-        # A task without a row in the first epochs is compared with itself.
+        # A task that had no row in the first epochs is compared with its current loss.
         nadir = tf.where(self._counts.value > 0, tf.math.divide_no_nan(self._sums.value, self._counts.value), losses)
         shares = losses.shape[0] * self._shares(tf.math.log(losses / nadir), present)
         return tf.where(warms_up, tf.cast(present, losses.dtype), shares) / losses
 
     def _shares(self, values, present):
-        """Returns the derivative of the smooth maximum of `values` by each of them."""
+        """Returns the derivative of the smooth maximum of `values` with respect to each of them."""
         preference = self.options.preference
         if preference is None and self.options.warmup_epochs:
             preference = 1.0

@@ -6,13 +6,15 @@ import tensorflow as tf
 
 from tfmtl.balancing.learned import LearnedOptions, LearnedWeighting
 from tfmtl.core.registry import BALANCING
+from tfmtl.kinds.kind import kind_of
 
 
 class UncertaintyOptions(LearnedOptions):
-    """Options of uncertainty weighting; its logarithms are those of the tasks' variances.
+    """How the logarithms of the tasks' variances are learned.
 
     Attributes:
-        form: of the losses; `automatic` is `regression` for tasks of that kind and `classification` for all others.
+        form: the form of the losses; `automatic` is `regression` for tasks that predict numbers and `classification`
+            for all others.
     """
 
     form: Literal["automatic", "classification", "regression"] = "automatic"
@@ -20,18 +22,18 @@ class UncertaintyOptions(LearnedOptions):
 
 @BALANCING.register("uncertainty", options=UncertaintyOptions)
 class Uncertainty(LearnedWeighting):
-    r"""Each task's loss is divided by its variance, which is learned.
+    r"""Each task's loss is divided by the task's variance, which is learned.
 
-    With :math:`s = \log \sigma^2`: classification (and summaries, which are classifications of pieces)
-    :math:`e^{-s} L + s / 2`, regression :math:`e^{-s} L / 2 + s / 2` (equations 7 to 10). Effective weights are
-    :math:`e^{-s}` and :math:`e^{-s} / 2`; s follows its derivative by Adam.
+    With :math:`s = \log \sigma^2`, the objective is :math:`e^{-s} L + s / 2` for classification (and for summaries,
+    which are classifications of tokens) and :math:`e^{-s} L / 2 + s / 2` for regression (equations 7 to 10). Effective
+    weights are :math:`e^{-s}` and :math:`e^{-s} / 2`; s descends along its derivative with Adam.
 
-    Scales shared parameters and heads, by the convention of the sum. No further backward pass. Its state are s and
-    Adam's moments, `[tasks]` each.
+    It scales shared parameters and heads, on the scale of the sum of the losses, and needs no additional backward pass.
+    Its state consists of s and the moments of Adam, `[tasks]` each.
 
-    Differs from much published code because that uses the half of regression for every task; s is clamped, because the
-    weight of a task whose loss goes to zero grows without bound. Neither weight decay nor the model's optimizer touches
-    s. The objective can be negative: do not stop by it.
+    It differs from much published code, which uses the factor one half of regression for every task. Here s is clamped,
+    because the weight of a task whose loss approaches zero would grow without bound. Neither weight decay nor the
+    optimizer of the model affects s. The objective can be negative, so do not use it as a stopping criterion.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get
@@ -48,8 +50,8 @@ class Uncertainty(LearnedWeighting):
 
     def _factors(self, count: int) -> list[float]:
         if self.options.form == "automatic":
-            return [0.5 if self._is_regression(task) else 1.0 for task in range(count)]
+            return [0.5 if self._predicts_numbers(task) else 1.0 for task in range(count)]
         return [0.5 if self.options.form == "regression" else 1.0] * count
 
-    def _is_regression(self, index: int) -> bool:
-        return self.tasks is not None and self.tasks[index].kind == "regression"
+    def _predicts_numbers(self, index: int) -> bool:
+        return self.tasks is not None and kind_of(self.tasks[index]).predicts == "numbers"

@@ -9,17 +9,17 @@ from tfmtl.core.registry import BALANCING
 
 @BALANCING.register("upgrad", options=GramOptions)
 class UPGrad(GramCombination):
-    r"""Each gradient is projected onto the directions that hurt no task; then the mean.
+    r"""The mean of the gradients after each is projected onto the directions that hurt no task.
 
     :math:`d = \frac{1}{T} \sum_i \pi(g_i)`, where :math:`\pi(x)` is the vector closest to x whose inner product with
-    every gradient is not negative (section 3.2). So d hurts no task, up to rounding.
+    every gradient is not negative (section 3.2). Therefore d hurts no task, up to rounding.
 
-    Scales the shared parameters only, by the convention of the mean. One backward pass a task, and T small quadratic
-    problems. It has no state.
+    It scales the shared parameters only, on the scale of the mean gradient. It needs one backward pass per task and the
+    solution of T small quadratic problems, and has no state.
 
-    Differs from the official code because nothing is added to the Gram matrix: its 1e-4 lets an update hurt a task
-    whose gradient is short. Here the projection is that of rows of unit norm, whose cone is the same, multiplied by
-    the norm.
+    It differs from the official code in that nothing is added to the Gram matrix; the 1e-4 of the official code lets an
+    update hurt a task whose gradient is short. Here the rows of unit norm are projected, whose cone is the same, and
+    the result is multiplied by the norm.
 
     >>> import tensorflow as tf
     >>> from tfmtl.balancing import get

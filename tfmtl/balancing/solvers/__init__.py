@@ -1,1 +1,1 @@
-"""The numerical problems behind the methods."""
+"""Solvers for the numerical problems behind the methods."""

@@ -1,4 +1,4 @@
-"""Adam on a method's own numbers (Kingma and Ba 2015)."""
+"""The Adam optimizer for the values that a method learns (Kingma and Ba 2015)."""
 
 import math
 
@@ -9,14 +9,14 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
 
 class Adam:
-    """Adam on one variable with a number for each task; its moments are variables of the method.
+    """Optimizes one variable with a value for each task; the moments are variables of the method.
 
-    The model's optimizer, its weight decay and its schedule never touch these numbers.
+    The optimizer of the model, its weight decay and its learning rate schedule never affect these values.
 
     Args:
-        variable: what is learned, `[tasks]`.
-        make_variable: `make_variable(name, value, dtype)` makes a variable of the method.
-        learning_rate: of every step.
+        variable: the variable to optimize, `[tasks]`.
+        make_variable: a function `make_variable(name, value, dtype)` that creates a variable of the method.
+        learning_rate: the learning rate of all steps.
     """
 
     def __init__(self, variable: keras.Variable, make_variable, learning_rate: float):
@@ -28,18 +28,19 @@ class Adam:
         self._steps = make_variable("steps", tf.zeros(variable.shape, tf.int32), "int32")
 
     def step(self, gradient: tf.Tensor, present: tf.Tensor) -> None:
-        """Takes a step.
+        """Updates the variable and the moments.
 
         Args:
-            gradient: `[tasks]`.
-            present: bool `[tasks]`; the numbers, moments and counts of the other tasks stay as they are.
+            gradient: the gradient of the objective, `[tasks]`.
+            present: whether each task is present, bool `[tasks]`; values, moments and counts of absent tasks do not
+                change.
         """
         gradient = tf.cast(gradient, self._variable.dtype)
         steps = self._steps.value + tf.cast(present, tf.int32)
         first = _BETA_1 * self._first.value + (1.0 - _BETA_1) * gradient
         second = _BETA_2 * self._second.value + (1.0 - _BETA_2) * gradient**2
         count = tf.cast(tf.maximum(steps, 1), gradient.dtype)
-        # 1 - beta^t without the digits that float32 would lose for small t.
+        # 1 - beta^t without the loss of digits that float32 would have for small t.
         first_share, second_share = (-tf.math.expm1(count * math.log(beta)) for beta in (_BETA_1, _BETA_2))
         size = tf.sqrt(second / second_share) + _EPSILON
         moved = self._variable.value - self._learning_rate * first / first_share / size

@@ -1,4 +1,4 @@
-"""The fixed point behind Nash-MTL and FairGrad: weights whose gains are a power of themselves."""
+"""The equation behind Nash-MTL and FairGrad: the gain of each task is a power of its weight."""
 
 import tensorflow as tf
 
@@ -11,17 +11,18 @@ _RIDGE = 1e-13
 
 @tf.function(autograph=False)
 def fair_weights(gram: tf.Tensor, alpha: float) -> tf.Tensor:
-    r"""Returns the positive weights with :math:`(G w)_i = w_i^{-1/\alpha}`; 0 for a gradient of zero.
+    r"""Returns the positive weights with :math:`(G w)_i = w_i^{-1/\alpha}`; 0 for a zero gradient.
 
-    They minimise the convex :math:`\frac{1}{2} w^\top G w - \sum_i \phi(w_i)` with :math:`\phi'(w) = w^{-1/\alpha}`, by
-    a Newton method in relative steps, each cut until the objective falls. By rows of unit norm, with
-    :math:`x_i = |g_i| w_i`, it is :math:`(C x)_i = k_i x_i^{-1/\alpha}` with :math:`k_i = |g_i|^{1/\alpha - 1}`. Where
-    some convex combination of the gradients is zero no finite solution exists; a diagonal of 1e-13 bounds the weights
-    there, whose combination is then close to zero.
+    They minimise the convex function :math:`\frac{1}{2} w^\top G w - \sum_i \phi(w_i)` with
+    :math:`\phi'(w) = w^{-1/\alpha}`. The minimum is found by Newton's method in relative steps, each shortened until
+    the objective falls. For rows of unit norm, with :math:`x_i = |g_i| w_i`, the equation is
+    :math:`(C x)_i = k_i x_i^{-1/\alpha}` with :math:`k_i = |g_i|^{1/\alpha - 1}`. If some convex combination of the
+    gradients is zero, no finite solution exists. Adding 1e-13 to the diagonal then bounds the weights, and their
+    combination is close to zero.
 
     Args:
-        gram: inner products, float64 `[tasks, tasks]`.
-        alpha: the exponent's inverse, positive.
+        gram: the inner products, float64 `[tasks, tasks]`.
+        alpha: the inverse of the exponent, positive.
     """
     cosines, norms = unit_gram(gram)
     cosines = tf.linalg.set_diag(cosines, tf.linalg.diag_part(cosines) + _RIDGE)
@@ -29,7 +30,7 @@ def fair_weights(gram: tf.Tensor, alpha: float) -> tf.Tensor:
     scale = tf.where(norms > 0, norms, tf.ones_like(norms)) ** (power - 1.0)
 
     def objective(x):
-        """Of candidates `[candidates, tasks]`."""
+        """Returns the values `[candidates]` for candidates `x`, `[candidates, tasks]`."""
         gain = tf.math.log(x) if alpha == 1.0 else x ** (1.0 - power) / (1.0 - power)
         return 0.5 * tf.reduce_sum(tf.matmul(x, cosines) * x, axis=1) - tf.reduce_sum(scale * gain, axis=1)
 
@@ -37,7 +38,7 @@ def fair_weights(gram: tf.Tensor, alpha: float) -> tf.Tensor:
         gains = scale * x ** (1.0 - power)
         slope = x * tf.linalg.matvec(cosines, x) - gains
         curvature = x[:, None] * cosines * x[None, :] + tf.linalg.diag(power * gains)
-        # Scaled to a unit diagonal, which a Cholesky factor needs where weights differ by many orders.
+        # Scaled to a unit diagonal, which a Cholesky factor needs if weights differ by many orders of magnitude.
         root = tf.sqrt(tf.linalg.diag_part(curvature))
         factor = tf.linalg.cholesky(curvature / root[:, None] / root[None, :])
         direction = -tf.linalg.cholesky_solve(factor, (slope / root)[:, None])[:, 0] / root
@@ -49,7 +50,7 @@ def fair_weights(gram: tf.Tensor, alpha: float) -> tf.Tensor:
         falls = values <= here + 1e-4 * steps * descent
         chosen = tf.argmax(tf.cast(falls, tf.int32))
         moved = candidates[chosen]
-        # At the bottom rounding hides the fall of the objective: one whole step more does no harm.
+        # Near the minimum, rounding hides the fall of the objective, and one more full step does no harm.
         is_flat = -descent < 1e-12 * tf.reduce_sum(gains)
         moved = tf.where(is_flat, candidates[0], tf.where(tf.reduce_any(falls), moved, x))
         return moved, (-descent > 1e-24 * tf.reduce_sum(gains)) & (tf.reduce_any(falls) | is_flat)

@@ -1,8 +1,8 @@
-"""The small convex problems behind several methods, as graph code in float64 on as many numbers as there are tasks.
+"""The small convex problems behind several methods, solved by graph code in float64 with one variable per task.
 
-Rows are scaled to unit norm first, because the answers' directions do not depend on their lengths: the problems then
-have the same condition for gradients of like size and for gradients of norms 1e-6 and 1e6. Solvers are traced, once for
-each number of tasks: an iteration outside a graph costs a hundred times as much.
+Rows are scaled to unit norm first, because the directions of the solutions do not depend on the lengths of the rows.
+Problems with gradients of norms 1e-6 and 1e6 are then as well conditioned as those with gradients of similar size.
+Solvers are traced once for each number of tasks; an iteration outside a graph would cost a hundred times as much.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ _GAP = 1e-16
 _RIDGE = 1e-14
 
 Derivatives = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-"""From `x` to the gradient `[tasks]` and the Hessian `[tasks, tasks]` of a convex objective."""
+"""A function from `x` to the gradient `[tasks]` and the Hessian `[tasks, tasks]` of a convex objective."""
 
 
 def unit_gram(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the cosines `[tasks, tasks]` and the norms `[tasks]` of gradients with these inner products.
+    """Returns the cosines `[tasks, tasks]` and the norms `[tasks]` of gradients with the inner products `gram`.
 
-    A gradient of zero has the cosine 1 with itself and 0 with every other, so that no solver sees a singular row.
+    A zero gradient has the cosine 1 with itself and 0 with every other gradient, so that no solver sees a zero row.
     """
     norms = tf.sqrt(tf.linalg.diag_part(gram))
     safe = tf.where(norms > 0, norms, tf.ones_like(norms))
@@ -29,14 +29,14 @@ def unit_gram(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def pseudo_inverse_of_ones(gram: tf.Tensor, precision: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns `C^+ 1` for the cosines C of the gradients that are not zero, 0 for those that are, and the norms.
+    """Returns `C^+ 1` for the cosines C of the gradients, and the norms; the entries of zero gradients are 0.
 
-    Directions with an eigenvalue of C below 1e-10 of the largest count as dependent, or below a hundred times the
-    rounding of the products.
+    Directions count as dependent if their eigenvalue of C, relative to the largest, is below 1e-10 or below a hundred
+    times `precision`.
 
     Args:
-        gram: inner products, float64 `[tasks, tasks]`.
-        precision: their relative rounding.
+        gram: the inner products, float64 `[tasks, tasks]`.
+        precision: the relative rounding error of the inner products.
     """
     cosines, norms = unit_gram(gram)
     usable = tf.cast(norms > 0, gram.dtype)
@@ -49,19 +49,20 @@ def pseudo_inverse_of_ones(gram: tf.Tensor, precision: float) -> tuple[tf.Tensor
 
 @tf.function(autograph=False)
 def minimum_norm_weights(gram: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-    """Returns the weights on the simplex of the shortest vector in the convex hull of gradients.
+    """Returns the simplex weights of the shortest vector in the convex hull of gradients.
 
     Args:
-        gram: inner products, float64 `[tasks, tasks]`.
-        present: bool `[tasks]`; an absent task has weight 0.
+        gram: the inner products, float64 `[tasks, tasks]`.
+        present: whether each task is present, bool `[tasks]`; an absent task has weight 0.
 
     Returns:
-        float64 `[tasks]`; a gradient of zero that is present has all the weight, as the hull then holds zero.
+        The weights, float64 `[tasks]`. Zero gradients that are present have all the weight, because the hull then
+        contains zero.
     """
     cosines, norms = unit_gram(gram)
     usable = present & (norms > 0)
     zeros = tf.cast(present & (norms == 0), gram.dtype)
-    # In units of the shortest gradient: w_i = x_i * shortest / norm_i, so the weights' sum is a'x.
+    # In units of the shortest gradient: w_i = x_i * shortest / norm_i, so the sum of the weights is normal'x.
     shortest = tf.reduce_min(tf.where(usable, norms, tf.fill(tf.shape(norms), norms.dtype.max)))
     normal = tf.where(usable, shortest / tf.where(usable, norms, tf.ones_like(norms)), tf.zeros_like(norms))
     normal = tf.where(tf.reduce_any(usable), normal, tf.ones_like(norms))
@@ -72,45 +73,45 @@ def minimum_norm_weights(gram: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
 
 @tf.function(autograph=False)
 def minimum_on_plane(hessian: tf.Tensor, slope: tf.Tensor, normal: tf.Tensor) -> tf.Tensor:
-    """Returns the `x >= 0` with `normal' x = 1` that makes `x' hessian x / 2 + slope' x` smallest; float64 `[tasks]`.
+    """Returns the `x >= 0` with `normal' x = 1` that minimises `x' hessian x / 2 + slope' x`, float64 `[tasks]`.
 
     Args:
-        hessian: positive semidefinite, float64 `[tasks, tasks]`.
-        slope: float64 `[tasks]`.
-        normal: float64 `[tasks]`, non-negative.
+        hessian: the positive semidefinite matrix of the objective, float64 `[tasks, tasks]`.
+        slope: the linear term of the objective, float64 `[tasks]`.
+        normal: the non-negative normal of the plane, float64 `[tasks]`.
     """
     return minimise(lambda x: (tf.linalg.matvec(hessian, x) + slope, hessian), tf.zeros_like(slope), normal)
 
 
 @tf.function(autograph=False)
 def dual_cone_weights(cosines: tf.Tensor, lower: tf.Tensor) -> tf.Tensor:
-    """Returns the `x >= lower` that makes `x' C x` smallest.
+    """Returns the `x >= lower` that minimises `x' C x`, float64 `[tasks]`.
 
-    The vector closest to `sum lower_i u_i` with a non-negative inner product with every unit row `u_i` is `sum x_i
-    u_i`.
+    Then `sum x_i u_i` is the vector closest to `sum lower_i u_i` among those that have a non-negative inner product
+    with every unit row `u_i`.
 
     Args:
-        cosines: of the rows, float64 `[tasks, tasks]`.
-        lower: float64 `[tasks]`.
+        cosines: the cosines C of the rows, float64 `[tasks, tasks]`.
+        lower: the lower bounds, float64 `[tasks]`.
     """
     return minimise(lambda x: (tf.linalg.matvec(cosines, x), cosines), lower, None)
 
 
 def minimise(derivatives: Derivatives, lower: tf.Tensor, normal: tf.Tensor | None) -> tf.Tensor:
-    """Minimises a convex objective over `x >= lower`, and `normal' x = 1` where there is a normal.
+    """Minimises a convex objective subject to `x >= lower` and, if there is a normal, `normal' x = 1`.
 
-    A primal-dual interior-point method (Nocedal & Wright 2006, section 16.6) with a fixed centring of 0.1; a step that
-    would leave the interior is cut to 0.99 of the way. The problem should be of size one.
+    This is a primal-dual interior-point method (Nocedal & Wright 2006, section 16.6) with a fixed centring of 0.1. A
+    step that would leave the interior is shortened to 0.99 of the way. The problem should be of order one.
 
     Args:
-        derivatives: of the objective.
-        lower: float64 `[tasks]`.
-        normal: float64 `[tasks]`, non-negative.
+        derivatives: the derivatives of the objective.
+        lower: the lower bounds, float64 `[tasks]`.
+        normal: the non-negative normal of the constraint, float64 `[tasks]`; `None` for no such constraint.
     """
     count = lower.shape[0]
     one = tf.ones([], lower.dtype)
     row = tf.zeros_like(lower) if normal is None else normal
-    # Without an equality its multiplier is pinned to zero by a one on the diagonal.
+    # Without the equality constraint, a one on the diagonal fixes its multiplier at zero.
     corner = one if normal is None else tf.zeros([], lower.dtype)
 
     def gap(slack, z):
@@ -121,7 +122,7 @@ def minimise(derivatives: Derivatives, lower: tf.Tensor, normal: tf.Tensor | Non
         return (gap(slack, z) > _GAP) | (missing > 1e-9)
 
     def step(slack, z, multiplier):
-        # The slack is kept, not x: near an active bound it is far below the rounding error of x.
+        # The slack is kept instead of x: near an active bound it is far smaller than the rounding error of x.
         x, target = lower + slack, 0.1 * gap(slack, z)
         gradient, hessian = derivatives(x)
         block = hessian + tf.linalg.diag(z / slack + _RIDGE * (one + tf.reduce_max(tf.abs(hessian))))
@@ -139,6 +140,6 @@ def minimise(derivatives: Derivatives, lower: tf.Tensor, normal: tf.Tensor | Non
 
 
 def _longest(values: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-    """Returns the share of `steps`, at most 1, that takes no positive value further than 0.99 of the way to zero."""
+    """Returns the share of `steps`, at most 1, that moves no positive value further than 0.99 of the way to zero."""
     ratios = tf.where(steps < 0, -values / tf.where(steps < 0, steps, -tf.ones_like(steps)), tf.ones_like(steps) / 0.99)
     return tf.minimum(tf.ones([], values.dtype), 0.99 * tf.reduce_min(ratios))

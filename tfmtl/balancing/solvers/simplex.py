@@ -1,4 +1,4 @@
-"""The projection onto the probability simplex."""
+"""Projection onto the probability simplex."""
 
 import tensorflow as tf
 

@@ -1,1 +1,1 @@
-"""Ready tasks with their sources, one file a dataset."""
+"""Predefined tasks with their sources, one file per dataset."""

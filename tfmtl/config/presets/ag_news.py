@@ -1,6 +1,6 @@
 """AG News (Zhang et al. 2015, https://arxiv.org/abs/1509.01626).
 
-The rows also have a `title`. A second task can write it from the same source:
+The rows also contain a `title`, which a second task on the same source can write:
 
 ```yaml
 tasks:
@@ -16,7 +16,7 @@ from tfmtl.core.registry import PRESETS
 
 @PRESETS.register("ag_news")
 def ag_news() -> dict[str, Any]:
-    """AG News: which of four desks a news item is from; its title can be a second task."""
+    """AG News: the topic of a news item, one of four; its title can be a second task."""
     return {
         "source": {"format": "tfds", "name": "ag_news_subset", "train": "train", "test": "test"},
         "task": {

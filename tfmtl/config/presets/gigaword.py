@@ -7,7 +7,7 @@ from tfmtl.core.registry import PRESETS
 
 @PRESETS.register("gigaword")
 def gigaword() -> dict[str, Any]:
-    """Gigaword: the headline of a news article's first sentence."""
+    """Gigaword: a headline for the first sentence of a news article."""
     return {
         "source": {
             "format": "tfds",

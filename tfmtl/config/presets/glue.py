@@ -1,9 +1,9 @@
 """GLUE (Wang et al. 2018, https://arxiv.org/abs/1804.07461), read from TensorFlow Datasets.
 
-The labels of GLUE's test splits are not public. So `test` is the official development set, on which papers report, and
-validation is cut from train.
+The labels of GLUE's test splits are not public. Therefore `test` is the official development set, which papers report,
+and validation rows are cut from the training split.
 
-The label order is that of TensorFlow Datasets: the second label of a binary task is its positive class.
+The labels are in the order of TensorFlow Datasets: the second label of a binary task is its positive class.
 """
 
 from collections.abc import Callable
@@ -45,12 +45,12 @@ _SPLITS: dict[str, dict[str, Any]] = {
 _TITLES = {
     "cola": "GLUE CoLA: is a sentence acceptable English?",
     "sst2": "GLUE SST-2: is a sentence of a film review positive?",
-    "mrpc": "GLUE MRPC: do two news sentences say the same?",
-    "qqp": "GLUE QQP: do two questions ask the same?",
-    "mnli": "GLUE MNLI: does a premise entail, contradict or not touch a hypothesis? Extra split: mismatched.",
-    "qnli": "GLUE QNLI: does a sentence hold the answer to a question?",
+    "mrpc": "GLUE MRPC: do two news sentences say the same thing?",
+    "qqp": "GLUE QQP: do two questions ask the same thing?",
+    "mnli": "GLUE MNLI: does a premise entail a hypothesis, contradict it, or do neither? Extra split: mismatched.",
+    "qnli": "GLUE QNLI: does a sentence contain the answer to a question?",
     "rte": "GLUE RTE: does a text entail a hypothesis?",
-    "wnli": "GLUE WNLI: does a sentence entail one with its pronoun resolved?",
+    "wnli": "GLUE WNLI: does a sentence entail another in which its pronoun is resolved?",
     "stsb": "GLUE STS-B: how similar are two sentences, from 0 to 5?",
 }
 

@@ -7,7 +7,7 @@ from tfmtl.core.registry import PRESETS
 
 @PRESETS.register("samsum")
 def samsum() -> dict[str, Any]:
-    """SAMSum: what a messenger dialogue was about."""
+    """SAMSum: a summary of a messenger dialogue."""
     return {
         "source": {
             "format": "tfds",

@@ -1,7 +1,7 @@
 """SciTLDR (Cachola et al. 2020, https://arxiv.org/abs/2004.15011).
 
-TensorFlow Datasets does not have it: the abstract-only files of its authors (`SciTLDR-A`) are read from `data/scitldr`,
-or from wherever the configuration says: `{preset: scitldr, source: {train: ..., validation: ..., test: ...}}`.
+TensorFlow Datasets does not include it. The authors' abstract-only files (`SciTLDR-A`) are read from `data/scitldr`, or
+from the paths in the configuration: `{preset: scitldr, source: {train: ..., validation: ..., test: ...}}`.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from tfmtl.core.registry import PRESETS
 
 @PRESETS.register("scitldr")
 def scitldr() -> dict[str, Any]:
-    """SciTLDR: a paper's abstract in one sentence; the test rows have several references."""
+    """SciTLDR: a summary of a paper's abstract in one sentence; the test rows have several references."""
     return {
         "source": {
             "format": "jsonl",

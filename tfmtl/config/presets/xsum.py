@@ -7,7 +7,7 @@ from tfmtl.core.registry import PRESETS
 
 @PRESETS.register("xsum")
 def xsum() -> dict[str, Any]:
-    """XSum: a BBC article in one sentence."""
+    """XSum: a summary of a BBC article in one sentence."""
     return {
         "source": {
             "format": "tfds",

@@ -1,1 +1,1 @@
-"""Mixing schedules: how often rows are drawn from each stream."""
+"""Mixing schedules, which decide how often rows are drawn from each stream."""

@@ -1,4 +1,4 @@
-"""Every stream as often as every other."""
+"""Mixing in which all streams are drawn from equally often."""
 
 import numpy as np
 
@@ -7,5 +7,5 @@ from tfmtl.core.registry import SCHEDULES, Options
 
 @SCHEDULES.register("uniform")
 def uniform(sizes: np.ndarray, epoch: int, epochs: int, options: Options) -> np.ndarray:
-    """As many rows are drawn from each stream, whatever its size."""
+    """The same number of rows is drawn from each stream, whatever its size."""
     return np.full(len(sizes), 1.0 / len(sizes))

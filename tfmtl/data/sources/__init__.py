@@ -1,1 +1,1 @@
-"""Where text comes from, one file a format family."""
+"""Source formats, one file per family of formats."""

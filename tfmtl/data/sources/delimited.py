@@ -1,10 +1,11 @@
-"""Tables as text: TSV and CSV."""
+"""Tables in text files: TSV and CSV."""
 
 import csv
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -16,13 +17,13 @@ from tfmtl.data.sources.source import require_fields
 
 
 class DelimitedOptions(FileOptions):
-    """Options of TSV and CSV.
+    """The layout of TSV and CSV files.
 
     Attributes:
-        header: whether the first line of a file names the columns; or that for each split.
-        columns: the columns' names, where there is no header or in the place of its names.
+        header: whether the first line of a file names the columns; one value, or a value for each split.
+        columns: the names of the columns; required without a header, and used instead of the names in a header.
         delimiter: the character between two fields.
-        quoting: whether a field in double quotes can hold delimiters, line ends and doubled quotes.
+        quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes.
     """
 
     header: bool | dict[str, bool] = True
@@ -31,7 +32,7 @@ class DelimitedOptions(FileOptions):
     quoting: bool = False
 
     @model_validator(mode="after")
-    def _columns_are_named(self) -> "DelimitedOptions":
+    def _columns_are_named(self) -> Self:
         if isinstance(self.header, dict):
             for split in set(self.header) - set(self.paths):
                 raise ValueError(f"'header' names the split '{split}'; {nearest(split, self.paths)}")
@@ -44,14 +45,14 @@ class DelimitedOptions(FileOptions):
 
 
 class CsvOptions(DelimitedOptions):
-    """The options of TSV, with CSV's own delimiter and quotes."""
+    """The same options with the usual delimiter and quotes of CSV."""
 
     delimiter: str = Field(",", min_length=1, max_length=1)
     quoting: bool = True
 
 
 class DelimitedSource(FileSource):
-    """Files with a row a line and a delimiter between fields."""
+    """Files with one row per line and a delimiter between fields."""
 
     options: DelimitedOptions
 
@@ -70,7 +71,7 @@ class DelimitedSource(FileSource):
         return _collect(path, records, names, fields)
 
     def _records(self, path: Path) -> Iterator[tuple[int, list[str]]]:
-        """Yields the fields of each line that is not blank, with the number of the line where they begin."""
+        """Yields the fields of each row that is not blank, with the number of its first line."""
         lines = numbered_lines(path, self.options.encoding_errors)
         if not self.options.quoting:
             return ((number, line.split(self.options.delimiter)) for number, line in lines if line)

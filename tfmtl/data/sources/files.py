@@ -1,4 +1,4 @@
-"""What the formats that read files have in common: splits made of paths, decoding, places."""
+"""The common parts of the formats that read files: paths of splits, decoding, and places of rows."""
 
 import glob
 import gzip
@@ -15,20 +15,21 @@ from tfmtl.data.rows import Rows, joined
 from tfmtl.data.sources.source import SourceOptions
 
 Paths = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
-"""A path, a glob, or several of them."""
+"""A path, a glob, or a list of them."""
 
 STANDARD_SPLITS = ("train", "validation", "test")
 
 
 class FileOptions(SourceOptions):
-    """Options of every format that reads files.
+    """The files of each split, for every format that reads files.
 
     Attributes:
-        train: a path, a glob, or a list of them, relative to the working directory; so are all the others.
-        validation: cut from train where absent.
-        test: cut from train where absent.
-        splits: further splits by name.
-        encoding_errors: whether bytes that are not UTF-8 are an error or become U+FFFD.
+        train: the files of the training split: a path, a glob or a list of them, relative to the working directory.
+        validation: the files of the validation split, in the same form; cut from the training rows if absent.
+        test: the files of the test split, in the same form; cut from the training rows if absent.
+        splits: the files of further splits, by name, in the same form.
+        encoding_errors: the treatment of bytes that are not UTF-8: `strict` raises an error, `replace` turns them into
+            U+FFFD.
     """
 
     train: Paths = Field(min_length=1)
@@ -46,13 +47,13 @@ class FileOptions(SourceOptions):
 
     @property
     def paths(self) -> dict[str, Paths]:
-        """Split name to its paths, for the splits there are."""
+        """The paths of each split that the source has, by the name of the split."""
         standard = {name: getattr(self, name) for name in STANDARD_SPLITS}
         return {name: paths for name, paths in {**standard, **self.splits}.items() if paths}
 
 
 class FileSource(ABC):
-    """A source whose splits are files of one format."""
+    """A source whose splits consist of files of one format."""
 
     def __init__(self, options: FileOptions):
         self.options = options
@@ -78,13 +79,13 @@ class FileSource(ABC):
 
 
 def expanded(pattern: str) -> list[Path]:
-    """Returns the files that a path or glob names, sorted; raises `DataError` where there is none."""
+    """Returns the files that a path or glob names, sorted; raises `DataError` if there are none."""
     if Path(pattern).is_file():
         return [Path(pattern)]
     if Path(pattern).is_dir():
         raise DataError(f"{pattern}: this is a folder; name its files, such as {pattern.rstrip('/')}/*.jsonl")
     if Path(pattern).exists():
-        raise DataError(f"{pattern}: this is no regular file, and is read more than once; write it to one")
+        raise DataError(f"{pattern}: this is not a regular file, but it is read more than once; write it to one")
     if glob.has_magic(pattern):
         found = sorted(path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file())
         if not found:
@@ -94,7 +95,7 @@ def expanded(pattern: str) -> list[Path]:
 
 
 def numbered_lines(path: Path, encoding_errors: str) -> Iterator[tuple[int, str]]:
-    """Yields each line of a UTF-8 file, unzipped where its name ends in `.gz`, with its number; see `decoded_lines`."""
+    """Yields the number and text of each line of a UTF-8 file, unzipped if named `*.gz`; see `decoded_lines`."""
     open_bytes = gzip.open if path.suffix == ".gz" else open
     try:
         with open_bytes(path, "rb") as file:
@@ -104,14 +105,14 @@ def numbered_lines(path: Path, encoding_errors: str) -> Iterator[tuple[int, str]
 
 
 def decoded_lines(file: Iterable[bytes], place: str, encoding_errors: str) -> Iterator[tuple[int, str]]:
-    """Yields each line of UTF-8 bytes with its number from 1.
+    """Yields the number, counted from 1, and the text of each line of UTF-8 bytes.
 
-    Lines end at a line feed alone, so that other line separators of Unicode stay in the text. A byte order mark is
-    dropped, and so is the line's end, with a carriage return before it.
+    Only a line feed ends a line, so that other line separators of Unicode stay in the text. A byte order mark is
+    dropped, and so is the line feed, together with a carriage return before it.
 
     Args:
-        file: open for reading bytes.
-        place: its name, for error messages.
+        file: a file that is open for reading bytes.
+        place: the name of the file, for error messages.
         encoding_errors: `strict` or `replace`.
     """
     for number, line in enumerate(file, start=1):
@@ -129,5 +130,5 @@ def decoded_lines(file: Iterable[bytes], place: str, encoding_errors: str) -> It
 
 
 def rows_of(path: Path, columns: dict[str, list[Any]], lines: Sequence[int]) -> Rows:
-    """Returns the rows of one file, the row at index `i` standing at line `lines[i]`."""
+    """Returns the rows of one file; `lines[i]` is the line number of row `i`."""
     return Rows(columns, lambda row: f"{path}:{lines[row]}")

@@ -1,4 +1,4 @@
-"""JSON: an object a line, or one list of objects."""
+"""JSON files with one object per line, or with a single list of objects."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @SOURCES.register("jsonl", options=FileOptions)
 class JsonLinesSource(FileSource):
-    """Files with a JSON object a line; also `.gz`."""
+    """Files with one JSON object per line; also `.gz`."""
 
     def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
         lines, objects = [], []
@@ -32,7 +32,7 @@ class JsonLinesSource(FileSource):
 
 @SOURCES.register("json", options=FileOptions)
 class JsonSource(FileSource):
-    """Files that hold one JSON list of objects, alone or as the only list of an object; also `.gz`."""
+    """Files with one JSON list of objects, either alone or as the only list in an object; also `.gz`."""
 
     def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
         text = "\n".join(line for _, line in numbered_lines(path, self.options.encoding_errors))
@@ -48,7 +48,7 @@ def _parsed(text: str, path: Path, first_line: int, encoding_errors: str) -> Any
 
 
 def _without_surrogates(found: Any, place: str, encoding_errors: str) -> Any:
-    """JSON can escape half of a surrogate pair, which is no character and has no UTF-8."""
+    """Replaces halves of surrogate pairs, which JSON can escape although they are not characters and have no UTF-8."""
     text, halves = _SURROGATE.subn("\ufffd", json.dumps(found, ensure_ascii=False))
     if halves and encoding_errors == "strict":
         raise DataError(f"{place}: half of a surrogate pair is escaped; 'encoding_errors: replace' reads it")
@@ -69,7 +69,7 @@ def _columns(objects: Iterable[Any], fields: Sequence[str], path: Path) -> dict[
     known: dict[str, None] = {}
     for number, found in enumerate(objects, start=1):
         if not isinstance(found, dict):
-            raise DataError(f"{path}: item {number} is no object of names and values, but {json.dumps(found)[:40]}")
+            raise DataError(f"{path}: item {number} is not an object of names and values: {json.dumps(found)[:40]}")
         known.update(dict.fromkeys(found))
         for field, values in columns.items():
             values.append(found.get(field))

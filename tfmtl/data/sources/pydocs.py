@@ -1,7 +1,7 @@
 """The docstrings of the Python packages installed beside tfmtl: real text on every machine, without a download.
 
-A docstring's first sentence is its summary, the rest its text, and its top-level package its label; all modules of the
-standard library have the label `python`. Files are parsed, never imported.
+The first sentence of a docstring is the summary, the rest is the text, and the top-level package is the label. All
+modules of the standard library have the label `python`. Files are parsed, never imported.
 """
 
 import gzip
@@ -42,19 +42,19 @@ _SKIPPED = re.compile(
     r"|_api|_tf_keras)(/|$)"  # re-exports
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
-"""Where a sentence ends and another begins."""
+"""The white space between two sentences."""
 _NO_SENTENCE = re.compile(r"^[\w.]+\(|^TODO|---|===|>>>|:$|:param |^(Args|Parameters|Returns):? ?$")
-"""A signature, a note to oneself, a heading, a doctest, a list's introduction."""
+"""What marks a first line that is not a sentence: a signature, a TODO, a heading, a doctest, the start of a list."""
 
 _logger = logging.getLogger("tfmtl")
 
 
 class PydocsOptions(SourceOptions):
-    """Options of the docstrings.
+    """How many docstrings of a package are used.
 
     Attributes:
-        minimum_per_package: packages with fewer usable docstrings are left out.
-        maximum_per_package: of more docstrings, these are chosen by a hash.
+        minimum_per_package: the number of usable docstrings below which a package is left out.
+        maximum_per_package: the maximum number of docstrings per package; if there are more, a hash chooses among them.
     """
 
     minimum_per_package: int = Field(300, ge=1)
@@ -68,7 +68,7 @@ class PythonFile:
     Attributes:
         package: the label of its docstrings.
         name: its path below the folder of packages, with slashes.
-        path: where it lies.
+        path: its path on this machine.
     """
 
     package: str
@@ -82,18 +82,18 @@ class PythonFile:
 
 @SOURCES.register("pydocs", options=PydocsOptions)
 class PydocsSource:
-    """Docstrings of the installed Python packages: fields text, summary, package and name; nothing to download."""
+    """Docstrings of the installed Python packages: fields text, summary, package and name; needs no download."""
 
     def __init__(self, options: PydocsOptions):
         self.options = options
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The three splits; all docstrings of a file stand in the same one."""
+        """The three splits; all docstrings of a file are in the same split."""
         return ("train", "validation", "test")
 
     def read(self, split: str, fields: Sequence[str]) -> Rows:
-        """Returns the columns `fields` of a split; parses the installed packages the first time."""
+        """Returns the columns `fields` of a split; the first call parses the installed packages."""
         require_fields(fields, _FIELDS, "pydocs")
         records = limited(cached_records(), self.options.minimum_per_package, self.options.maximum_per_package)
         records = [record for record in records if split_of(record["file"]) == split]
@@ -104,13 +104,13 @@ class PydocsSource:
 
 
 def split_of(file: str) -> str:
-    """Returns the split of a file: 90 % of files are train, 5 % validation, 5 % test, by a hash of the name."""
+    """Returns the split of a file, by a hash of its name: 90 % are `train`, 5 % `validation`, 5 % `test`."""
     share = _hash(f"split {file}") % 100
     return "train" if share < 90 else "validation" if share < 95 else "test"
 
 
 def limited(records: Iterable[dict[str, str]], minimum: int, maximum: int) -> list[dict[str, str]]:
-    """Returns the records of the packages that have `minimum` or more, at most `maximum` of each, in their order."""
+    """Returns the records of packages with at least `minimum` of them, at most `maximum` each; keeps their order."""
     packages: dict[str, list[tuple[int, int]]] = defaultdict(list)
     records = list(records)
     for position, record in enumerate(records):
@@ -120,7 +120,7 @@ def limited(records: Iterable[dict[str, str]], minimum: int, maximum: int) -> li
 
 
 def cached_records() -> list[dict[str, str]]:
-    """Returns all usable docstrings of the installed packages; parsed again only when a version changes."""
+    """Returns all usable docstrings of the installed packages; they are parsed again only when a version changes."""
     folder = Path(os.environ.get("TFMTL_CACHE") or Path.home() / ".cache" / "tfmtl")
     path = folder / f"pydocs-{_installed_versions()}.jsonl.gz"
     if path.is_file():
@@ -136,7 +136,7 @@ def cached_records() -> list[dict[str, str]]:
 
 
 def usable_records(files: Sequence[PythonFile]) -> Iterator[dict[str, str]]:
-    """Yields a record for each docstring that has a summary and a text, none of them twice."""
+    """Yields a record for each docstring that has a usable summary and text, without duplicates."""
     texts, summaries = set(), set()
     docstrings = read_docstrings([(file.module, str(file.path)) for file in files])
     for file, of_file in zip(files, docstrings, strict=True):
@@ -161,7 +161,7 @@ def split_docstring(docstring: str) -> tuple[str, str]:
 
 
 def is_usable(summary: str, text: str) -> bool:
-    """Whether a docstring has a text long enough to be summarised, and a summary that is not copied from it."""
+    """Returns whether a text is long enough to be summarised and its summary is a sentence that is not part of it."""
     shortest, longest = SUMMARY_WORDS
     is_sentence = summary[:1].isalpha() and not _NO_SENTENCE.search(summary)
     return (
@@ -173,7 +173,7 @@ def is_usable(summary: str, text: str) -> bool:
 
 
 def installed_files() -> list[PythonFile]:
-    """Returns the files of the standard library and of the packages beside tfmtl, sorted by name, without tests."""
+    """Returns the files of the standard library and of the other installed packages, without tests, sorted by name."""
     library = Path(sysconfig.get_paths()["stdlib"])
     found = {
         name: PythonFile(STANDARD_LIBRARY, name, path)

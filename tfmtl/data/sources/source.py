@@ -1,4 +1,4 @@
-"""What every source has, whatever its format."""
+"""The interface of a source, whatever its format."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
@@ -9,32 +9,32 @@ from tfmtl.data.rows import Rows
 
 
 class SourceOptions(Options):
-    """Options of every source.
+    """The options that all sources have.
 
     Attributes:
-        empty_text: whether a row whose text is empty is an error or is skipped.
+        empty_text: the treatment of a row whose text is empty: `error` raises, `skip` leaves the row out.
     """
 
     empty_text: Literal["error", "skip"] = "error"
 
 
 class Source(Protocol):
-    """Where examples come from; a format is a class in `data/sources/`, built from its options and registered."""
+    """Provides the rows of each split; a format is a registered class in `data/sources/`, built from its options."""
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The names of the splits there are."""
+        """The names of the available splits."""
 
     def read(self, split: str, fields: Sequence[str]) -> Rows:
-        """Returns the columns `fields` of a split, in an order that never changes.
+        """Returns the columns `fields` of a split; the order of the rows never changes.
 
         Raises:
-            DataError: where something of it is not there or cannot be read.
+            DataError: if a part of it does not exist or cannot be read.
         """
 
 
 def require_fields(fields: Iterable[str], known: Iterable[str], place: str) -> None:
-    """Raises `DataError` for the first of `fields` that is not among the `known` columns of `place`."""
+    """Raises `DataError` for the first field in `fields` that is not among the `known` columns of `place`."""
     known = list(known)
     for field in fields:
         if field not in known:

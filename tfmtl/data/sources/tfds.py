@@ -1,4 +1,4 @@
-"""TensorFlow Datasets."""
+"""Sources from TensorFlow Datasets (TFDS)."""
 
 import contextlib
 import difflib
@@ -18,18 +18,18 @@ _BATCH = 1024
 
 
 class TfdsOptions(SourceOptions):
-    """Options of a source from TensorFlow Datasets.
+    """The dataset and its splits.
 
-    Where no split is named, the dataset's own splits are taken under their own names.
+    If no split is named, the dataset's own splits are used under their own names.
 
     Attributes:
-        name: the dataset, e.g. `glue/sst2` or `glue/sst2:2.0.0`.
-        data_dir: where prepared datasets lie; TFDS's own place where absent.
-        train: a split of the dataset or an expression of TFDS, such as `train[:90%]`; so are all the others.
-        validation: cut from train where absent.
-        test: cut from train where absent.
-        splits: further splits by name.
-        download: whether a dataset that is not there may be downloaded and prepared.
+        name: the name of the dataset, e.g. `glue/sst2` or `glue/sst2:2.0.0`.
+        data_dir: the folder of prepared datasets; the default folder of TFDS if absent.
+        train: the training split: a split of the dataset, or a TFDS expression such as `train[:90%]`.
+        validation: the validation split, in the same form; cut from the training rows if absent.
+        test: the test split, in the same form; cut from the training rows if absent.
+        splits: further splits, by name, in the same form.
+        download: whether a dataset that is not prepared may be downloaded and prepared.
     """
 
     name: str
@@ -43,7 +43,7 @@ class TfdsOptions(SourceOptions):
 
 @SOURCES.register("tfds", options=TfdsOptions)
 class TfdsSource:
-    """A dataset of TensorFlow Datasets, read where it is prepared; downloaded only with `download: true`."""
+    """A dataset of TensorFlow Datasets that is already prepared; it is downloaded only with `download: true`."""
 
     def __init__(self, options: TfdsOptions):
         self.options = options
@@ -53,7 +53,7 @@ class TfdsSource:
         return tuple(self._expressions)
 
     def read(self, split: str, fields: Sequence[str]) -> Rows:
-        """Returns the columns `fields`; a class label is its name, or `None` where the dataset hides it."""
+        """Returns the columns `fields`; a class label is given by its name, or is `None` if the dataset hides it."""
         import tensorflow_datasets as tfds
 
         features = self._builder.info.features
@@ -102,13 +102,13 @@ class TfdsSource:
             )
         try:
             builder.download_and_prepare()
-        except Exception as error:  # TFDS raises whatever its builders and the network do.
+        except Exception as error:  # TFDS raises whatever its builders and the network raise.
             raise DataError(f"{self.options.name}: download failed: {_first_line(error)}") from error
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences the warnings of TFDS about its own code, and about folders without data, which an error names better."""
+    """Silences the warnings of TFDS about its own code and about folders without data; our errors name them better."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -134,7 +134,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _as_list(values: Any) -> list:
-    """Plain values of a batch: `[batch]`, or `[batch, (length)]` as a ragged tensor."""
+    """Returns a batch as plain values: `[batch]`, or `[batch, (length)]` for a ragged tensor."""
     return values.to_list() if hasattr(values, "to_list") else values.numpy().tolist()
 
 

@@ -1,1 +1,1 @@
-"""Tokenizers: text to pieces and back, in graph."""
+"""Tokenizers, which turn text into tokens and back, in graph."""

@@ -1,8 +1,9 @@
-"""SentencePiece unigram pieces, trained on the experiment's own training text (Kudo 2018; Kudo and Richardson 2018)."""
+"""A SentencePiece unigram model, trained on the experiment's own texts (Kudo 2018; Kudo and Richardson 2018)."""
 
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 import keras_hub
 import sentencepiece
@@ -15,12 +16,13 @@ from tfmtl.data.special_tokens import END_ID, PAD_ID, SPECIAL_IDS, START_ID, UNK
 
 
 class SentencePieceOptions(Options):
-    """Options of the SentencePiece tokenizer.
+    """The vocabulary and the training text of the tokenizer.
 
     Attributes:
-        vocabulary_size: pieces, marks and the 256 bytes of the fallback included; fewer where the text has not as many.
+        vocabulary_size: the number of pieces, including the marks and the 256 bytes of the fallback; smaller if the
+            text does not contain that many.
         lowercase: whether case is folded before anything else; summaries are then written in lower case.
-        training_characters: the most characters of training text that pieces are learned from.
+        training_characters: the maximum number of characters of training text that pieces are learned from.
     """
 
     vocabulary_size: int = Field(8000, ge=300)
@@ -30,11 +32,11 @@ class SentencePieceOptions(Options):
 
 @TOKENIZERS.register("sentencepiece", options=SentencePieceOptions)
 class SentencePieceTokenizer:
-    """Pieces learned from the training text; unknown characters fall back to bytes, so nothing is lost.
+    """Pieces learned from the training text; unknown characters fall back to bytes, so that nothing is lost.
 
     Attributes:
-        proto: the SentencePiece model, serialized.
-        layer: the Keras layer that holds it as a TensorFlow resource, which an export has to track.
+        proto: the serialized SentencePiece model.
+        layer: the Keras layer that holds the model as a TensorFlow resource, which an export has to track.
     """
 
     def __init__(self, proto: bytes):
@@ -43,8 +45,8 @@ class SentencePieceTokenizer:
         self.layer.build([None])
 
     @classmethod
-    def train(cls, options: SentencePieceOptions, texts: Iterable[str]) -> "SentencePieceTokenizer":
-        """Learns pieces from `texts`; the same texts in the same order give the same pieces."""
+    def train(cls, options: SentencePieceOptions, texts: Iterable[str]) -> Self:
+        """Learns pieces from `texts`; the same texts in the same order yield the same pieces."""
         lines = [line for line in _lines(texts, options.training_characters)]
         if not lines:
             raise DataError("the training text is empty: there is nothing to learn a tokenizer from")
@@ -67,7 +69,7 @@ class SentencePieceTokenizer:
                 minloglevel=2,
             )
         except RuntimeError as error:
-            # What SentencePiece says names its own file and line first.
+            # Messages of SentencePiece begin with its own file and line.
             reason = str(error).rpartition("] ")[2] or error
             raise DataError(
                 f"tokenizer.vocabulary_size: SentencePiece cannot learn {options.vocabulary_size} pieces from this "
@@ -76,14 +78,14 @@ class SentencePieceTokenizer:
         return cls(model.getvalue())
 
     @classmethod
-    def load(cls, folder: Path) -> "SentencePieceTokenizer":
+    def load(cls, folder: Path) -> Self:
         path = Path(folder) / "sentencepiece.model"
         if not path.is_file():
             raise RunError(f"{path}: there is no tokenizer")
         try:
             return cls(path.read_bytes())
         except (RuntimeError, ValueError, tf.errors.OpError):
-            raise RunError(f"{path}: damaged: it is no model of SentencePiece") from None
+            raise RunError(f"{path}: damaged: this is not a SentencePiece model") from None
 
     def save(self, folder: Path) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -94,11 +96,11 @@ class SentencePieceTokenizer:
         return self.layer.vocabulary_size()
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Returns the pieces int32 `[batch, None]` of texts, string `[batch]`; no marks are added."""
+        """Returns the pieces, int32 `[batch, None]`, of texts, string `[batch]`; no marks are added."""
         return self.layer(texts)
 
     def detokenize(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Returns texts, string `[batch]`, of ids int32 `[batch, length]`; marks and padding are left out."""
+        """Returns the texts, string `[batch]`, of ids, int32 `[batch, length]`, without marks and padding."""
         return self.layer.detokenize(tf.ragged.boolean_mask(tokens, tokens >= SPECIAL_IDS))
 
 

@@ -1,4 +1,4 @@
-"""One label out of a fixed set, of a text or of a pair of texts."""
+"""Tasks that choose one label from a fixed set, for a text or a pair of texts."""
 
 from tfmtl.kinds.classification.kind import ClassificationKind
 

@@ -1,4 +1,4 @@
-"""What a classification scores without a network: the most frequent label, and linear models of words."""
+"""Baselines of a classification task without a network: the most frequent label, and linear models of words."""
 
 from collections.abc import Mapping
 
@@ -14,10 +14,10 @@ from tfmtl.reports.linear_baselines import cosines, fitted_predictions, pooled_p
 
 
 def baselines(task: Classification, train: Examples, asked: Examples) -> dict[str, Answer]:
-    """Returns the answers of `majority`, `naive_bayes`, `linear_svm` and, of pairs, `cosine`.
+    """Returns the answers of `majority`, `naive_bayes`, `linear_svm` and, for pairs, `cosine`.
 
-    The last three learn nothing from a training split with a single class, and are left out there. `cosine` is a
-    logistic regression that sees of a pair the cosine of its TF-IDF weights alone.
+    The last three cannot learn from a training split with a single class and are then left out. `cosine` is a logistic
+    regression whose only feature is the cosine of the TF-IDF weights of a pair.
     """
     targets = train.targets[task.name]
     found = {"majority": np.full(len(asked), np.bincount(targets).argmax())}
@@ -35,9 +35,9 @@ def pooled_baselines(
 ) -> dict[str, dict[str, Answer]]:
     """Returns the answers of support vector machines that learn from the rows of several tasks.
 
-    `linear_svm_pooled` learns from the rows of all as if they were of one task; `linear_svm_augmented` sees each
-    feature twice, once for all tasks and once for the row's own (Daumé III 2007, "Frustratingly easy domain
-    adaptation", eq. 1).
+    `linear_svm_pooled` treats the rows of all tasks as those of one task. `linear_svm_augmented` has each feature
+    twice, once for all tasks and once for the task of the row (Daumé III 2007, "Frustratingly easy domain adaptation",
+    eq. 1).
     """
     learned = {
         name: (task, train, asked)
@@ -54,6 +54,6 @@ def pooled_baselines(
 
 
 def _certain(task: Classification, classes: np.ndarray) -> Answer:
-    """Returns the answer of a system that knows no probabilities: one for its class, zero for the others."""
+    """Returns the answer of a system without probabilities: one for its class and zero for the others."""
     probabilities = np.eye(len(task.labels), dtype=np.float32)[classes]
     return {"label": np.array(task.labels, object)[classes], "probabilities": probabilities}

@@ -1,4 +1,4 @@
-"""Classification as the rest of the package sees it."""
+"""The interface of classification to the rest of the package."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -22,10 +22,10 @@ from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
 
 @KINDS.register("classification", options=Classification)
 class ClassificationKind(Kind):
-    """One label out of a fixed set, of a text or of a pair of texts.
+    """One label from a fixed set, for a text or a pair of texts.
 
-    Targets are positions in the label set, int32 `[rows]`, -1 where a row has no label; predictions are probabilities,
-    float32 `[rows, classes]`.
+    Targets are positions in the label set, int32 `[rows]`, or -1 for rows without a label. Predictions are
+    probabilities, float32 `[rows, classes]`.
     """
 
     outputs = ("label", "probabilities")

@@ -1,4 +1,4 @@
-"""Cross-entropy of one label."""
+"""The loss of classification tasks."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,11 +7,11 @@ from tfmtl.training.losses import TaskLoss
 
 
 class ClassificationLoss(TaskLoss):
-    """Cross-entropy of logits `[rows, classes]` with labels int32 `[rows]`, -1 where there is none.
+    """Cross-entropy between logits `[rows, classes]` and labels, int32 `[rows]`, which are -1 if absent.
 
     Args:
-        class_weights: what the loss of a row of each class is multiplied by, `[classes]`.
-        label_smoothing: the share of the target probability spread over all classes.
+        class_weights: the factors of the losses of rows, by their class, `[classes]`.
+        label_smoothing: the share of the target probability that is spread over all classes.
     """
 
     def __init__(self, class_weights: np.ndarray, label_smoothing: float = 0.0):

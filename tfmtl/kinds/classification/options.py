@@ -11,14 +11,14 @@ Labels = Annotated[tuple[str, ...] | None, BeforeValidator(configured_labels), A
 
 
 class Classification(Task):
-    """One label out of a fixed set, of a text or of a pair of texts.
+    """One label from a fixed set, for a text or a pair of texts.
 
     Attributes:
-        label: the field that holds the label.
-        labels: the label set, in the order of the probabilities; inferred from the training split where absent.
-        label_smoothing: the share of the target probability spread over all classes.
-        class_weights: `balanced` weighs each class by the inverse of its share of the training split, normalised to a
-            mean of one over its rows; or a weight for each label.
+        label: the field that contains the label.
+        labels: the label set, in the order of the probabilities; inferred from the training split if absent.
+        label_smoothing: the share of the target probability that is spread over all classes.
+        class_weights: the weight of each label, or `balanced`, which weights each class by the inverse of its share of
+            the training rows, normalised to a mean of one over these rows.
     """
 
     kind: ClassVar[str] = "classification"

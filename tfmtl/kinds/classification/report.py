@@ -1,4 +1,4 @@
-"""The section of a run's report about a classification: the confusion matrix and the most confident mistakes."""
+"""A classification task's section of a run's report: the confusion matrix and the most confident mistakes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ _LONGEST_LABEL = 18
 
 
 def section(task: Classification, result: TaskResult, folder: Path) -> list[str]:
-    """Returns the lines about one task, and draws its confusion matrix."""
+    """Returns the lines about one task and draws its confusion matrix."""
     plot = f"plots/{task.name}_confusion.png"
     probabilities = result.predictions
     predicted = predicted_classes(probabilities)
@@ -37,13 +37,15 @@ def section(task: Classification, result: TaskResult, folder: Path) -> list[str]
 
 
 def plot_confusion(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[str], path: str | Path) -> None:
-    """Draws how many rows of each true label (down) got each predicted one (across); the colour is the row's share.
+    """Draws the number of rows for each true label (vertical) and predicted label (horizontal).
+
+    Colours show the share of the rows of a true label.
 
     Args:
-        targets: true classes, int `[rows]`.
-        predicted: predicted classes, int `[rows]`.
+        targets: the true classes, int `[rows]`.
+        predicted: the predicted classes, int `[rows]`.
         labels: the label set, in the order of the classes.
-        path: the PNG file.
+        path: the path of the PNG file.
     """
     counts = confusion_counts(targets, predicted, len(labels))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

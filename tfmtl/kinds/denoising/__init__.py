@@ -1,4 +1,4 @@
-"""A text with gaps, and what was in them: a task that needs no labels."""
+"""Tasks that fill the gaps in a text, which need no labels."""
 
 from tfmtl.kinds.denoising.kind import DenoisingKind
 

@@ -1,4 +1,4 @@
-"""Denoising as the rest of the package sees it."""
+"""The interface of denoising to the rest of the package."""
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from tfmtl.training.losses import PROBE_TOKENS, TokenLoss
 
 @KINDS.register("denoising", options=Denoising)
 class DenoisingKind(Kind):
-    """What was in the gaps of a text: an auxiliary task for the trunk, which nobody asks afterwards."""
+    """Filling the gaps in a text: an auxiliary task that trains the trunk and is not answered afterwards."""
 
     corrupts = True
 
     def encode(self, task: Denoising, rows: Rows) -> np.ndarray:
-        # Every text has its own tokens to learn from.
+        # Every text can be learned from, because the targets are its own tokens.
         return np.zeros(len(rows), np.int32)
 
     def corrupt(self, task: Denoising) -> Corrupt:
@@ -29,11 +29,11 @@ class DenoisingKind(Kind):
         return lambda tokens, seed: corrupt(tokens, seed, task.noise_density, task.mean_span)
 
     def head(self, task: Denoising, context: HeadContext, common: str | None = None) -> PointerGeneratorHead:
-        # Nothing that is missing can be copied.
+        # What is missing cannot be copied.
         return PointerGeneratorHead(copy_source=False, name=task.name, dtype=context.trunk.dtype_policy)
 
     def target_length(self, task: Denoising, text_length: int) -> int:
-        # But for the end mark, which is written and never read.
+        # Without the end mark, which is written but never read.
         return int(answer_length(text_length, task.noise_density, task.mean_span)) - 1
 
     def decoder(self, task: Denoising, **kwargs) -> MLMHead | None:

@@ -1,6 +1,6 @@
 """The options of a denoising task."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,16 +8,17 @@ from tfmtl.kinds.task import Task
 
 
 class Denoising(Task):
-    """What was in the gaps of a text: an auxiliary task for the trunk, which nobody asks afterwards.
+    """Filling the gaps in a text: an auxiliary task that trains the trunk and is not answered afterwards.
 
-    Every row of the field `text` is one, whether other tasks have a target there or not. The gaps differ each epoch.
+    Every row is used, whether other tasks have a target there or not. The gaps differ each epoch.
 
     Attributes:
-        objective: `spans` are taken out and a decoder writes them (T5; see `span_corruption`); `pieces` are taken out
-            one by one and predicted from the trunk's states (BERT; see `token_masking`).
-        noise_density: the share of a text's tokens that is taken out.
-        mean_span: tokens of a span, on average.
-        decoder: the task whose decoder writes the spans too; one of its own where absent.
+        objective: what is removed from a text: with `spans`, sequences of tokens, which a decoder writes (T5; see
+            `span_corruption`); with `pieces`, single tokens, which are predicted from the trunk's states (BERT; see
+            `token_masking`).
+        noise_density: the share of a text's tokens that is removed.
+        mean_span: the mean number of tokens in a span.
+        decoder: the name of the task whose decoder also writes the spans; if absent, the task has its own decoder.
     """
 
     kind: ClassVar[str] = "denoising"
@@ -38,7 +39,7 @@ class Denoising(Task):
         return value
 
     @model_validator(mode="after")
-    def _only_spans_are_written(self) -> "Denoising":
+    def _only_spans_are_written(self) -> Self:
         if self.decoder and self.objective != "spans":
             raise ValueError("a decoder writes spans; pieces need none")
         return self

@@ -1,10 +1,10 @@
-"""Texts of which single pieces are hidden (BERT, Devlin et al. 2019, section 3.1).
+"""Hides single tokens of texts (BERT, Devlin et al. 2019, section 3.1).
 
     start the cat sleeps in the garden end   becomes   start the cat GAP in the garden end
     and what is to be guessed is             start sleeps
 
-Difference from the paper: every chosen piece is replaced by the mark of a gap, none by another piece or by itself, so
-that the marks tell the places.
+It differs from the paper in that every chosen token is replaced by the mark of a gap, and none by a random token or by
+itself, so that the marks show the places. Marks do not count as tokens here.
 """
 
 import tensorflow as tf
@@ -14,16 +14,16 @@ from tfmtl.kinds.denoising.span_corruption import missing_pieces, moved_together
 
 
 def mask(tokens: tf.Tensor, seed: tf.Tensor, density: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Hides pieces of packed texts, each as likely; the same seed hides the same ones.
+    """Hides tokens of packed texts with equal probability; the same seed hides the same tokens.
 
     Args:
-        tokens: `start text end`, padded, int32 `[rows, length]`.
-        seed: integers `[2]`.
-        density: the share of each text's pieces that is hidden; at least one piece, and never all.
+        tokens: the texts as `start text end`, padded, int32 `[rows, length]`.
+        seed: the seed of the choice, integers `[2]`.
+        density: the share of each text's tokens that is hidden; at least one token is hidden, and never all.
 
     Returns:
-        The texts with gaps, int32 `[rows, length]`, and the hidden pieces behind a start mark, int32
-        `[rows, answer_length(length)]`; a row of padding for a text of fewer than two pieces.
+        The texts with gaps, int32 `[rows, length]`, and the hidden tokens after a start mark, int32
+        `[rows, answer_length(length)]`; all padding for a text of fewer than two tokens.
     """
     is_piece = tokens >= SPECIAL_IDS
     pieces = tf.reduce_sum(tf.cast(is_piece, tf.int32), axis=1)
@@ -38,5 +38,5 @@ def mask(tokens: tf.Tensor, seed: tf.Tensor, density: float) -> tuple[tf.Tensor,
 
 
 def answer_length(length: tf.Tensor | int, density: float) -> tf.Tensor:
-    """Returns the most ids of the answer about a text of at most `length` ids, an int32 scalar."""
+    """Returns the maximum number of ids in the answer for a text of at most `length` ids, an int32 scalar."""
     return missing_pieces(tf.maximum(length - 2, 2), density) + 1

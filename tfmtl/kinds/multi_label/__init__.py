@@ -1,4 +1,4 @@
-"""Any number of labels out of a fixed set, of a text or of a pair of texts."""
+"""Tasks that choose any number of labels from a fixed set, for a text or a pair of texts."""
 
 from tfmtl.kinds.multi_label.kind import MultiLabelKind
 

@@ -1,4 +1,4 @@
-"""What a multi-label task scores without a network: each label's majority, and a linear model of words for each."""
+"""Baselines of a multi-label task without a network: the majority, and a linear model of words for each label."""
 
 import numpy as np
 from sklearn.svm import LinearSVC
@@ -12,9 +12,9 @@ from tfmtl.reports.linear_baselines import features_of
 def baselines(task: MultiLabel, train: Examples, asked: Examples) -> dict[str, Answer]:
     """Returns the answers of `majority` and `linear_svm`.
 
-    `majority` gives every text the labels that more than half of the training rows have, with their shares as
-    probabilities. `linear_svm` is a support vector machine a label, against all others; the logistic function of its
-    margin stands for a probability.
+    `majority` gives every text the labels that more than half of the training rows have; their shares are the
+    probabilities. `linear_svm` consists of one support vector machine per label, against all other labels; the logistic
+    function of its margin serves as the probability.
     """
     targets = train.targets[task.name]
     shares = np.broadcast_to(targets.mean(axis=0), (len(asked), targets.shape[1]))
@@ -28,7 +28,7 @@ def baselines(task: MultiLabel, train: Examples, asked: Examples) -> dict[str, A
 
 
 def _margins(known, targets: np.ndarray, asked) -> np.ndarray:
-    """Returns the margin of one label for each row that is asked; of a label that all rows agree in, that side's."""
+    """Returns the margin of one label for each row in `asked`; 1 or -1 if all training rows have or lack the label."""
     if len(np.unique(targets)) < 2:
         return np.full(asked.shape[0], 2.0 * targets[0] - 1.0)
     return LinearSVC(random_state=0).fit(known, targets).decision_function(asked)

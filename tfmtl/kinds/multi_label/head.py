@@ -7,10 +7,10 @@ from tfmtl.models.layers.pooled_head import PooledHead
 
 @keras.saving.register_keras_serializable("tfmtl")
 class MultiLabelHead(PooledHead):
-    """Logits `[batch, classes]` of one multi-label task.
+    """Computes the logits `[batch, classes]` of one multi-label task.
 
     Attributes:
-        thresholds: the least probability with which each label is selected, float32 `[classes]`; one half until they
+        thresholds: the minimum probability for which each label is selected, float32 `[classes]`; one half until they
             are chosen on the validation split.
     """
 

@@ -1,4 +1,4 @@
-"""Multi-label classification as the rest of the package sees it."""
+"""The interface of multi-label classification to the rest of the package."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -26,10 +26,11 @@ from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
 
 @KINDS.register("multi_label", options=MultiLabel)
 class MultiLabelKind(Kind):
-    """Any number of labels out of a fixed set, of a text or of a pair of texts.
+    """Any number of labels from a fixed set, for a text or a pair of texts.
 
-    Targets are int32 `[rows, classes]`: 1 where a row has a label, 0 where it has not, -1 throughout where it has no
-    target. Predictions are float32 `[rows, 2, classes]`: the probabilities, and one where a label is selected.
+    Targets are int32 `[rows, classes]`: 1 if the row has the label, 0 if it does not, and -1 for all labels if the row
+    has no target. Predictions are float32 `[rows, 2, classes]`: the probabilities, and 1 or 0 for whether each label is
+    selected.
     """
 
     outputs = ("probabilities", "selected")
@@ -87,7 +88,7 @@ class MultiLabelKind(Kind):
         return np.stack([answer["probabilities"], answer["selected"]], axis=1).astype(np.float32)
 
     def calibrate(self, task: MultiLabel, head: MultiLabelHead, targets: np.ndarray, answer: Answer) -> Answer:
-        """Chooses the threshold of each label that gives it the best F1 on the validation split."""
+        """Sets the threshold of each label to the value with the best F1 on the validation split."""
         present = is_present(targets)
         if not present.any():
             return answer

@@ -1,4 +1,4 @@
-"""Binary cross-entropy of every label."""
+"""The loss of multi-label tasks."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,14 +7,14 @@ from tfmtl.training.losses import TaskLoss
 
 
 class MultiLabelLoss(TaskLoss):
-    r"""Binary cross-entropy of logits `[rows, classes]` with targets int32 `[rows, classes]`, -1 where there is none.
+    r"""Binary cross-entropy between logits `[rows, classes]` and targets, int32 `[rows, classes]`, -1 if absent.
 
-    The loss of a label is :math:`-w \, t \log \sigma(z) - (1 - t) \log(1 - \sigma(z))`; that of the task is the mean
-    over labels and labelled rows.
+    The loss of a label is :math:`-w \, t \log \sigma(z) - (1 - t) \log(1 - \sigma(z))`; the loss of the task is the
+    mean over labels and labelled rows.
 
     Args:
-        class_weights: w, `[classes]`.
-        label_smoothing: how far targets are moved towards one half.
+        class_weights: the weights w, `[classes]`.
+        label_smoothing: the share of the way by which targets are moved towards one half.
     """
 
     def __init__(self, class_weights: np.ndarray, label_smoothing: float = 0.0):

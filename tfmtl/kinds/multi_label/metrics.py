@@ -1,10 +1,10 @@
 """The metrics of multi-label tasks.
 
-Targets are int `[rows, classes]`, 0 or 1; predictions are float `[rows, 2, classes]`: the probabilities, and one where
-a label is selected.
+Targets are int `[rows, classes]`, 0 or 1. Predictions are float `[rows, 2, classes]`: the probabilities, and 1 or 0 for
+whether each label is selected.
 
-Values come from scikit-learn. `of_samples` has the same formulas for many samples at once, because a thousand calls of
-scikit-learn would take minutes; the tests hold the two equal.
+Values come from scikit-learn. `of_samples` applies the same formulas to many samples at once, because a thousand calls
+of scikit-learn would take minutes. Tests check that the two agree.
 """
 
 from abc import abstractmethod
@@ -18,10 +18,10 @@ MEASURES = "label sets"
 
 
 class _F1(Metric):
-    """F1 of the selected labels.
+    """The base class of F1 metrics of the selected labels.
 
     Attributes:
-        average: as scikit-learn names it.
+        average: the name of the average in scikit-learn.
     """
 
     measures = MEASURES
@@ -40,13 +40,14 @@ class _F1(Metric):
         """Returns the scores `[samples]`.
 
         Args:
-            hits: rows that have and were given each label, `[samples, classes]`.
-            total: rows that have each label, and rows that were given it, `[samples, classes]`.
+            hits: the number of rows for which each label is both true and selected, `[samples, classes]`.
+            total: the number of rows for which each label is true, plus the number for which it is selected,
+                `[samples, classes]`.
         """
 
 
 class MicroF1(_F1):
-    """F1 of all labels together; 0 where none is true or selected."""
+    """F1 of all labels together; 0 if no label is true or selected."""
 
     average = "micro"
 
@@ -55,7 +56,7 @@ class MicroF1(_F1):
 
 
 class MacroF1(_F1):
-    """The plain mean of the F1 of every label; that of a label neither true nor selected is 0."""
+    """The unweighted mean of the F1 of every label; the F1 of a label that is neither true nor selected is 0."""
 
     average = "macro"
 
@@ -64,7 +65,7 @@ class MacroF1(_F1):
 
 
 class AveragePrecision(Metric):
-    """The mean over labels of the area under the precision-recall curve; labels that no row has take no part."""
+    """The mean over labels of the area under the precision-recall curve; labels that no row has are left out."""
 
     measures = MEASURES
 
@@ -83,7 +84,7 @@ class AveragePrecision(Metric):
 
 
 class SubsetAccuracy(MeanMetric):
-    """The share of rows whose labels are all right."""
+    """The share of rows whose labels are all correct."""
 
     measures = MEASURES
 
@@ -97,7 +98,7 @@ METRICS = {
     "average_precision": AveragePrecision,
     "subset_accuracy": SubsetAccuracy,
 }
-"""By the names under which a task reports them."""
+"""The metrics, by the names under which a task reports them."""
 
 
 def _selected(predictions: np.ndarray) -> np.ndarray:
@@ -105,16 +106,16 @@ def _selected(predictions: np.ndarray) -> np.ndarray:
 
 
 def _counts(samples: np.ndarray, rows: int) -> np.ndarray:
-    """Returns how often each sample holds each row, float64 `[samples, rows]`."""
+    """Returns the number of times that each sample contains each row, float64 `[samples, rows]`."""
     first = rows * np.arange(len(samples))[:, None]
     counts = np.bincount((first + samples).ravel(), minlength=rows * len(samples))
     return counts.reshape(len(samples), rows).astype(np.float64)
 
 
 def _areas(targets: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Returns the average precision of one label in each sample, `[samples]`; NaN where no row of it has the label."""
+    """Returns the average precision of one label in each sample, `[samples]`; NaN if no row of it has the label."""
     order = np.argsort(-scores, kind="stable")
-    # Rows of the same score are one point of the curve.
+    # Rows with the same score form one point of the curve.
     ends = np.append(np.diff(scores[order]) != 0, True)
     hits = np.cumsum(counts[:, order] * targets[order], axis=1)[:, ends]
     selected = np.cumsum(counts[:, order], axis=1)[:, ends]

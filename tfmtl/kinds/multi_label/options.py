@@ -11,16 +11,17 @@ LabelSet = Annotated[tuple[str, ...] | None, BeforeValidator(configured_labels),
 
 
 class MultiLabel(Task):
-    """Any number of labels out of a fixed set, of a text or of a pair of texts.
+    """Any number of labels from a fixed set, for a text or a pair of texts.
 
     Attributes:
-        labels: the field that holds the labels: a list, or a text that is split at `separator`. An empty list, or a
-            text of separators alone, says that none of them applies; a missing value or an empty text is no target.
-        separator: between the labels of a text.
-        label_set: all labels, in the order of the probabilities; inferred from the training split where absent.
-        label_smoothing: how far the target of each label is moved from 0 and 1 towards one half.
-        class_weights: what the loss of a row that has a label is multiplied by, for each label; `balanced` is the
-            number of training rows without the label divided by that of rows with it.
+        labels: the field that contains the labels: a list, or a text that is split at `separator`. An empty list, or a
+            text of separators only, means that no label applies. If the value is missing or an empty text, the row has
+            no target.
+        separator: the text between two labels.
+        label_set: all labels, in the order of the probabilities; inferred from the training split if absent.
+        label_smoothing: the share of the way by which targets are moved from 0 and 1 towards one half.
+        class_weights: for each label, the factor of the loss of rows that have the label; `balanced` is the number of
+            training rows without the label divided by the number of rows with it.
     """
 
     kind: ClassVar[str] = "multi_label"

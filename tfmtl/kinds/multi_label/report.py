@@ -1,4 +1,4 @@
-"""The section of a run's report about a multi-label task: how well each label is told, and the worst rows."""
+"""A multi-label task's section of a run's report: the scores of each label, and the worst rows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
 
 def section(task: MultiLabel, result: TaskResult, folder: Path) -> list[str]:
-    """Returns a table of the labels, the most frequent first, and one of the rows that are most wrong."""
+    """Returns a table of the labels, the most frequent first, and a table of the rows with the most wrong labels."""
     selected = result.answer["selected"]
     precision, recall, f1, rows = precision_recall_fscore_support(
         result.targets, selected, average=None, zero_division=0.0

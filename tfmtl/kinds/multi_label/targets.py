@@ -1,4 +1,4 @@
-"""From the values of a field to a row of zeros and ones, one for each label."""
+"""Turns the values of a field into rows of zeros and ones, with one number per label."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from tfmtl.kinds.multi_label.options import MultiLabel
 
 
 def inferred_label_set(task: MultiLabel, train: Rows) -> tuple[str, ...]:
-    """Returns the labels of the training rows, in their order.
+    """Returns the labels of the training rows, in sorted order.
 
     Raises:
-        DataError: where there is none, or a value holds no labels.
+        DataError: if no row has a label, or if a value is not made of labels.
     """
     found = label_order(label for labels in _labels(task, train) for label in labels or ())
     if not found:
@@ -24,10 +24,10 @@ def inferred_label_set(task: MultiLabel, train: Rows) -> tuple[str, ...]:
 
 
 def encoded(task: MultiLabel, rows: Rows) -> np.ndarray:
-    """Returns which labels each row has, int32 `[rows, classes]`: 1, 0, or -1 throughout where it has no target.
+    """Returns whether each row has each label, int32 `[rows, classes]`: 1 or 0, and all -1 if the row has no target.
 
     Raises:
-        DataError: for the first value that holds no labels, or a label that is not in the set.
+        DataError: if a value is not made of labels, or has a label that is not in the set; names the first one.
     """
     positions = {label: position for position, label in enumerate(task.label_set)}
     targets = np.full((len(rows), len(positions)), -1, np.int32)
@@ -44,7 +44,7 @@ def encoded(task: MultiLabel, rows: Rows) -> np.ndarray:
 
 
 def _labels(task: MultiLabel, rows: Rows) -> Iterator[Sequence[str] | None]:
-    """Yields the labels of each row; `None` where it has no target."""
+    """Yields the labels of each row; `None` if it has no target."""
     for row, value in enumerate(rows.columns[task.labels]):
         if is_absent(value):
             yield None

@@ -1,4 +1,4 @@
-"""One number, of a text or of a pair of texts."""
+"""Tasks that predict one number for a text or a pair of texts."""
 
 from tfmtl.kinds.regression.kind import RegressionKind
 

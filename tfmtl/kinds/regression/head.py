@@ -8,13 +8,13 @@ from tfmtl.models.layers.pooled_head import PooledHead
 
 @keras.saving.register_keras_serializable("tfmtl")
 class RegressionHead(PooledHead):
-    """Scores `[batch]` of one regression task, in the target's own unit.
+    """Computes the scores `[batch]` of one regression task, in the unit of the targets.
 
     Args:
-        mean: of the training targets.
-        deviation: their standard deviation; the output layer works in units of it, so that its initial weights fit
-            targets of any size.
-        **kwargs: of `PooledHead`.
+        mean: the mean of the training targets.
+        deviation: the standard deviation of the training targets; the output layer works in units of it, so that its
+            initial weights fit targets of any magnitude.
+        **kwargs: the arguments of `PooledHead`.
     """
 
     def __init__(self, mean: float = 0.0, deviation: float = 1.0, **kwargs):

@@ -1,4 +1,4 @@
-"""Regression as the rest of the package sees it."""
+"""The interface of regression to the rest of the package."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,9 +29,9 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @KINDS.register("regression", options=Regression)
 class RegressionKind(Kind):
-    """One number, of a text or of a pair of texts.
+    """One number for a text or a pair of texts.
 
-    Targets are float32 `[rows]`, NaN where a row has no number; predictions are float32 `[rows]`.
+    Targets are float32 `[rows]`, or NaN for rows without a number. Predictions are float32 `[rows]`.
     """
 
     outputs = ("score",)
@@ -46,7 +46,7 @@ class RegressionKind(Kind):
             number = as_number(value)
             if not abs(number) <= _LARGEST:
                 place = rows.place(row)
-                raise DataError(f"{place}: '{task.target}' of task '{task.name}' is no finite number: {value!r}")
+                raise DataError(f"{place}: '{task.target}' of task '{task.name}' is not a finite number: {value!r}")
             targets[row] = number
         return targets
 
@@ -59,7 +59,7 @@ class RegressionKind(Kind):
         return RegressionLoss()
 
     def probe_targets(self, task):
-        # An absent score has a loss of zero, a present one has not, in any unit.
+        # In any unit, the loss of an absent score is zero and that of a present score is not.
         return np.float32(np.nan), np.float32(0.0)
 
     def answer(self, task: Regression, said: tf.Tensor, head) -> dict[str, tf.Tensor]:
@@ -78,9 +78,9 @@ class RegressionKind(Kind):
         return np.array(targets, np.float32)
 
     def baselines(self, task: Regression, train: Examples, asked: Examples) -> dict[str, Answer]:
-        """Returns the answers of `mean`, `linear_svm` and, of pairs, `cosine`.
+        """Returns the answers of `mean`, `linear_svm` and, for pairs, `cosine`.
 
-        `cosine` is a linear regression that sees of a pair the cosine of its TF-IDF weights alone.
+        `cosine` is a linear regression whose only feature is the cosine of the TF-IDF weights of a pair.
         """
         targets = train.targets[task.name]
         found = {"mean": np.full(len(asked), np.mean(targets))}

@@ -1,4 +1,4 @@
-"""The squared error of one number."""
+"""The loss of regression tasks."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ from tfmtl.training.losses import TaskLoss
 
 
 class RegressionLoss(TaskLoss):
-    """Squared error of scores `[rows]` with targets float32 `[rows]`, NaN where there is none."""
+    """Squared error between scores `[rows]` and targets, float32 `[rows]`, which are NaN if absent."""
 
     def present(self, targets):
         return tf.math.is_finite(targets)

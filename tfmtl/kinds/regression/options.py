@@ -6,10 +6,10 @@ from tfmtl.kinds.task import Task
 
 
 class Regression(Task):
-    """One number, of a text or of a pair of texts.
+    """One number for a text or a pair of texts.
 
     Attributes:
-        target: the field that holds the number.
+        target: the field that contains the number.
     """
 
     kind: ClassVar[str] = "regression"

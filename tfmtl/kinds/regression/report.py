@@ -1,4 +1,4 @@
-"""The section of a run's report about a regression: predicted over true numbers, and the largest errors."""
+"""A regression task's section of a run's report: predicted against true numbers, and the largest errors."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
 
 def section(task: Regression, result: TaskResult, folder: Path) -> list[str]:
-    """Returns the lines about one task, and draws its numbers."""
+    """Returns the lines about one task and draws its numbers."""
     plot = f"plots/{task.name}_scatter.png"
     plot_scatter(result.targets, result.predictions, folder / plot)
     error = np.abs(result.predictions - result.targets)
@@ -29,7 +29,7 @@ def section(task: Regression, result: TaskResult, folder: Path) -> list[str]:
 
 
 def plot_scatter(targets: np.ndarray, predicted: np.ndarray, path: str | Path) -> None:
-    """Draws predicted over true numbers, both float `[rows]`, with the line on which they are equal."""
+    """Draws predicted against true numbers, both float `[rows]`, with the line on which they are equal."""
     figure = Figure(figsize=(4.6, 4.4), layout="constrained")
     axes = figure.subplots()
     axes.scatter(targets, predicted, s=12, alpha=0.4, edgecolors="none")

@@ -1,4 +1,4 @@
-"""A short text that says what a long one says."""
+"""Tasks that write a short text with the content of a long one."""
 
 from tfmtl.kinds.summarization.kind import SummarizationKind
 

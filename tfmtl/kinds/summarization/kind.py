@@ -1,4 +1,4 @@
-"""Summarization as the rest of the package sees it."""
+"""The interface of summarization to the rest of the package."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,9 +24,10 @@ from tfmtl.training.losses import PROBE_TOKENS, TokenLoss
 
 @KINDS.register("summarization", options=Summarization)
 class SummarizationKind(Kind):
-    """A summary, written by a decoder of its own.
+    """A summary of a text, written by the task's own decoder.
 
-    Targets are tuples of references, an object array `[rows]`, empty where a row has none; predictions are texts.
+    Targets are tuples of references in an object array `[rows]`; a row without references has an empty tuple.
+    Predictions are texts.
     """
 
     outputs = ("summary",)
@@ -39,7 +40,7 @@ class SummarizationKind(Kind):
             targets[row] = tuple(reference for reference in references if not is_absent(reference))
             if not all(isinstance(reference, str) for reference in targets[row]):
                 place = rows.place(row)
-                raise DataError(f"{place}: '{task.summary}' of task '{task.name}' is no text: {str(value)[:60]}")
+                raise DataError(f"{place}: '{task.summary}' of task '{task.name}' is not a text: {str(value)[:60]}")
         return targets
 
     def column(self, task: Summarization, targets: np.ndarray, tokenizer) -> RaggedColumn:
@@ -86,7 +87,10 @@ class SummarizationKind(Kind):
         return [tuple(references) for references in targets]
 
     def baselines(self, task: Summarization, train: Examples, asked: Examples) -> dict[str, Answer]:
-        """Returns the first sentence of each text, its first three, and as many words as a reference has on average."""
+        """Returns the first sentence, the first three sentences, and the first words of each text as its summary.
+
+        The number of words is the mean number of words in the references of the training rows.
+        """
         words = round(np.mean([len(references[0].split()) for references in train.targets[task.name]]))
         leads: dict[str, Callable[[str], str]] = {
             "first_sentence": lambda text: "".join(split_sentences(text)[:1]),
@@ -98,7 +102,7 @@ class SummarizationKind(Kind):
         }
 
     def report_section(self, task: Summarization, result: TaskResult, folder: Path) -> list[str]:
-        """Returns a table of rows, evenly spread over the split."""
+        """Returns a table of rows that are evenly spread over the split."""
         chosen = evenly_spread(len(result.texts))
         rows = [(result.texts[row], result.targets[row][0], result.predictions[row]) for row in chosen]
         note = f"{len(rows)} of {len(result.texts)} rows, evenly spread:"

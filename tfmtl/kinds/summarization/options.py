@@ -8,12 +8,12 @@ from tfmtl.kinds.task import Task
 
 
 class Summarization(Task):
-    """A summary, written by a decoder of its own.
+    """A summary of a text, written by the task's own decoder.
 
     Attributes:
-        summary: the field that holds the reference; several references are a list, of which training reads the first.
-        max_length: the most tokens of a summary, its end mark included.
-        label_smoothing: the share of the target probability spread over the whole vocabulary.
+        summary: the field that contains the reference, or a list of references, of which training reads the first.
+        max_length: the maximum number of tokens in a summary, including its end mark.
+        label_smoothing: the share of the target probability that is spread over the whole vocabulary.
     """
 
     kind: ClassVar[str] = "summarization"

@@ -4,6 +4,7 @@ import keras
 import keras_hub
 from keras import KerasTensor, ops
 
+from tfmtl.core.private_api import self_attention
 from tfmtl.models.layers.tokens import token_mask
 
 
@@ -99,12 +100,10 @@ class GPT2Trunk(keras.layers.Layer):
 
 
 def _keys_and_values(layer, hidden):
-    """Returns what a layer of KerasHub attends to at some places, `[batch, 2, length, heads, size]`.
-
-    It has no public method for this: where it updates a cache itself, no gradient flows.
-    """
-    attention, normed = layer._self_attention_layer, layer._self_attention_layer_norm(hidden)
-    return ops.stack([attention._key_dense(normed), attention._value_dense(normed)], axis=1)
+    """Returns what a layer of KerasHub attends to at some places, `[batch, 2, length, heads, size]`."""
+    attention = self_attention(layer)
+    normed = attention.norm(hidden)
+    return ops.stack([attention.key(normed), attention.value(normed)], axis=1)
 
 
 def _through(layer, hidden, source, own, seen, training):

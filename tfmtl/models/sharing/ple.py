@@ -47,31 +47,31 @@ class PLESharing(SharingScheme):
     options_class = PLEOptions
 
     def build_views(self, hidden: int) -> None:
-        options, shape = self.options, (None, None, hidden)
-        own, shared = options.task_experts, options.shared_experts
-        self.shared_experts = [self._experts(f"level_{i}_shared", shared) for i in range(options.levels)]
+        levels, own, shared = self.options.levels, self.options.task_experts, self.options.shared_experts
+        self.shared_experts = [self._experts(f"level_{i}_shared", shared, hidden) for i in range(levels)]
         self.task_experts = [
-            {task: self._experts(f"level_{i}_{task}", own) for task in self.tasks} for i in range(options.levels)
+            {task: self._experts(f"level_{i}_{task}", own, hidden) for task in self.tasks} for i in range(levels)
         ]
         self.task_gates = [
-            {task: self._gate(f"level_{i}_{task}_gate", own + shared) for task in self.tasks}
-            for i in range(options.levels)
+            {task: self._gate(f"level_{i}_{task}_gate", own + shared, hidden) for task in self.tasks}
+            for i in range(levels)
         ]
         everyone = len(self.tasks) * own + shared
-        self.shared_gates = [self._gate(f"level_{i}_shared_gate", everyone) for i in range(options.levels - 1)]
-        for layer in self._flatten_layers(include_self=False, recursive=False):
-            if layer is not self.trunk:
-                layer.build(shape)
+        self.shared_gates = [self._gate(f"level_{i}_shared_gate", everyone, hidden) for i in range(levels - 1)]
 
-    def _experts(self, name: str, count: int) -> list[Expert]:
-        options = self.options
-        return [
-            Expert(options.expert_width, options.dropout, name=f"{name}_expert_{i}", dtype=self.dtype_policy)
-            for i in range(count)
+    def _experts(self, name: str, count: int, hidden: int) -> list[Expert]:
+        options, policy = self.options, self.dtype_policy
+        experts = [
+            Expert(options.expert_width, options.dropout, name=f"{name}_expert_{i}", dtype=policy) for i in range(count)
         ]
+        for expert in experts:
+            expert.build((None, None, hidden))
+        return experts
 
-    def _gate(self, name: str, experts: int) -> Gate:
-        return Gate(experts, name=name, dtype=self.dtype_policy)
+    def _gate(self, name: str, experts: int, hidden: int) -> Gate:
+        gate = Gate(experts, name=name, dtype=self.dtype_policy)
+        gate.build((None, None, hidden))
+        return gate
 
     def views(self, states: States, tokens, training=None) -> dict[str, States]:
         of_tasks, of_all = dict.fromkeys(self.tasks, states.last), states.last

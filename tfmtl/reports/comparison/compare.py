@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -63,14 +64,14 @@ class MeanChange:
     interval: tuple[float, float]
 
     @classmethod
-    def of(cls, changes: Sequence[Change]) -> "MeanChange":
+    def of(cls, changes: Sequence[Change]) -> Self:
         """Returns the mean of some changes."""
         replicates = _mean_of_tasks(changes, [change.difference.replicates for change in changes])
         value = _mean_of_tasks(changes, [change.difference.value for change in changes])
         return cls(float(value), percentile_interval(replicates))
 
     @classmethod
-    def of_primary(cls, changes: Sequence[Change]) -> "MeanChange":
+    def of_primary(cls, changes: Sequence[Change]) -> Self:
         """Returns the mean of those by the tasks' primary metrics."""
         return cls.of([change for change in changes if change.is_primary])
 

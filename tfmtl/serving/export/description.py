@@ -3,6 +3,7 @@
 import logging
 from importlib.metadata import version
 from pathlib import Path
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -37,13 +38,13 @@ class Description(BaseModel):
     versions: dict[str, str]
 
     @classmethod
-    def of(cls, name: str, tasks: dict[str, ServedTask]) -> "Description":
+    def of(cls, name: str, tasks: dict[str, ServedTask]) -> Self:
         """Returns the description of an export that the installed packages make."""
         versions = {package: version(package) for package in (*_OF_OPS, "keras")}
         return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions})
 
     @classmethod
-    def read(cls, export: Path) -> "Description":
+    def read(cls, export: Path) -> Self:
         """Reads the description of an export.
 
         Args:

@@ -1,5 +1,7 @@
 """What an export says of each of its tasks."""
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 from tfmtl.core.registry import KINDS
@@ -27,7 +29,7 @@ class ServedTask(BaseModel):
     text_pair: str = "text_pair"
 
     @classmethod
-    def of(cls, task: Task) -> "ServedTask":
+    def of(cls, task: Task) -> Self:
         fields = {"text": task.text, "text_pair": task.text_pair or "text_pair"}
         return cls(kind=task.kind, pair=task.text_pair is not None, labels=kind_of(task).label_set(task), **fields)
 

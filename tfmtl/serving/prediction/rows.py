@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from tfmtl.core.atomic_write import atomic_write, check_place
 from tfmtl.core.errors import DataError, missing_file, nearest
@@ -29,7 +29,7 @@ class Row:
     place: str = "the text"
 
     @classmethod
-    def parse(cls, value: Any, place: str) -> "Row":
+    def parse(cls, value: Any, place: str) -> Self:
         """Returns the row that a JSON object describes; keys other than `text` and `text_pair` are left alone.
 
         Raises:
@@ -42,7 +42,7 @@ class Row:
         text, pair = value["text"], value.get("text_pair")
         for key, found in {"text": text, **({} if pair is None else {"text_pair": pair})}.items():
             if not isinstance(found, str):
-                raise DataError(f"{place}: '{key}' is no text: {json.dumps(found)[:60]}")
+                raise DataError(f"{place}: '{key}' is not a text: {json.dumps(found)[:60]}")
         return cls(text, pair, place)
 
 

@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Body:
     signature: str
 
     @classmethod
-    def parse(cls, content: bytes, known: Sequence[str]) -> "Body":
+    def parse(cls, content: bytes, known: Sequence[str]) -> Self:
         """Returns the object that a request's body holds.
 
         Args:

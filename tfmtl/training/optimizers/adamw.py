@@ -6,6 +6,7 @@ import keras
 from keras import ops
 from pydantic import Field
 
+from tfmtl.core.private_api import moments, variable_index
 from tfmtl.core.registry import OPTIMIZERS, Options
 
 
@@ -61,11 +62,11 @@ class AdamW(keras.optimizers.Adam):
         self._steps = {}
 
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
+        index = variable_index(self, variable)
         rate, step = self._of_replica(learning_rate, self._rate_of[index])
-        momentum, velocity, decay = self._momentums[index], self._velocities[index], self._decay_of[index]
-        if decay:
-            self.assign_sub(variable, variable * decay * rate)
+        momentum, velocity = moments(self, index)
+        if self._decay_of[index]:
+            self.assign_sub(variable, variable * self._decay_of[index] * rate)
         self.assign_add(momentum, (gradient - momentum) * (1 - self.beta_1))
         self.assign_add(velocity, (ops.square(gradient) - velocity) * (1 - self.beta_2))
         self.assign_sub(variable, momentum * step / (ops.sqrt(velocity) + self.epsilon))

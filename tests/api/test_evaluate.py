@@ -1,0 +1,90 @@
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.api.conftest import rows_of
+from tfmtl.api.evaluate import _check_unseen, evaluate
+from tfmtl.core.errors import RunError
+from tfmtl.runs.fingerprints import fingerprints
+from tfmtl.runs.run_folder import RunFolder
+
+
+@pytest.mark.parametrize("cut", [("test",), ()])
+def test_a_test_cut_from_a_train_that_has_changed_is_not_measured(tmp_path, data, caplog, cut):
+    folder, (stream, *_) = RunFolder(tmp_path / "run"), data.streams
+    stream = dataclasses.replace(stream, splits={"test": stream.splits["validation"]}, cut=cut)
+    less = dataclasses.replace(stream, splits={"test": stream.splits["test"].take(np.arange(4))})
+    folder.path.mkdir()
+    folder.rows.write_text(json.dumps(fingerprints([stream])))
+    _check_unseen(folder, [stream], "test")
+    assert not caplog.messages
+    if cut:
+        with pytest.raises(RunError, match=r"test is cut from train, which has other rows .*6 rows then, 4 now"):
+            _check_unseen(folder, [less], "test")
+    else:
+        _check_unseen(folder, [less], "test")
+        message = "test has other rows than when this run was trained (test of tickets/text: 6 rows then, 4 now)"
+        assert caplog.messages == [message]
+
+
+@pytest.fixture(scope="module")
+def evaluation(run, tmp_path_factory):
+    """The file that was asked for, what stands in it, and what `evaluate` returned."""
+    path = tmp_path_factory.mktemp("evaluations") / "new" / "held.json"
+    returned = evaluate(str(run.path), "held", str(path))
+    return path, json.loads(path.read_text(encoding="utf-8")), returned
+
+
+def test_the_evaluation_is_returned_and_written_where_it_was_asked_for(evaluation, run):
+    path, written, returned = evaluation
+    assert written == returned and returned["split"] == "held"
+    assert [entry.name for entry in path.parent.iterdir()] == ["held.json"]
+    assert not run.evaluation("held").exists()
+    assert (run.path / "report.md").read_text(encoding="utf-8").startswith("# tiny: evaluation on held\n")
+
+
+def test_tasks_whose_source_has_the_split_are_measured_on_their_labelled_rows(evaluation, held):
+    _, _, returned = evaluation
+    tickets = rows_of(held, "tickets")
+    labelled = {
+        "topic": sum(row["label"] is not None for row in tickets),
+        "title": sum(row["summary"] is not None for row in tickets),
+        "same": len(rows_of(held, "pairs")),
+    }
+    assert {name: task["examples"] for name, task in returned["tasks"].items()} == labelled
+    assert labelled["title"] < labelled["topic"] < len(tickets)
+
+
+def test_the_accuracy_is_the_share_of_predictions_that_are_right(evaluation, answers, held):
+    _, _, returned = evaluation
+    tickets, pairs = rows_of(held, "tickets"), rows_of(held, "pairs")
+    right = [
+        answer["topic"]["label"] == row["label"]
+        for row, answer in zip(tickets, answers[:6], strict=True)
+        if row["label"] is not None
+    ]
+    assert returned["tasks"]["topic"]["accuracy"] == pytest.approx(np.mean(right))
+    right = [answer["same"]["label"] == row["same"] for row, answer in zip(pairs, answers[6:], strict=True)]
+    assert returned["tasks"]["same"]["accuracy"] == pytest.approx(np.mean(right))
+
+
+def test_an_evaluation_is_never_written_over_a_folder(tmp_path):
+    with pytest.raises(RunError) as caught:
+        evaluate(RunFolder(tmp_path / "none"), output=tmp_path)
+    assert str(caught.value) == (f"{tmp_path}: this is a folder; name the file that the evaluation is to be written to")
+
+
+def test_what_is_no_run_is_named(tmp_path):
+    with pytest.raises(RunError) as caught:
+        evaluate(str(tmp_path / "none"))
+    assert str(caught.value) == f"{tmp_path}/none: there is no such run folder"
+
+
+def test_a_run_without_a_best_model_cannot_be_evaluated(run, tmp_path):
+    begun = shutil.copytree(run.path, tmp_path / "begun", ignore=shutil.ignore_patterns("*.keras"))
+    with pytest.raises(RunError) as caught:
+        evaluate(begun)
+    assert str(caught.value) == f"{begun}: no epoch of this run has been finished, or its best.keras was removed"

@@ -1,0 +1,90 @@
+import ast
+import importlib.metadata
+import re
+from pathlib import Path
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfmtl.core.private_api import CHECKED_VERSIONS, moments, self_attention, variable_index
+
+PACKAGE = Path(__file__).parents[2] / "tfmtl"
+OF_NAMED_TUPLES = {"_replace", "_asdict"}
+
+
+@pytest.mark.parametrize("name", CHECKED_VERSIONS)
+def test_the_installed_version_is_one_that_was_checked(name):
+    installed = ".".join(importlib.metadata.version(name).split(".")[:2])
+    assert installed in CHECKED_VERSIONS[name], f"check tfmtl/core/private_api.py on {name} {installed}, then add it"
+
+
+def test_keys_and_values_are_those_that_the_layer_writes_into_its_cache():
+    layer = keras_hub.layers.TransformerDecoder(intermediate_dim=16, num_heads=2, normalize_first=True)
+    layer.build((None, 5, 8))
+    generator = np.random.default_rng(0)
+    for variable in layer.trainable_variables:
+        variable.assign(generator.normal(size=variable.shape))
+    hidden = generator.normal(size=[3, 5, 8]).astype(np.float32)
+    cache = np.zeros([3, 2, 5, 2, 4], np.float32)
+    _, written = layer(hidden, self_attention_cache=cache, self_attention_cache_update_index=0)
+    attention = self_attention(layer)
+    normed = attention.norm(hidden)
+    np.testing.assert_allclose(attention.key(normed), written[:, 0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(attention.value(normed), written[:, 1], rtol=1e-5, atol=1e-5)
+
+
+def test_moments_are_adam_s_averages_of_the_gradient_of_a_variable_and_of_its_square():
+    variables = [keras.Variable(np.zeros(size, np.float32)) for size in (2, 3)]
+    adam = keras.optimizers.Adam(0.1, beta_1=0.75, beta_2=0.5)
+    adam.apply([tf.constant([1.0, 1.0]), tf.constant([1.0, 2.0, 4.0])], variables)
+    assert [variable_index(adam, variable) for variable in variables] == [0, 1]
+    # An update has only the variable of TensorFlow in its hands.
+    assert variable_index(adam, variables[1].value) == 1
+    momentum, velocity = moments(adam, 1)
+    assert momentum.numpy().tolist() == [0.25, 0.5, 1.0]
+    assert velocity.numpy().tolist() == [0.5, 2.0, 8.0]
+
+
+def test_fit_calls_the_method_that_the_model_of_several_tasks_overrides(monkeypatch):
+    calls = []
+    monkeypatch.setattr(keras.Model, "_maybe_symbolic_build", lambda model, **given: calls.append(sorted(given)))
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    rows = np.ones([2, 1], np.float32)
+    model.fit(rows, rows, verbose=0)
+    model.evaluate(rows, rows, verbose=0)
+    assert calls == [["iterator"], ["iterator"]]
+
+
+def private_names(source: str) -> list[tuple[bool, str]]:
+    """Returns the private names that a module reads, writes or defines, each with whether it is one of `self`."""
+    found = []
+    for part in ast.walk(ast.parse(source)):
+        if isinstance(part, ast.Attribute):
+            is_own = isinstance(part.value, ast.Name) and part.value.id in ("self", "cls")
+            found.append((is_own, part.attr))
+        elif isinstance(part, ast.FunctionDef):
+            found.append((True, part.name))
+    return [(is_own, name) for is_own, name in found if re.match("_[a-z]", name) and name not in OF_NAMED_TUPLES]
+
+
+def test_no_other_module_uses_a_private_attribute():
+    bases = (keras.Model, keras.optimizers.Adam, keras.metrics.Metric, keras.callbacks.Callback)
+    methods_of_keras = {name for base in bases for name in dir(base)}
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        for is_own, name in private_names(source):
+            if not is_own or (name in methods_of_keras and "import keras" in source):
+                found.add((str(path.relative_to(PACKAGE)), name))
+    assert found == {
+        ("core/private_api.py", "_self_attention_layer"),
+        ("core/private_api.py", "_self_attention_layer_norm"),
+        ("core/private_api.py", "_get_variable_index"),
+        ("core/private_api.py", "_momentums"),
+        ("core/private_api.py", "_velocities"),
+        ("models/multi_task_model.py", "_maybe_symbolic_build"),
+    }

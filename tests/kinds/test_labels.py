@@ -1,0 +1,99 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfmtl.core.errors import ConfigurationError, DataError
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.labels import (
+    as_label,
+    as_number,
+    check_class_weights,
+    configured_labels,
+    distinct_labels,
+    label_order,
+    named_weights,
+    read_labels,
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"b", "a"}, ("a", "b")),
+        ({"10", "9", "-1"}, ("-1", "9", "10")),
+        ({"10", "9", "x"}, ("10", "9", "x")),
+        ({"2", "10", "1.5"}, ("1.5", "2", "10")),
+        ({"true", "false"}, ("false", "true")),
+        ({"nan", "10", "9"}, ("10", "9", "nan")),
+        ({"1", "1.0", "01"}, ("01", "1", "1.0")),
+        (set(), ()),
+    ],
+)
+def test_labels_are_in_order(values, expected):
+    assert label_order(values) == expected
+
+
+@given(st.lists(st.integers(-99, 99), min_size=2, unique=True))
+def test_numeric_labels_are_in_the_order_of_their_values(values):
+    assert label_order(str(value) for value in values) == tuple(str(value) for value in sorted(values))
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [("true", "true"), (" cs ", "cs"), (1, "1"), (1.5, "1.5"), (True, "true"), (None, None), ("", None), ("  ", None)],
+)
+def test_a_label_is_what_stands_in_the_data(value, label):
+    assert as_label(value) == label
+
+
+def test_what_is_no_label_is_told_with_its_place():
+    task = Classification(name="topic", source="s", label="field")
+    with pytest.raises(TypeError, match=r"^no label: \['cs'\]$"):
+        as_label(["cs"])
+    with pytest.raises(DataError) as caught:
+        list(read_labels(task, ["a", {"b": 1}], lambda row: f"a.tsv:{row + 1}"))
+    assert str(caught.value) == "a.tsv:2: 'field' of task 'topic' is not a label: {'b': 1}"
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [("2.5", 2.5), (3, 3.0), ("-1e3", -1000.0), ("inf", math.inf), (0, 0.0), (" 1 ", 1.0)]
+)
+def test_numbers_are_read(value, number):
+    assert as_number(value) == number
+
+
+@pytest.mark.parametrize("value", [True, "high", None, [1], 10**400, "nan"])
+def test_what_is_no_number_is_not_a_number(value):
+    assert math.isnan(as_number(value))
+
+
+def test_a_configured_label_is_a_text():
+    assert configured_labels([0, True, " x "]) == ("0", "true", "x")
+    assert configured_labels("cs") == "cs" and configured_labels(None) is None
+
+
+def test_a_label_set_has_no_label_twice_and_no_empty_one():
+    assert distinct_labels(("a", "b")) == ("a", "b") and distinct_labels(None) is None
+    with pytest.raises(ValueError, match=r"^the label 'a' appears twice$"):
+        distinct_labels(("a", "b", "a"))
+    with pytest.raises(ValueError, match=r"^a label is empty$"):
+        distinct_labels(("a", ""))
+
+
+def test_a_weight_of_no_label_is_told():
+    task = Classification(name="subject", source="s", labels=("music", "travel"), class_weights={"musik": 2.0})
+    expected = r"^tasks.subject.class_weights: unknown label 'musik'; did you mean 'music'\?"
+    with pytest.raises(ConfigurationError, match=expected):
+        check_class_weights(task)
+
+
+@pytest.mark.parametrize("weights", [None, "balanced", {"music": 2.0}, {}])
+def test_weights_of_labels_pass(weights):
+    check_class_weights(Classification(name="a", source="s", labels=("music", "travel"), class_weights=weights))
+
+
+def test_a_label_without_a_weight_weighs_one():
+    np.testing.assert_array_equal(named_weights(("a", "b", "c"), {"a": 2.0, "c": 0.5}), [2.0, 1.0, 0.5])

@@ -1,0 +1,52 @@
+"""Schemes with experts in whole models, on every encoder."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+
+from tfmtl.models.build import build_model
+from tfmtl.training.variable_usage import variable_usage
+
+ENCODERS = {
+    "transformer": {"layers": 1, "hidden": 16, "heads": 2, "feedforward": 16, "max_length": 48},
+    "gpt": {"layers": 1, "hidden": 16, "heads": 2, "feedforward": 16, "max_length": 48},
+    "bilstm_attention": {"layers": 1, "hidden": 16, "max_length": 48},
+}
+
+
+@pytest.fixture
+def make_model(make_experiment, data):
+    def make(encoder: str, scheme: str):
+        section = {"type": encoder, **ENCODERS[encoder]}
+        model = {"encoder": section, "sharing": {"type": scheme, "expert_width": 8}}
+        options = make_experiment(model=model).model
+        random.seed(1)
+        return build_model(options, data.tasks, data.slices, data.columns, data.tokenizer.vocabulary_size, "float32")
+
+    return make
+
+
+@pytest.mark.parametrize("scheme", ["mmoe", "ple"])
+@pytest.mark.parametrize("encoder", ["transformer", "gpt", "bilstm_attention"])
+def test_experts_count_as_shared_wherever_several_tasks_read_them(make_model, encoder, scheme):
+    model = make_model(encoder, scheme)
+    usage, variables = variable_usage(model), model.trainable_variables
+    shared = {variables[position].path for position in usage.shared}
+    assert any("expert" in path for path in shared)
+    assert {variable.path for variable in model.network.trunk_variables()} == shared
+    for task in usage.tasks:
+        own = {variables[position].path for position in usage.own(task)}
+        of_scheme = {variable.path for variable in model.network.layers.sharing.own_variables(task)}
+        assert own == of_scheme | {variable.path for variable in model.network.own_variables(task)}
+
+
+@pytest.mark.parametrize("scheme", ["mmoe", "ple"])
+def test_a_model_with_experts_is_saved_and_loaded(make_model, data, tmp_path, scheme):
+    model = make_model("gpt", scheme)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    inputs = {name: np.array([[2, 7, 9, 3], [2, 5, 3, 0]], np.int32) for name in model.input}
+    for name, output in model(inputs).items():
+        np.testing.assert_allclose(loaded(inputs)[name], output, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,20 @@
+import grpc
+import pytest
+
+from tfmtl.serving.server.faults import Fault, RequestError, shortened
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_each_fault_has_an_http_status_of_its_side_and_a_grpc_code(fault):
+    assert 400 <= fault.http_status < 600
+    assert isinstance(fault.grpc_code, grpc.StatusCode) and fault.grpc_code is not grpc.StatusCode.OK
+    # What the client did wrong is not said to be the server's, and the other way round.
+    of_client = fault in (Fault.INVALID, Fault.NOT_FOUND, Fault.SLOW_CLIENT, Fault.TOO_LARGE)
+    assert (fault.http_status < 500) == of_client
+
+
+def test_a_long_message_loses_its_middle():
+    message = "a" * 300 + "b" * 300
+    assert shortened(message) == "a" * 200 + "..." + "b" * 200
+    assert shortened("short") == "short"
+    assert str(RequestError(Fault.INVALID, message)) == shortened(message)
