@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.models.decoders.transformer import TransformerDecoder
 from tfmtl.models.trunk import States
 
@@ -66,3 +67,10 @@ def test_its_configuration_makes_it_again(decoder):
     again = TransformerDecoder.from_config(decoder.get_config())
     assert (again.options, again.options.layers, again.max_length) == (decoder.options, 2, 7)
     assert again.name == "title_decoder"
+
+
+def test_a_keyword_that_is_no_option_is_refused():
+    with pytest.raises(ValueError, match="'depth'"):
+        TransformerDecoder(heads=2, depth=2)
+    with pytest.raises(ConfigurationError, match=r"^TransformerDecoder.layers: .* found 0$"):
+        TransformerDecoder(layers=0)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.models.layers.transformer_layer import DecoderLayer, EncoderLayer, FeedForward, LayerOptions
 
 generator = np.random.default_rng(0)
@@ -69,3 +70,11 @@ def test_its_configuration_makes_it_again(layer):
     made = layer(heads=2, feedforward=6, norm="rms", gated=True, positions="rotary", name="third")
     again = layer.from_config(made.get_config())
     assert (again.options, again.name) == (made.options, "third")
+
+
+@pytest.mark.parametrize("layer", [EncoderLayer, DecoderLayer])
+def test_a_keyword_that_is_no_option_is_refused(layer):
+    with pytest.raises(ValueError, match="'head'"):
+        layer(head=2)
+    with pytest.raises(ConfigurationError, match=rf"^{layer.__name__}.activation: unknown Keras activation"):
+        layer(activation="gelou")
