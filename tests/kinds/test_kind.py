@@ -129,7 +129,7 @@ def test_what_a_kind_does_not_have_is_said_of_its_tasks(call, message):
 
 
 def test_a_kind_that_answers_nothing_says_so():
-    with pytest.raises(TypeError, match="^Plain answers nothing$"):
+    with pytest.raises(TypeError, match=r"^Plain answers nothing$"):
         PLAIN.as_json({}, 0, ())
-    with pytest.raises(TypeError, match="^Plain has no REST action of its own$"):
+    with pytest.raises(TypeError, match=r"^Plain has no REST action of its own$"):
         PLAIN.rest_result({}, ())

@@ -12,6 +12,7 @@ from tfmtl.data.plan import plan_training
 from tfmtl.data.streams import load_streams
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
+from tfmtl.kinds.kind import kind_of
 from tfmtl.metrics.scoring import evaluate_task
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.loading import load_best_model
@@ -153,7 +154,9 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
     streams, _ = load_streams(experiment, (split,))
     answers = answer_split(BatchReader(reader, options.batch_size), streams, split)
     return {
-        name: evaluate_task(task, stream.splits[split].targets[name], answers[name], options, seed)
+        name: evaluate_task(
+            task, stream.splits[split].targets[name], kind_of(task).predictions(answers[name]), options, seed
+        )
         for stream in streams
         for name, task in data.data.tasks.items()
     }

@@ -1,6 +1,5 @@
 import json
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +7,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.balancing.reference import REFERENCE
 from tfmtl.balancing import get
 from tfmtl.core.errors import ConfigurationError
 
-REFERENCE = Path(__file__).parents[2].parent / "shared/reference/balancing.json"
 SEQUENCES = json.loads(REFERENCE.read_text())["scalarizers"] if REFERENCE.exists() else []
 LOSSES = np.random.default_rng(4).uniform(0.1, 3.0, (12, 3))
 

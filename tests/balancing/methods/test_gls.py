@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,9 +6,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.balancing.reference import REFERENCE
 from tfmtl.balancing import get
 
-REFERENCE = Path(__file__).parents[2].parent / "shared/reference/balancing.json"
 SEQUENCES = json.loads(REFERENCE.read_text())["scalarizers"] if REFERENCE.exists() else []
 losses_of_tasks = st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=5)
 
