@@ -146,6 +146,8 @@ def experiments(folder: Path) -> Iterator[tuple[str, dict]]:
         yield f"preset_{family}", made({"type": "preset", "preset": str(preset), "max_length": 40, "decoder_heads": 2})
     for name, section in BALANCING.items():
         yield f"balancing_{name}", made(plain, balancing=section)
+    still = {**plain, "dropout": 0.0}
+    yield "representation_without_dropout", made(still, balancing=BALANCING["mgda_representation"])
     yield "accumulation", made(plain, training={"accumulation": 2}, balancing={"method": "pcgrad"})
     noise = {"gaps": {"kind": "denoising", "source": "tickets"}}
     yield "denoising_spans", made(plain, tasks={"gaps": {**noise["gaps"], "decoder": "title"}})
@@ -288,7 +290,7 @@ def main() -> None:
         if not arguments.only or name.startswith(tuple(arguments.only)):
             print(name, flush=True)
             found[name] = record(name, values, folder)
-    arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def compare(before: Path, after: Path) -> int:
