@@ -60,7 +60,7 @@ CONFIGURATIONS = {
     ),
     "missing column": (
         {"tasks": {"subject": {"label": "labell"}}},
-        ["articles_train.tsv", "'labell'", "did you mean 'label'?", "label, summary, text"],
+        ["articles_train.tsv", "'labell'", "did you mean 'label'?", "label, marks, summary, text"],
     ),
 }
 

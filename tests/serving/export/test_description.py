@@ -9,7 +9,7 @@ from tfmtl.serving.export.description import Description, is_version, versions_i
 from tfmtl.serving.export.served_task import ServedTask
 
 TASKS = {
-    "topic": ServedTask(kind="classification", labels=("b", "a", "Zürich")),
+    "topic": ServedTask(kind="classification", labels=("b", "a", "Zürich"), text="body"),
     "same": ServedTask(kind="regression", pair=True),
 }
 
@@ -20,7 +20,13 @@ def test_a_description_is_read_as_it_was_written(tmp_path):
     assert Description.read(tmp_path) == description
     written = json.loads((tmp_path / "metadata.json").read_text(encoding="utf-8"))
     assert list(written["tasks"]) == ["topic", "same"]
-    assert written["tasks"]["topic"] == {"kind": "classification", "pair": False, "labels": ["b", "a", "Zürich"]}
+    assert written["tasks"]["topic"] == {
+        "kind": "classification",
+        "pair": False,
+        "labels": ["b", "a", "Zürich"],
+        "text": "body",
+        "text_pair": "text_pair",
+    }
     assert written["versions"]["tfmtl"] == tfmtl.__version__
     assert written["versions"]["tensorflow"] == version("tensorflow")
     assert set(written["versions"]) == {"tfmtl", "tensorflow", "tensorflow-text", "keras"}

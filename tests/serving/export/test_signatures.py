@@ -32,7 +32,9 @@ def op_types(function) -> set[str]:
 
 def test_a_served_task_tells_what_a_client_must_know():
     task = Classification(name="same", source="s", text_pair="second", labels=("no", "yes"))
-    assert ServedTask.of(task) == ServedTask(kind="classification", pair=True, labels=("no", "yes"))
+    assert ServedTask.of(task) == ServedTask(
+        kind="classification", pair=True, labels=("no", "yes"), text="text", text_pair="second"
+    )
     assert ServedTask.of(Summarization(name="t", source="s")) == ServedTask(kind="summarization")
 
 

@@ -19,6 +19,8 @@ def test_names_cannot_leave_the_place_that_holds_them():
                 "kind": "classification",
                 "pair": False,
                 "labels": [label, "b"],
+                "text": "text",
+                "text_pair": "text_pair",
                 "outputs": ["label", "probabilities"],
             }
         },
