@@ -42,18 +42,14 @@ class LoadedModel:
         Raises:
             UserError: if rows cannot be read, or lack a field that every task reads.
         """
-        return list(predict_rows(self._predictor, self._rows(rows)))
+        if not _holds_fields(rows):
+            return self._answers(_rows_of_texts(rows))
+        return self._answers(self._rows_of_columns(columns_of(rows, "predict")))
 
-    def _rows(self, rows: Any) -> list[Row]:
-        if isinstance(rows, str | bytes):
-            raise UserError("predict: expected several texts, found one; put it into a list")
-        if is_table(rows) and (is_rows(rows) or not isinstance(rows, list | tuple)):
-            return self._rows_of(columns_of(rows, "predict"))
-        if isinstance(rows, Mapping):
-            raise UserError(f"predict: expected lists of values by field, found {str(dict(rows))[:60]}")
-        return [_row(row) for row in rows]
+    def _answers(self, rows: list[Row]) -> list[dict[str, Any]]:
+        return list(predict_rows(self._predictor, rows))
 
-    def _rows_of(self, columns: Mapping[str, list]) -> list[Row]:
+    def _rows_of_columns(self, columns: Mapping[str, list]) -> list[Row]:
         pairs = dict.fromkeys([*((task.text, task.text_pair) for task in self.tasks.values()), (_TEXT, _TEXT_PAIR)])
         fields = dict.fromkeys(text for text, _ in pairs if text in columns)
         if len(fields) != 1:
@@ -94,9 +90,24 @@ def predict(model: RunFolder | str | Path, rows: Iterable[Any]) -> list[dict[str
         The answers for each row by task, such as `{"label": ..., "probabilities": {...}}`, `{"score": ...}` or
         `{"summary": ...}`.
     """
+    if _holds_fields(rows):
+        return load(model).predict(rows)
+    # Texts are checked before the model is opened, which takes seconds.
+    checked = _rows_of_texts(rows)
+    return load(model)._answers(checked)
+
+
+def _holds_fields(rows: Any) -> bool:
+    """Returns whether rows are a table with named fields, not texts."""
+    return is_table(rows) and (is_rows(rows) or not isinstance(rows, list | tuple))
+
+
+def _rows_of_texts(rows: Any) -> list[Row]:
     if isinstance(rows, str | bytes):
         raise UserError("predict: expected several texts, found one; put it into a list")
-    return load(model).predict(rows)
+    if isinstance(rows, Mapping):
+        raise UserError(f"predict: expected lists of values by field, found {str(dict(rows))[:60]}")
+    return [_row(row) for row in rows]
 
 
 def _row(row: Any) -> Row:
