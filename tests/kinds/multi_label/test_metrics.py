@@ -57,3 +57,16 @@ def test_a_worked_example():
 def test_without_any_label_nothing_is_undefined():
     targets, answers = np.zeros([3, 2], int), np.zeros([3, 2, 2])
     assert [METRICS[name]()(targets, answers) for name in METRICS] == [0.0, 0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    # The scores 0.9, 0.6, 0.4, 0.2 of the targets 1, 0, 1, 0: one hit of two selected and of two true.
+    [("f1_micro", 0.5), ("f1_macro", 0.5), ("average_precision", (1 + 2 / 3) / 2), ("subset_accuracy", 0.5)],
+)
+def test_one_label_is_scored_as_one(name, value):
+    scores = np.array([[0.9], [0.6], [0.4], [0.2]])
+    predictions = np.stack([scores, scores >= 0.5], axis=1).astype(np.float32)
+    targets, metric = np.array([[1], [0], [1], [0]]), METRICS[name]()
+    assert metric(targets, predictions) == pytest.approx(value)
+    assert metric.of_samples(targets, predictions, np.arange(4)[None]) == pytest.approx(value)

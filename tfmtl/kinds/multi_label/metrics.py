@@ -28,7 +28,8 @@ class _F1(Metric):
     average: str
 
     def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:
-        return float(f1_score(targets, _selected(predictions), average=self.average, zero_division=0.0))
+        selected, columns = _selected(predictions), scored_columns(targets)
+        return float(f1_score(targets, selected, labels=columns, average=self.average, zero_division=0.0))
 
     def of_samples(self, targets: np.ndarray, predictions: np.ndarray, samples: np.ndarray) -> np.ndarray:
         targets, selected = np.asarray(targets, np.float64), _selected(predictions).astype(np.float64)
@@ -99,6 +100,14 @@ METRICS = {
     "subset_accuracy": SubsetAccuracy,
 }
 """The metrics, by the names under which a task reports them."""
+
+
+def scored_columns(targets: np.ndarray) -> list[int] | None:
+    """Returns the `labels` with which scikit-learn scores every column of targets, and nothing else.
+
+    It takes a single column for two classes, 0 and 1, of which 1 means that a row has the label.
+    """
+    return [1] if targets.shape[1] == 1 else None
 
 
 def _selected(predictions: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
+from tfmtl.kinds.multi_label.metrics import scored_columns
 from tfmtl.kinds.multi_label.options import MultiLabel
 from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
@@ -14,7 +15,7 @@ def section(task: MultiLabel, result: TaskResult, folder: Path) -> list[str]:
     """Returns a table of the labels, the most frequent first, and a table of the rows with the most wrong labels."""
     selected = result.answer["selected"]
     precision, recall, f1, rows = precision_recall_fscore_support(
-        result.targets, selected, average=None, zero_division=0.0
+        result.targets, selected, labels=scored_columns(result.targets), average=None, zero_division=0.0
     )
     table = [
         (task.label_set[k], rows[k], selected[:, k].sum(), f"{precision[k]:.3f}", f"{recall[k]:.3f}", f"{f1[k]:.3f}")
