@@ -60,14 +60,14 @@ def test_fit_calls_the_method_that_the_model_of_several_tasks_overrides(monkeypa
 
 
 def private_names(source: str) -> list[tuple[bool, str]]:
-    """Returns the private names that a module reads, writes or defines, each with whether it is one of `self`."""
-    found = []
-    for part in ast.walk(ast.parse(source)):
+    """Returns the private names that a module uses or defines, each with whether it is one of its own or of `self`."""
+    parts = list(ast.walk(ast.parse(source)))
+    defined = {part.name for part in parts if isinstance(part, ast.FunctionDef)}
+    found = [(True, name) for name in defined]
+    for part in parts:
         if isinstance(part, ast.Attribute):
-            is_own = isinstance(part.value, ast.Name) and part.value.id in ("self", "cls")
-            found.append((is_own, part.attr))
-        elif isinstance(part, ast.FunctionDef):
-            found.append((True, part.name))
+            is_of_self = isinstance(part.value, ast.Name) and part.value.id in ("self", "cls")
+            found.append((is_of_self or part.attr in defined, part.attr))
     return [(is_own, name) for is_own, name in found if re.match("_[a-z]", name) and name not in OF_NAMED_TUPLES]
 
 
