@@ -57,6 +57,10 @@ def test_what_cannot_be_used_leaves_nothing_behind(tmp_path):
         tfmtl.fit({"queue": {"kind": "classification", "lable": "queue"}}, table(64), run=run, **SECTIONS)
     with pytest.raises(ConfigurationError, match=r"tasks.queue.source: this key is required; known: mails, chats"):
         tfmtl.fit({"queue": TASKS["queue"]}, {"mails": table(9), "chats": table(9)}, run=run, **SECTIONS)
+    with pytest.raises(ConfigurationError, match=r"fit: validation: 'data' has no source 'mail'; did you mean 'mails'"):
+        tfmtl.fit({"queue": TASKS["queue"]}, {"mails": table(9)}, validation={"mail": table(9)}, run=run, **SECTIONS)
+    with pytest.raises(ConfigurationError, match=r"fit: test: 'data' has no source 'data'; known: mails"):
+        tfmtl.fit({"queue": TASKS["queue"]}, {"mails": table(9)}, test=table(9), run=run, **SECTIONS)
     with pytest.raises(DataError, match="task 'queue' has no label 'lost'"):
         lost = table(8).assign(queue="lost")
         tfmtl.fit({"queue": TASKS["queue"]}, table(64), validation=lost, run=run, **SECTIONS)

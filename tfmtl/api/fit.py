@@ -51,13 +51,14 @@ def fit(
     splits = {"train": data, "validation": validation, "test": test}
     tables = {split: _by_source(table, split) for split, table in splits.items() if table is not None}
     sources = list(tables["train"])
+    _check_sources(tables, sources)
     tasks = {name: _with_source(name, task, sources) for name, task in tasks.items()}
     options = sections.pop("sources", {})
     files = {
         source: {split: folder.data / f"{source}_{split}.jsonl" for split in tables if source in tables[split]}
         for source in sources
     }
-    described = {
+    described = dict(options) | {
         source: {"format": "jsonl", **options.get(source, {}), **{split: str(path) for split, path in paths.items()}}
         for source, paths in files.items()
     }
@@ -85,6 +86,14 @@ def _by_source(table: Any, split: str) -> dict[str, Columns]:
     if is_table(table) or not isinstance(table, Mapping):
         return {_ONLY_SOURCE: columns_of(table, _what(split))}
     return {str(source): columns_of(each, _what(split, source)) for source, each in table.items()}
+
+
+def _check_sources(tables: Mapping[str, Mapping[str, Columns]], sources: list[str]) -> None:
+    """Checks that every table belongs to a source with training rows."""
+    for split, of_split in tables.items():
+        for source in of_split:
+            if source not in sources:
+                raise ConfigurationError(f"fit: {split}: 'data' has no source '{source}'; {nearest(source, sources)}")
 
 
 def _what(split: str, source: str = _ONLY_SOURCE) -> str:

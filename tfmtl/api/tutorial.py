@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tfmtl.api.evaluate import task_result
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.data.plan import plan_training
 from tfmtl.data.streams import load_streams
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
-from tfmtl.kinds.kind import kind_of
-from tfmtl.metrics.scoring import evaluate_task
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.loading import load_best_model
 from tfmtl.runs.run_folder import RunFolder
@@ -148,15 +147,12 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
         The metrics of the label and the summary with their intervals, as in `evaluation_<split>.json`.
     """
     experiment = _experiment_of(model, data)
-    options, seed = experiment.evaluation, experiment.training.seed
     max_length = experiment.model.encoder.options.max_length
     reader = Reader(model, data.data.tasks, data.data.tokenizer, max_length, experiment.generation)
     streams, _ = load_streams(experiment, (split,))
-    answers = answer_split(BatchReader(reader, options.batch_size), streams, split)
+    answers = answer_split(BatchReader(reader, experiment.evaluation.batch_size), streams, split)
     return {
-        name: evaluate_task(
-            task, stream.splits[split].targets[name], kind_of(task).predictions(answers[name]), options, seed
-        )
+        name: dict(task_result(task, stream.splits[split], answers[name], experiment).metrics)
         for stream in streams
         for name, task in data.data.tasks.items()
     }
