@@ -34,15 +34,30 @@ def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
     It works on flat values, because TensorFlow's slices and masks of ragged tensors consist of many ops, which take
     long to trace.
     """
-    kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, pieces.row_splits.dtype))
-    rows = pieces.value_rowids()
-    places = tf.range(tf.size(rows, rows.dtype)) - tf.gather(pieces.row_starts(), rows)
-    values = tf.boolean_mask(pieces.flat_values, places < tf.gather(kept, rows))
+    present = pieces.row_lengths()
+    kept = tf.minimum(present, tf.cast(lengths, present.dtype))
+    values = tf.gather(pieces.flat_values, _places(tf.cumsum(present, exclusive=True), kept))
     return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
 
 
 def _joined(*parts: tf.RaggedTensor | int) -> tf.RaggedTensor:
-    """Returns the parts concatenated row by row; a part that is a mark is added to each row."""
-    rows = next(part for part in parts if not isinstance(part, int)).nrows()
-    columns = [tf.fill([rows, 1], part) if isinstance(part, int) else part for part in parts]
-    return tf.concat(columns, axis=1)
+    """Returns the parts concatenated row by row; a part that is a mark is added to each row.
+
+    It puts flat values in their places, for the same reason as `_cut`.
+    """
+    lengths = [1 if isinstance(part, int) else part.row_lengths() for part in parts]
+    total = sum(lengths)
+    begin, places, values = tf.cumsum(total, exclusive=True), [], []
+    for part, length in zip(parts, lengths, strict=True):
+        is_mark = isinstance(part, int)
+        places.append(begin if is_mark else _places(begin, length))
+        values.append(tf.fill(tf.shape(begin), part) if is_mark else part.flat_values)
+        begin += length
+    stitched = tf.dynamic_stitch([tf.cast(place, tf.int32) for place in places], values)
+    return tf.RaggedTensor.from_row_lengths(stitched, total, validate=False)
+
+
+def _places(begin: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Returns `begin`, `begin` + 1, ... for each row, as many as its length, all rows in one sequence."""
+    one = tf.constant(1, begin.dtype)
+    return tf.raw_ops.RaggedRange(starts=begin, limits=begin + lengths, deltas=one, Tsplits=tf.int64).rt_dense_values
