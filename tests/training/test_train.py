@@ -14,11 +14,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 
 from tfmtl.core.errors import RunError
+from tfmtl.models.sharing.hard import HardSharing
 from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training import train as train_module
 from tfmtl.training.progress import Progress
-from tfmtl.training.train import compile_model, train_run
+from tfmtl.training.train import compile_model, make_model, train_run
 
 SCORES = [0.25, 0.75, 0.75, 1.0]
 
@@ -228,3 +229,11 @@ def test_only_weights_decay_and_the_learning_rate_is_that_of_the_plan(compiled_o
         expected = np.full(variable.shape, 1.0 if stays else 1.0 - rate * 0.5)
         np.testing.assert_allclose(np.array(variable), expected, rtol=1e-6, err_msg=variable.path)
     assert float(model.optimizer.learning_rate) == pytest.approx(2 * rate)
+
+
+def test_a_scheme_that_reads_a_text_more_than_once_is_told(experiment, data, monkeypatch, caplog):
+    make_model(experiment, data)
+    assert not [message for message in caplog.messages if "reads each text" in message]
+    monkeypatch.setattr(HardSharing, "readings", lambda self, tasks: tasks)
+    make_model(experiment, data)
+    assert "model.sharing: 'hard' reads each text 4 times" in caplog.messages

@@ -3,6 +3,7 @@ import os
 import stat
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -127,7 +128,9 @@ def unloaded(run, monkeypatch):
     monkeypatch.setattr(export_module, "_write_saved_model", write)
     monkeypatch.setattr(export_module, "check_parity", lambda *_: None)
     monkeypatch.setattr(export_module, "probe_texts", lambda *_: [])
-    monkeypatch.setattr(export_module, "load_reader", lambda *_: type("Reader", (), {"tokenizer": None}))
+    layers = SimpleNamespace(sharing=SimpleNamespace(readings=lambda tasks: 1))
+    model = SimpleNamespace(network=SimpleNamespace(layers=layers))
+    monkeypatch.setattr(export_module, "load_reader", lambda *_: SimpleNamespace(tokenizer=None, model=model))
     return run
 
 

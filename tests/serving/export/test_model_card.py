@@ -35,6 +35,12 @@ def test_tasks_and_signatures_stand_in_tables(card):
     assert "## On test" not in text
 
 
+def test_how_often_a_text_is_read_is_told(run, tmp_path):
+    for readings, expected in ((1, "which it reads once."), (3, "which it reads 3 times.")):
+        write_model_card(tmp_path, run, Description.of("tiny", TASKS, readings))
+        assert expected in (tmp_path / "model_card.md").read_text(encoding="utf-8")
+
+
 def test_many_labels_are_counted(card):
     labels = tuple(f"label{number}" for number in range(25))
     assert "label19, and 5 more |" in card({"topic": ServedTask(kind="classification", labels=labels)})

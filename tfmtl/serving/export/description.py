@@ -30,6 +30,7 @@ class Description(BaseModel):
         tasks: the tasks by name, in the experiment's order.
         versions: the versions of the packages that made it; a server's TensorFlow Text should have the same minor
             version.
+        readings: how often the trunk reads a text to answer all tasks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,12 +38,13 @@ class Description(BaseModel):
     name: str
     tasks: dict[str, ServedTask]
     versions: dict[str, str]
+    readings: int = 1
 
     @classmethod
-    def of(cls, name: str, tasks: dict[str, ServedTask]) -> Self:
+    def of(cls, name: str, tasks: dict[str, ServedTask], readings: int = 1) -> Self:
         """Returns the description of an export that is made with the installed packages."""
         versions = {package: version(package) for package in (*_OF_OPS, "keras")}
-        return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions})
+        return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions}, readings=readings)
 
     @classmethod
     def read(cls, export: Path) -> Self:
