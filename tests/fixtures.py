@@ -19,6 +19,17 @@ _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+def optimize_graphs(is_on: bool) -> None:
+    """Turns Grappler on or off, which takes longer over the graphs of tests than they take to run.
+
+    Servers, workers and all other processes that tests start optimize theirs.
+    """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not is_on})
+
+
+optimize_graphs(False)
+
+
 ANIMALS = {"cats": ["the cat", "a kitten", "her tomcat"], "dogs": ["the dog", "a puppy", "his hound"]}
 VERBS = ["sleeps", "eats the fish", "runs away", "waits for the rain", "plays with an old ball"]
 PLACES = ["in the garden", "under a chair", "near the river", "behind our house", "on the warm roof of the barn"]
@@ -59,7 +70,7 @@ SIZES = {"tickets": 24, "pairs": 10, "scores": 7}
 
 @pytest.fixture(scope="session")
 def make_experiment(tmp_path_factory):
-    """Makes the tiny experiment; sections given by keyword are added to what it has."""
+    """Makes the tiny experiment; sections given by keyword are added to what it has, tasks that are `None` left out."""
     folder = tmp_path_factory.mktemp("data")
     sources = {}
     for number, (stream, count) in enumerate(SIZES.items()):
@@ -88,7 +99,7 @@ def make_experiment(tmp_path_factory):
             {
                 "name": "tiny",
                 "sources": sources,
-                "tasks": {**plain_tasks, **(tasks or {})},
+                "tasks": {name: task for name, task in {**plain_tasks, **(tasks or {})}.items() if task},
                 "tokenizer": {"type": "sentencepiece", "vocabulary_size": 400},
                 "model": {"encoder": encoder, "decoder": {"layers": 1}, "head_dropout": 0.0, **(model or {})},
                 "training": {**plain_training, **(training or {})},

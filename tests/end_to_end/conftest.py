@@ -93,6 +93,7 @@ def _base(corpus: Path) -> dict:
             "decoder": {"layers": 1},
         },
         "training": {"epochs": 2, "batch_size": 32, "learning_rate": 1e-2, "generate_examples": 16, "log_every": 5},
+        "generation": {"beams": 1},
         "evaluation": {"bootstrap_samples": 100},
     }
 

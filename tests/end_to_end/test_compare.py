@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.end_to_end.conftest import MARKED
 from tfmtl.cli import main
 from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.run_folder import RunFolder
@@ -16,7 +17,8 @@ def run(*arguments) -> int:
 
 
 def test_experiments_are_trained_and_compared_by_one_command(configure, tmp_path, monkeypatch, capsys):
-    config = configure(tasks={"title": None}, training={"epochs": 1})
+    tasks = {"title": None, "goodness": None, "marks": MARKED}
+    config = configure(sources={"pairs": None}, tasks=tasks, training={"epochs": 1})
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "comparison"
     assert run("compare", config, "--single-tasks", "--seeds", "0,1", "--output", folder) == 0
@@ -24,7 +26,7 @@ def test_experiments_are_trained_and_compared_by_one_command(configure, tmp_path
     found = json.loads((folder / "comparison.json").read_text())
     assert [system["runs"] for system in found["systems"].values()] == [
         [f"runs/tiny-seed{seed}" for seed in (0, 1)],
-        [f"runs/tiny-{task}-seed{seed}" for task in ("subject", "goodness") for seed in (0, 1)],
+        [f"runs/tiny-{task}-seed{seed}" for task in ("subject", "marks") for seed in (0, 1)],
     ]
     assert experiment_of(RunFolder.open("runs/tiny-seed1")).training.seed == 1
     written = (tmp_path / "runs" / "tiny-seed1" / "checkpoints" / "best.keras").stat().st_mtime_ns

@@ -20,7 +20,13 @@ def run(*arguments) -> None:
 def test_a_run_and_an_export_need_the_preset_no_more(family, configure, tmp_path, capsys):
     folder = save_preset(family, tmp_path / "preset")
     encoder = {"type": "preset", "preset": str(folder), "max_length": 40, "layer_decay": 0.9, "decoder_heads": 2}
-    config = configure(model={"encoder": None, "decoder": {"layers": 1}}, tokenizer=None, training={"epochs": 1})
+    config = configure(
+        sources={"pairs": None},
+        tasks={"goodness": None},
+        model={"encoder": None, "decoder": {"layers": 1}},
+        tokenizer=None,
+        training={"epochs": 1},
+    )
     # What experts behind a pretrained trunk read is what it has made, whatever it is.
     scheme = {"bert": "mmoe", "gpt2": "ple"}.get(family, "hard")
     settings = (f"model.encoder={json.dumps(encoder)}", f"model.sharing.type={scheme}")
