@@ -129,6 +129,10 @@ class Network:
             layers.append(self.layers.decoders[task])
         return [variable for layer in layers for variable in layer.trainable_variables]
 
+    def readings(self, tasks: int) -> int:
+        """Returns how often the trunk reads a text to answer a number of tasks."""
+        return self.layers.sharing.readings(tasks)
+
     def encode(self, tokens: KerasTensor, training: bool | None = None) -> Encoded:
         """Reads texts, given as tokens int32 `[batch, length]`, once for all tasks."""
         embedded = self.layers.embedding(tokens)

@@ -102,7 +102,7 @@ def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
     precision = experiment.training.precision
     vocabulary_size = data.tokenizer.vocabulary_size
     model = build_model(experiment.model, data.tasks, data.slices, data.columns, vocabulary_size, precision)
-    readings = model.network.layers.sharing.readings(len(data.tasks))
+    readings = model.network.readings(len(data.tasks))
     if readings > 1:
         _logger.warning("model.sharing: '%s' reads each text %d times", experiment.model.sharing.name, readings)
     fit_linear_experts(model, experiment, data)

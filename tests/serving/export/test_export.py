@@ -128,8 +128,7 @@ def unloaded(run, monkeypatch):
     monkeypatch.setattr(export_module, "_write_saved_model", write)
     monkeypatch.setattr(export_module, "check_parity", lambda *_: None)
     monkeypatch.setattr(export_module, "probe_texts", lambda *_: [])
-    layers = SimpleNamespace(sharing=SimpleNamespace(readings=lambda tasks: 1))
-    model = SimpleNamespace(network=SimpleNamespace(layers=layers))
+    model = SimpleNamespace(network=SimpleNamespace(readings=lambda tasks: 1))
     monkeypatch.setattr(export_module, "load_reader", lambda *_: SimpleNamespace(tokenizer=None, model=model))
     return run
 

@@ -37,7 +37,7 @@ def test_tasks_and_signatures_stand_in_tables(card):
 
 def test_how_often_a_text_is_read_is_told(run, tmp_path):
     for readings, expected in ((1, "which it reads once."), (3, "which it reads 3 times.")):
-        write_model_card(tmp_path, run, Description.of("tiny", TASKS, readings))
+        write_model_card(tmp_path, run, Description.of("tiny", TASKS).model_copy(update={"readings": readings}))
         assert expected in (tmp_path / "model_card.md").read_text(encoding="utf-8")
 
 

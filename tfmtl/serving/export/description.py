@@ -41,10 +41,10 @@ class Description(BaseModel):
     readings: int = 1
 
     @classmethod
-    def of(cls, name: str, tasks: dict[str, ServedTask], readings: int = 1) -> Self:
+    def of(cls, name: str, tasks: dict[str, ServedTask]) -> Self:
         """Returns the description of an export that is made with the installed packages."""
         versions = {package: version(package) for package in (*_OF_OPS, "keras")}
-        return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions}, readings=readings)
+        return cls(name=name, tasks=tasks, versions={"tfmtl": tfmtl.__version__, **versions})
 
     @classmethod
     def read(cls, export: Path) -> Self:

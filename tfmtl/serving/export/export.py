@@ -54,14 +54,14 @@ def export_run(
     experiment = experiment_of(run)
     tasks = _exported_tasks(experiment, encoder_only)
     folder = Path(to) if to is not None else Path("saved_models") / experiment.name
-    planned = Description.of(experiment.name, tasks)
-    _check_folder(folder, planned)
-    planned.warn_of_stock_servers()
+    description = Description.of(experiment.name, tasks)
+    _check_folder(folder, description)
+    description.warn_of_stock_servers()
     # The model card quotes these; reading them now reports damage before an export that takes minutes.
     for split in filter(lambda split: run.evaluation(split).is_file(), EVALUATED):
         read_evaluation(run, split)
     reader = load_reader(run)
-    description = Description.of(experiment.name, tasks, reader.model.network.layers.sharing.readings(len(tasks)))
+    description = description.model_copy(update={"readings": reader.model.network.readings(len(tasks))})
     streams = _validation_streams(experiment)
     quantization = None
     if quantize:
