@@ -19,17 +19,6 @@ _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
-def optimize_graphs(is_on: bool) -> None:
-    """Turns Grappler on or off, which takes longer over the graphs of tests than they take to run.
-
-    Servers, workers and all other processes that tests start optimize theirs.
-    """
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not is_on})
-
-
-optimize_graphs(False)
-
-
 ANIMALS = {"cats": ["the cat", "a kitten", "her tomcat"], "dogs": ["the dog", "a puppy", "his hound"]}
 VERBS = ["sleeps", "eats the fish", "runs away", "waits for the rain", "plays with an old ball"]
 PLACES = ["in the garden", "under a chair", "near the river", "behind our house", "on the warm roof of the barn"]

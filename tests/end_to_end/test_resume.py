@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.conftest import MARKED
-from tests.fixtures import optimize_graphs
 from tfmtl.cli import main
 from tfmtl.runs.checkpoints import Checkpoints
 
@@ -29,13 +28,6 @@ def save_unless_an_epoch_ends(self, update, variables, state):
 Checkpoints.save = save_unless_an_epoch_ends
 main(sys.argv[1:])
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _as_the_processes_that_are_killed():
-    optimize_graphs(True)
-    yield
-    optimize_graphs(False)
 
 
 @pytest.fixture

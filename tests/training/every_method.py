@@ -37,6 +37,11 @@ GROUPS = [["topic", "stars"], ["price"]]
 SLICES = [Slice("tokens", ("topic", "stars", "price"), ())]
 
 
+def optimize_graphs(is_on: bool) -> None:
+    """Turns Grappler on or off, which takes longer over these small graphs than they take to run."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not is_on})
+
+
 def step_batch(step: int):
     """Eight rows: five of the first source, in one of which a score is absent, and three of the second."""
     generator = np.random.default_rng(step)

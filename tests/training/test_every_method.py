@@ -13,6 +13,13 @@ from tests.training.every_method import CASES, trained
 from tests.workers import worker_configurations
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _graphs_as_they_are():
+    every_method.optimize_graphs(False)
+    yield
+    every_method.optimize_graphs(True)
+
+
 @pytest.fixture(scope="module")
 def alone():
     """The weights and states after three steps on one device, by method; replicas make theirs in a graph."""
