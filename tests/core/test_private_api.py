@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.core.private_api import CHECKED_VERSIONS, moments, self_attention, variable_index
+from tfmtl.core.private_api import CHECKED_VERSIONS, encoder_layer, feedforward_activation, moments, variable_index
 
 PACKAGE = Path(__file__).parents[2] / "tfmtl"
 OF_NAMED_TUPLES = {"_replace", "_asdict"}
@@ -21,19 +21,30 @@ def test_the_installed_version_is_one_that_was_checked(name):
     assert installed in CHECKED_VERSIONS[name], f"check tfmtl/core/private_api.py on {name} {installed}, then add it"
 
 
-def test_keys_and_values_are_those_that_the_layer_writes_into_its_cache():
-    layer = keras_hub.layers.TransformerDecoder(intermediate_dim=16, num_heads=2, normalize_first=True)
+def test_the_parts_of_an_encoder_layer_make_its_output():
+    layer = keras_hub.layers.TransformerEncoder(intermediate_dim=16, num_heads=2)
     layer.build((None, 5, 8))
     generator = np.random.default_rng(0)
     for variable in layer.trainable_variables:
         variable.assign(generator.normal(size=variable.shape))
     hidden = generator.normal(size=[3, 5, 8]).astype(np.float32)
-    cache = np.zeros([3, 2, 5, 2, 4], np.float32)
-    _, written = layer(hidden, self_attention_cache=cache, self_attention_cache_update_index=0)
-    attention = self_attention(layer)
-    normed = attention.norm(hidden)
-    np.testing.assert_allclose(attention.key(normed), written[:, 0], rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(attention.value(normed), written[:, 1], rtol=1e-5, atol=1e-5)
+    parts = encoder_layer(layer)
+    read = parts.attention_norm(parts.attention(hidden, hidden) + hidden)
+    np.testing.assert_allclose(parts.feedforward_norm(parts.feedforward(read) + read), layer(hidden), atol=1e-5)
+    assert parts.attention.key_dense(hidden).shape == (3, 5, 2, 4)
+    dropouts = (parts.score_dropout, parts.attention_dropout, parts.feedforward_dropout)
+    assert {type(dropout) for dropout in dropouts} == {keras.layers.Dropout}
+
+
+def test_the_activation_of_an_encoder_layer_can_be_replaced():
+    layer = keras_hub.layers.TransformerEncoder(intermediate_dim=16, num_heads=2, activation="relu")
+    layer.build((None, 5, 8))
+    hidden = np.random.default_rng(0).normal(size=[3, 5, 8]).astype(np.float32)
+    feedforward_activation(layer, lambda values: 0.0 * values)
+    parts = encoder_layer(layer)
+    read = parts.attention_norm(parts.attention(hidden, hidden) + hidden)
+    # Nothing but the bias is left of the feed-forward network, and it is zero at first.
+    np.testing.assert_allclose(layer(hidden), parts.feedforward_norm(read), atol=1e-6)
 
 
 def test_moments_are_adam_s_averages_of_the_gradient_of_a_variable_and_of_its_square():
@@ -82,7 +93,13 @@ def test_no_other_module_uses_a_private_attribute():
                 found.add((str(path.relative_to(PACKAGE)), name))
     assert found == {
         ("core/private_api.py", "_self_attention_layer"),
+        ("core/private_api.py", "_self_attention_dropout"),
         ("core/private_api.py", "_self_attention_layer_norm"),
+        ("core/private_api.py", "_dropout_layer"),
+        ("core/private_api.py", "_feedforward_intermediate_dense"),
+        ("core/private_api.py", "_feedforward_output_dense"),
+        ("core/private_api.py", "_feedforward_dropout"),
+        ("core/private_api.py", "_feedforward_layer_norm"),
         ("core/private_api.py", "_get_variable_index"),
         ("core/private_api.py", "_momentums"),
         ("core/private_api.py", "_velocities"),

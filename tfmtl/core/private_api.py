@@ -7,31 +7,55 @@ exception is `MultiTaskModel`, which overrides `keras.Model._maybe_symbolic_buil
 from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
+import keras_hub
+
 CHECKED_VERSIONS = {"keras": ("3.15",), "keras-hub": ("0.32",)}
 """The minor versions that a test allows, by distribution."""
 
 
-class SelfAttention(NamedTuple):
-    """The parts of a KerasHub decoder layer that compute keys and values from the states that it reads.
+class EncoderLayer(NamedTuple):
+    """The parts of a KerasHub encoder layer that normalizes last, in the order in which they are applied.
 
     Attributes:
-        norm: the normalization before the attention, which keeps the shape `[batch, length, hidden]`.
-        key: the projection to keys, from `[batch, length, hidden]` to `[batch, length, heads, size]`.
-        value: the projection to values, with the same shapes.
+        attention: the attention, with `query_dense`, `key_dense`, `value_dense` and `output_dense`.
+        score_dropout: the dropout of its scores after the softmax.
+        attention_dropout: the dropout of its output, before this is added to the layer's input.
+        attention_norm: the normalization of the sum.
+        feedforward: the feed-forward network.
+        feedforward_dropout: the dropout of its output, before this is added to its input.
+        feedforward_norm: the normalization of the sum.
     """
 
-    norm: Callable
-    key: Callable
-    value: Callable
+    attention: keras.layers.MultiHeadAttention
+    score_dropout: Callable
+    attention_dropout: Callable
+    attention_norm: Callable
+    feedforward: Callable
+    feedforward_dropout: Callable
+    feedforward_norm: Callable
 
 
-def self_attention(layer) -> SelfAttention:
-    """Returns the parts of a `keras_hub.layers.TransformerDecoder` that normalizes first.
+def encoder_layer(layer: keras_hub.layers.TransformerEncoder) -> EncoderLayer:
+    """Returns the parts of a built layer.
 
-    KerasHub provides keys and values only in a cache that it updates itself, and no gradient flows through that cache.
+    KerasHub provides neither the keys and values of an encoder layer nor a way to give it those of other positions.
     """
     attention = layer._self_attention_layer
-    return SelfAttention(layer._self_attention_layer_norm, attention.key_dense, attention.value_dense)
+    return EncoderLayer(
+        attention=attention,
+        score_dropout=attention._dropout_layer,
+        attention_dropout=layer._self_attention_dropout,
+        attention_norm=layer._self_attention_layer_norm,
+        feedforward=lambda hidden: layer._feedforward_output_dense(layer._feedforward_intermediate_dense(hidden)),
+        feedforward_dropout=layer._feedforward_dropout,
+        feedforward_norm=layer._feedforward_layer_norm,
+    )
+
+
+def feedforward_activation(layer: keras_hub.layers.TransformerEncoder, activation: Callable) -> None:
+    """Replaces the activation in the feed-forward network of a built layer."""
+    layer._feedforward_intermediate_dense.activation = activation
 
 
 def variable_index(optimizer, variable) -> int:

@@ -66,6 +66,7 @@ def build_network(
         vocabulary_size,
         trunk.width,
         tie_weights=trunk.tied or not any(task.generates for task in tasks.values()),
+        logit_soft_cap=trunk.logit_soft_cap,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=trunk.width**-0.5),
         name="embedding",
         dtype=precision,

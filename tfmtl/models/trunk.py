@@ -79,6 +79,11 @@ class Trunk(OptionsLayer):
         """Whether tokens are written with the same embedding that they are read with."""
         return True
 
+    @property
+    def logit_soft_cap(self) -> float | None:
+        """The bound of the logits of tokens, beyond which they are squashed (Gemma 2); `None` if there is none."""
+        return None
+
     def load_pretrained_rows(self, embedding: keras.layers.Layer) -> None:
         """Changes the initial embedding of a new, built model; by default it leaves the embedding as it is."""
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.presets import FAMILIES
-from tfmtl.models.decoders.gpt2 import TaskMark
+from tfmtl.models.decoders.task_mark import TaskMark
 from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.optimizers.adamw import AdamW
 

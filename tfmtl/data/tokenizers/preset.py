@@ -108,12 +108,13 @@ def piece_order(layer: keras_hub.tokenizers.Tokenizer) -> np.ndarray:
     """Returns the preset's id for each of our ids, int32 `[vocabulary]`; the first ones belong to the marks.
 
     T5 starts its output with padding (Raffel et al. 2020) and has no start mark. A preset whose start mark is its end
-    mark, such as GPT-2's, gets a start mark of its own, and padding as well.
+    mark, such as GPT-2's, or that has none, such as Qwen's, gets one of its own, and padding as well.
     """
     padding = getattr(layer, "pad_token_id", None)
     # The padding id of GPT-2 is an ordinary token.
     padding = NEW_ROW if padding not in layer.special_token_ids else padding
     start = padding if layer.start_token_id == layer.end_token_id else layer.start_token_id
+    start = NEW_ROW if start is None else start
     marks = [padding, _known(layer, "[MASK]", "<mask>"), start, layer.end_token_id]
     rest = np.setdiff1d(np.arange(layer.vocabulary_size()), marks)
     return np.concatenate([marks, rest]).astype(np.int32)

@@ -35,6 +35,10 @@ class ContinuationStart(keras.layers.Layer):
         scaled = embedded * ops.cast(ops.shape(embedded)[-1], embedded.dtype) ** 0.5
         return self.positions(scaled, start=start) + ops.cast(self.separator, embedded.dtype)
 
+    def predicted(self, hidden) -> KerasTensor:
+        """Returns the states as the embedding projects them to logits, `[batch, length, hidden]`."""
+        return hidden
+
     def get_config(self):
         return {**super().get_config(), "positions": self.positions.kind, "max_length": self.max_length}
 
@@ -45,7 +49,7 @@ class Continuation:
     Args:
         trunk: a trunk that also reads continuations, `call(embedded, tokens, context=...)`, with `keys_and_values`,
             `initial_cache` and `step`.
-        start: the task's own layer, `call(embedded, start)`, with `max_length`.
+        start: the task's own layer, `call(embedded, start)`, with `predicted(hidden)` and `max_length`.
     """
 
     def __init__(self, trunk: keras.layers.Layer, start: keras.layers.Layer):
@@ -59,7 +63,8 @@ class Continuation:
 
     def __call__(self, embedded, states, tokens, training=None) -> KerasTensor:
         """Returns the states `[batch, length, hidden]` of a whole summary, like a decoder layer."""
-        return self._trunk(self._start(embedded), tokens, context=states.context, training=training).last
+        written = self._trunk(self._start(embedded), tokens, context=states.context, training=training)
+        return self._start.predicted(written.last)
 
     def keys_and_values(self, states) -> list:
         """Returns each layer's keys and values of the texts, which are computed once per generation."""
@@ -71,4 +76,6 @@ class Continuation:
 
     def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
         """Writes one position, like a decoder layer."""
-        return self._trunk.step(self._start(embedded, start=position), position, cache, source, source_tokens)
+        started = self._start(embedded, start=position)
+        hidden, cache = self._trunk.step(started, position, cache, source, source_tokens)
+        return self._start.predicted(hidden), cache

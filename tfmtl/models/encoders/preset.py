@@ -1,23 +1,29 @@
-"""A pretrained trunk: any text backbone of KerasHub, with the rows of its own embedding."""
+"""A pretrained trunk: a text backbone of KerasHub, with the rows of its own embedding."""
 
 import re
+from typing import Literal
 
 import keras
 import keras_hub
 import numpy as np
-from keras import KerasTensor, ops
+from keras import KerasTensor
 from pydantic import Field
 
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import ENCODERS
-from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order, preset_error
+from tfmtl.data.special_tokens import END_ID, START_ID
+from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order
 from tfmtl.models.decoders.continuation import Continuation
-from tfmtl.models.decoders.gpt2 import GPT2Trunk, TaskMark
-from tfmtl.models.decoders.preset import PresetDecoder, decoder_of
+from tfmtl.models.decoders.preset import PresetDecoder
+from tfmtl.models.decoders.task_mark import PrefixLMMark, TaskMark
 from tfmtl.models.decoders.transformer import TransformerDecoder
-from tfmtl.models.layers.pooling import AttentionPooling, LastPooling
-from tfmtl.models.layers.tokens import segment_ids, token_mask
+from tfmtl.models.layers.pooling import AttentionPooling, LastPooling, MeanPooling
+from tfmtl.models.pretrained.encoder_graph import encoder_graph, encoder_inputs
+from tfmtl.models.pretrained.families import family_of
+from tfmtl.models.pretrained.loading import deserialize_backbone, load_backbone, read_preset, serialize_backbone
 from tfmtl.models.trunk import States, Trunk, TrunkOptions
+
+POOLING = {"attention": AttentionPooling, "last": LastPooling, "mean": MeanPooling}
 
 
 class PresetOptions(TrunkOptions):
@@ -29,9 +35,11 @@ class PresetOptions(TrunkOptions):
         frozen: whether the trunk and the embedding keep their pretrained weights.
         layer_decay: the factor of a layer's learning rate for each layer above it (Howard and Ruder 2018); 1 trains all
             layers alike.
-        pretrained_decoder: whether summaries are written with the preset's own decoder, of which each task has a copy,
-            or by its causal trunk as continuations of their texts; `None` means that they are if the preset has one.
-            `model.decoder.layers` then has no effect.
+        pooling: how heads pool the states of a text: by `attention`, their `mean`, or the `last`; `None` means the last
+            of a causal trunk, and attention otherwise.
+        pretrained_decoder: whether summaries are written with pretrained weights: by the preset's own decoder, of which
+            each task has a copy, or by the layers that have read the text; `None` means that they are if the preset
+            can. `model.decoder.layers` then has no effect.
         decoder_heads: the number of attention heads in new decoders.
         decoder_feedforward: the inner width of the feed-forward networks in new decoders.
         decoder_dropout: the dropout rate of new decoders.
@@ -41,6 +49,7 @@ class PresetOptions(TrunkOptions):
     max_length: int = Field(256, ge=4)
     frozen: bool = False
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
+    pooling: Literal["attention", "last", "mean"] | None = None
     pretrained_decoder: bool | None = None
     decoder_heads: int = Field(4, ge=1)
     decoder_feedforward: int = Field(1024, ge=1)
@@ -54,18 +63,19 @@ class PresetOptions(TrunkOptions):
 @ENCODERS.register("preset", options=PresetOptions)
 @keras.saving.register_keras_serializable("tfmtl")
 class PresetEncoder(Trunk):
-    """A text backbone of KerasHub: BERT, RoBERTa, XLM-R, DistilBERT, ALBERT, ELECTRA, DeBERTa, BART, T5 or GPT-2.
+    """A text backbone of KerasHub: an encoder such as BERT, BART or T5, or a causal model such as GPT-2 or Llama.
 
-    The experiment uses the preset's own tokenizer, and the preset's embedding becomes the model's, which the decoders
-    also read and project with. BART and T5 write with their own decoders, GPT-2 continues the text itself, and other
-    presets get new decoders.
+    The experiment uses the preset's own tokenizer, and the preset's embedding becomes the model's, which is also what
+    is written with. BART and T5 write with their own decoders. Causal models, and encoders as prefix language models,
+    write behind the text with the layers that have read it. Families that cannot write get new decoders;
+    `tfmtl.models.pretrained.families` lists what each can do.
 
     Differences from the papers: the second text of a pair follows one end mark, whereas RoBERTa was trained with two;
-    T5 also reads a start mark; heads pool by attention, not by the first token; those of causal trunks read the last
-    token.
+    T5 also reads a start mark; a causal model without a start mark reads its end mark in this place; heads of encoders
+    pool by attention, not by the first token.
 
     Args:
-        backbone: the backbone without weights, as serialized by Keras; `None` loads it from the preset.
+        backbone: the backbone without weights, as `serialize_backbone` describes it; `None` loads it from the preset.
         **kwargs: `PresetOptions` and the arguments of every Keras layer.
 
     Raises:
@@ -76,45 +86,46 @@ class PresetEncoder(Trunk):
 
     def __init__(self, backbone: dict | None = None, **kwargs):
         super().__init__(**kwargs)
-        loaded = self._loaded() if backbone is None else keras.saving.deserialize_keras_object(backbone)
-        self._backbone = keras.saving.serialize_keras_object(loaded)
+        options = self.options
+        loaded = self._loaded() if backbone is None else deserialize_backbone(backbone)
+        self._backbone = serialize_backbone(loaded)
         # The embedding belongs to the model: the backbone needs no rows of its own when a model is loaded.
         self._backbone["config"] |= dict.fromkeys(_VOCABULARY & self._backbone["config"].keys(), 1)
         self._width = loaded.token_embedding.output_dim
         self._states_width = loaded.hidden_dim
-        self._tied = getattr(loaded, "tie_embedding_weights", True)
-        self._writer = decoder_of(loaded) if self.options.pretrained_decoder is not False else None
-        self.pooling = LastPooling if _is_causal(loaded) else AttentionPooling
+        family = family_of(type(loaded).__name__.removesuffix("Backbone"))
+        self._is_causal = family.causal
+        writes = options.pretrained_decoder is not False
+        self._decoder = family.decoder if writes else None
+        self._can_continue = writes and family.own_layers is not None
+        self._tied = not (writes and family.writes) or loaded.token_embedding.tie_weights
+        self._soft_cap = getattr(loaded.token_embedding, "logit_soft_cap", None) if writes else None
+        self.pooling = POOLING[options.pooling or ("last" if family.causal else "attention")]
         self._pretrained = self._weights_of(loaded) if backbone is None else None
-        self._can_continue = _is_causal(loaded) and self.options.pretrained_decoder is not False
-        self.trunk = GPT2Trunk(loaded, name="trunk") if self._can_continue else trunk_of(loaded)
-        if self.options.frozen:
+        self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
+        if options.frozen:
             self.trainable = False
 
     def _loaded(self) -> keras_hub.models.Backbone:
         options = self.options
-        try:
-            backbone = keras_hub.models.Backbone.from_preset(options.preset, dtype=self.dtype_policy)
-        except (ValueError, OSError, ImportError) as error:
-            raise ConfigurationError(f"model.encoder.preset: {preset_error(options.preset, error)}") from None
-        if not hasattr(backbone, "token_embedding") or not isinstance(backbone.input, dict):
-            raise ConfigurationError(f"model.encoder.preset: '{options.preset}' does not read text")
+        preset = read_preset(options.preset)
+        if options.pretrained_decoder and not preset.family.writes:
+            raise ConfigurationError(
+                f"model.encoder.pretrained_decoder: '{options.preset}' cannot write summaries, because KerasHub's "
+                f"{preset.family.name} has no decoder; leave this out for a new one"
+            )
+        backbone = load_backbone(preset, self.dtype_policy)
         longest = getattr(backbone, "max_sequence_length", None)
         if longest and options.max_length > longest:
             raise ConfigurationError(
                 f"model.encoder.max_length: '{options.preset}' reads at most {longest} tokens, asked for "
                 f"{options.max_length}"
             )
-        if options.pretrained_decoder and not _is_causal(backbone) and decoder_of(backbone) is None:
-            raise ConfigurationError(
-                f"model.encoder.pretrained_decoder: '{options.preset}' has no decoder that summaries can be written "
-                "with; leave this out for a new one"
-            )
         return backbone
 
     def _weights_of(self, backbone: keras_hub.models.Backbone) -> dict[str, list[np.ndarray]]:
         """Returns the pretrained weights that `decoder` and `load_pretrained_rows` need."""
-        decoder = self._writer.weights_of(backbone) if self._writer else []
+        decoder = self._decoder.weights_of(backbone) if self._decoder else []
         return {"embedding": backbone.token_embedding.get_weights(), "decoder": decoder}
 
     @property
@@ -127,17 +138,21 @@ class PresetEncoder(Trunk):
 
     @property
     def tied(self) -> bool:
-        return self._tied or self._writer is None
+        return self._tied
+
+    @property
+    def logit_soft_cap(self) -> float | None:
+        return self._soft_cap
 
     def decoder(
         self, layers: int, dropout: float | None, max_length: int, **kwargs
     ) -> TransformerDecoder | PresetDecoder | TaskMark:
-        """Returns a copy of the preset's decoder, a task's addition to a causal trunk, or a new decoder.
+        """Returns a copy of the preset's decoder, a task's addition to layers that write, or a new decoder.
 
         Raises:
             ConfigurationError: if the preset does not allow such a decoder.
         """
-        if self._writer:
+        if self._decoder:
             return self._pretrained_decoder(dropout, max_length, **kwargs)
         if self._can_continue:
             return self._task_mark(max_length, **kwargs)
@@ -165,18 +180,20 @@ class PresetEncoder(Trunk):
             )
         if dropout is not None:
             config["dropout"] = dropout
-        decoder = self._writer({**self._backbone, "config": config}, max_length, **kwargs)
+        decoder = self._decoder({**self._backbone, "config": config}, max_length, **kwargs)
         decoder.set_weights(self._pretrained["decoder"])
         return decoder
 
     def _task_mark(self, max_length: int, **kwargs) -> TaskMark:
         together = self.options.max_length + max_length
-        if together > self.trunk.longest:
+        if self.trunk.longest and together > self.trunk.longest:
             raise ConfigurationError(
                 f"model.encoder.max_length: '{self.options.preset}' has positions for {self.trunk.longest} tokens; a "
                 f"text of {self.options.max_length} and a summary of {max_length} need more"
             )
-        return TaskMark(max_length, **kwargs)
+        if self._is_causal:
+            return TaskMark(max_length, **kwargs)
+        return PrefixLMMark(max_length, self._states_width, **kwargs)
 
     def writer(self, decoder: keras.layers.Layer):
         return Continuation(self, decoder) if isinstance(decoder, TaskMark) else decoder
@@ -211,36 +228,31 @@ class PresetEncoder(Trunk):
         """Does nothing: the backbone is built when it is loaded."""
 
     def call(self, embedded, tokens, context=None, training=None) -> States:
-        """Reads texts or, with a causal trunk, their continuations.
+        """Reads texts or, given their context, what follows them.
 
         Args:
-            embedded: embeddings `[batch, length, width]` of the texts' tokens or, given a `context`, of their
-                continuations.
+            embedded: embeddings `[batch, length, width]` of the texts' tokens or, given a `context`, of what follows.
             tokens: ids of the texts, int32 `[batch, text_length]`.
             context: the context of the texts' states.
             training: whether dropout is on.
 
         Returns:
-            The states of the texts, with the input of each layer as their context if the trunk can write; or those of
-            the continuations, which have no context.
+            The states of the texts, with each layer's keys and values as their context if the layers can write; or
+            those of what follows, which have no context.
         """
         if context is not None:
-            return States(self.trunk.write(embedded, self.keys_and_values(context), tokens, training))
+            return States(self.trunk.write(embedded, context, tokens))
         if self._can_continue:
-            *read, last = self.trunk.read(embedded, tokens, training)
-            return States(last, tuple(read))
-        read = {"token_ids": embedded, "padding_mask": ops.cast(token_mask(tokens), "int32")}
-        read["segment_ids"] = segment_ids(tokens)
-        inputs = {name: read[name.removeprefix(_OF_ENCODER)] for name in self.trunk.input}
-        return States(self.trunk(inputs, training=training))
+            return States(*self.trunk.read(embedded, tokens))
+        return States(self.trunk(encoder_inputs(self.trunk, embedded, tokens), training=training))
 
     def keys_and_values(self, context) -> list[KerasTensor]:
-        """Returns each layer's keys and values of texts, given the context of their states; causal trunks only."""
-        return self.trunk.keys_and_values(context)
+        """Returns each layer's keys and values of texts, which are their context."""
+        return list(context)
 
     def initial_cache(self, batch_size, length) -> list[KerasTensor]:
         """Returns each layer's empty keys and values for the `length` positions after a text."""
-        return self.trunk.nothing(batch_size, length)
+        return self.trunk.initial_cache(batch_size, length)
 
     def step(self, embedded, position, cache, source, tokens) -> tuple[KerasTensor, list[KerasTensor]]:
         """Writes one position, like the trunk `gpt`."""
@@ -250,7 +262,7 @@ class PresetEncoder(Trunk):
         """Returns ELECTRA's fine-tuning rates (Clark et al. 2020, appendix B); the embedding lies below all layers."""
         decay, depths = self.options.layer_decay, {"embedding/embeddings": 0}
         for variable in self.trainable_variables:
-            number = re.search(r"layer_(\d+)/", variable.path)
+            number = re.search(r"(?:layer|block)_(\d+)/", variable.path)
             depths[variable.path] = int(number[1]) + 1 if number else 0
         top = max(depths.values()) + 1
         return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}
@@ -259,42 +271,15 @@ class PresetEncoder(Trunk):
         return {**super().get_config(), "backbone": self._backbone}
 
 
-def _is_causal(backbone: keras_hub.models.Backbone) -> bool:
-    return isinstance(backbone, keras_hub.models.GPT2Backbone)
-
-
 def _in_order(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Returns the rows of an embedding in the order of the tokenizer's ids; missing ones are drawn to be like them."""
+    """Returns the rows of an embedding in the order of the tokenizer's ids.
+
+    Missing ones are drawn to be like the others; but a model without a start mark has learned that a text begins after
+    the end of another, so that its start mark is a copy of its end mark.
+    """
     new = np.random.default_rng(0).normal(0.0, rows.std(), [len(order), rows.shape[1]]).astype(rows.dtype)
+    new[START_ID] = rows[order[END_ID]]
     return np.where(order[:, None] == NEW_ROW, new, rows[order])
 
 
 _VOCABULARY = {"vocabulary_size", "vocab_size"}
-_OF_ENCODER = "encoder_"
-"""The prefix of the encoder's inputs in a backbone that also has a decoder."""
-
-
-def trunk_of(backbone: keras_hub.models.Backbone) -> keras.Model:
-    """Returns a backbone's graph from the embeddings of tokens on; only that of its encoder if it has one.
-
-    Its inputs are the tokens' embeddings `[batch, length, width]`, in place of ids, and the other inputs of the
-    backbone that its encoder reads; its output is the states. The layers are the backbone's own.
-    """
-    inputs = {name: tensor for name, tensor in backbone.input.items() if not name.startswith("decoder_")}
-    outputs = backbone.output
-    if isinstance(outputs, dict):
-        outputs = outputs.get("encoder_sequence_output", outputs.get("sequence_output"))
-    embedded = {name: keras.Input((None,), dtype="int32", name=name) for name in inputs}
-    ids = "token_ids" if "token_ids" in inputs else f"{_OF_ENCODER}token_ids"
-    embedded[ids] = keras.Input((None, backbone.token_embedding.output_dim), dtype=backbone.compute_dtype, name=ids)
-
-    def call(layer, *args, **kwargs):
-        if layer is backbone.token_embedding:
-            return args[0]
-        if isinstance(layer, keras_hub.layers.TokenAndPositionEmbedding):
-            return args[0] + layer.position_embedding(args[0])
-        return layer(*args, **kwargs)
-
-    return keras.models.clone_model(
-        keras.Model(inputs, outputs), input_tensors=embedded, clone_function=lambda layer: layer, call_function=call
-    )

@@ -39,3 +39,14 @@ class LastPooling(keras.layers.Layer):
         places = ops.arange(ops.shape(mask)[1], dtype="int32")[None, :]
         last = ops.max(ops.where(mask, places, 0), axis=1, keepdims=True, initial=0)
         return ops.matmul(ops.cast(places == last, states.dtype)[:, None, :], states)[:, 0]
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class MeanPooling(keras.layers.Layer):
+    """The mean of a text's states, as sentence encoders are trained with (Reimers and Gurevych 2019)."""
+
+    def call(self, states, mask) -> KerasTensor:
+        """Returns `[batch, hidden]`: the mean over the positions where `mask` is true; 0 if it never is."""
+        counted = ops.cast(mask, "float32")
+        weights = counted / ops.maximum(ops.sum(counted, axis=1, keepdims=True), 1.0)
+        return ops.matmul(ops.cast(weights, states.dtype)[:, None, :], states)[:, 0]

@@ -1,0 +1,84 @@
+"""Encoders that write as prefix language models: a text is read in both directions, what follows it causally."""
+
+import keras_hub
+from keras import KerasTensor, ops
+
+from tfmtl.core.private_api import EncoderLayer, encoder_layer
+from tfmtl.models.layers.tokens import score_bias, segment_ids, token_mask
+from tfmtl.models.pretrained.own_layers import OwnLayers, lengths
+
+
+class PrefixLMLayers(OwnLayers):
+    """The layers of an encoder, used as a prefix language model (UniLM, Dong et al. 2019, section 2.3).
+
+    Differences from the paper: a text's keys and values are computed once and kept, for all tasks and all that is
+    written; tokens are predicted from the previous one, as by a decoder, and not from a mask in their own place; what
+    is written has the segment of a second text, if the encoder has segments.
+    """
+
+    def __init__(self, backbone: keras_hub.models.Backbone, **kwargs):
+        layers = _called_layers(backbone)
+        size = backbone.hidden_dim // backbone.num_heads
+        super().__init__(backbone, layers, backbone.num_heads, size, **kwargs)
+
+    def read(self, embedded, tokens):
+        places = ops.arange(ops.shape(tokens)[1])[None, :]
+        hidden, context = self.placed(embedded, places, segment_ids(tokens)), []
+        bias = score_bias(token_mask(tokens))[:, None, None, :]
+        for layer in map(encoder_layer, self.layers):
+            own = _keys_and_values(layer, hidden)
+            hidden = _through(layer, hidden, own, bias)
+            context.append(own)
+        return hidden, tuple(context)
+
+    def step(self, embedded, position, cache, context, tokens):
+        batch_size, count = ops.shape(embedded)[0], ops.shape(embedded)[1]
+        new = position + ops.arange(count)
+        hidden = self.placed(
+            embedded, lengths(tokens)[:, None] + new[None, :], ops.ones((batch_size, count), dtype="int32")
+        )
+        bias, updated = self._bias(tokens, new, ops.shape(cache[0])[2]), []
+        for layer, text, own in zip(map(encoder_layer, self.layers), context, cache, strict=True):
+            own = ops.slice_update(own, (0, 0, position, 0, 0), _keys_and_values(layer, hidden))
+            hidden = _through(layer, hidden, ops.concatenate([text, own], axis=2), bias)
+            updated.append(own)
+        return hidden, updated
+
+    @staticmethod
+    def _bias(tokens, new, room) -> KerasTensor:
+        """Returns what is added to the scores of a text and of what is written, `[batch, 1, new, text + room]`."""
+        shape = (ops.shape(tokens)[0], 1, ops.shape(new)[0])
+        of_text = ops.broadcast_to(score_bias(token_mask(tokens))[:, None, None, :], (*shape, ops.shape(tokens)[1]))
+        written = score_bias(ops.arange(room)[None, :] <= new[:, None])
+        return ops.concatenate([of_text, ops.broadcast_to(written[None, None], (*shape, room))], axis=-1)
+
+
+def _called_layers(backbone: keras_hub.models.Backbone) -> list[keras_hub.layers.TransformerEncoder]:
+    """Returns the layers in the order of their calls; ALBERT calls each of its groups several times."""
+    if not isinstance(backbone, keras_hub.models.AlbertBackbone):
+        return backbone.transformer_layers
+    calls = backbone.num_layers // backbone.num_groups
+    return [layer for group in backbone.transformer_layers for _ in range(calls) for layer in group]
+
+
+def _keys_and_values(layer: EncoderLayer, hidden) -> KerasTensor:
+    """Returns the keys and values of some positions, `[batch, 2, length, heads, size]`."""
+    return ops.stack([layer.attention.key_dense(hidden), layer.attention.value_dense(hidden)], axis=1)
+
+
+def _through(layer: EncoderLayer, hidden, seen, bias) -> KerasTensor:
+    """Returns the output of a layer that normalizes last, `[batch, length, hidden]`.
+
+    Args:
+        layer: the layer.
+        hidden: its input, `[batch, length, hidden]`.
+        seen: all keys and values, `[batch, 2, all, heads, size]`.
+        bias: what is added to their scores, float32, broadcast to `[batch, heads, length, all]`.
+    """
+    attention, keys, values = layer.attention, seen[:, 0], seen[:, 1]
+    query = attention.query_dense(hidden) * ops.cast(keys.shape[-1] ** -0.5, hidden.dtype)
+    scores = ops.cast(ops.einsum("bqhs,bkhs->bhqk", query, keys), "float32") + bias
+    weights = layer.score_dropout(ops.cast(ops.softmax(scores, axis=-1), values.dtype))
+    read = attention.output_dense(ops.einsum("bhqk,bkhs->bqhs", weights, values))
+    hidden = layer.attention_norm(layer.attention_dropout(read) + hidden)
+    return layer.feedforward_norm(layer.feedforward_dropout(layer.feedforward(hidden)) + hidden)
