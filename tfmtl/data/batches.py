@@ -65,6 +65,8 @@ class _Gather:
         """Returns the parts of each update's batch whose replicas are in `mine`, one after the other."""
         places = tf.data.Dataset.range(start * len(mine), stop * len(mine))
 
+        # It has no branch and no loop over tensors, which alone need the conversion, and that takes a second.
+        @tf.autograph.experimental.do_not_convert
         def batch(place):
             return self._batch(place // len(mine), mine.start + place % len(mine), replicas)
 

@@ -169,7 +169,7 @@ def _observers(training: Training, writer: tf.summary.SummaryWriter) -> list[ker
     """Returns the callbacks of every stage, which only observe."""
     data, run, progress, update = training.data, training.run, training.progress, training.update
     callbacks = [
-        GradientNorms(writer, update, progress, lambda: _first_batch(training)),
+        GradientNorms(writer, update, progress, functools.cache(lambda: _first_batch(training))),
         History(run, progress, training.writes),
     ]
     if training.writes:
