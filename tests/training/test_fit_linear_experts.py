@@ -125,6 +125,8 @@ def test_the_network_learns_as_if_it_were_alone(make_experiment, unwritten, bala
         random.seed(1)
         model_options = {"linear_expert": expert}
         model, _ = compile_model(make_experiment(model=model_options, tasks=UNWRITTEN, balancing=balancing), unwritten)
+        # To trace the step takes longer than to make it twice without a graph.
+        model.run_eagerly = True
         rows = batches(unwritten.tables, unwritten.plan).take(2)
         model.fit(rows, verbose=0)
         weights.append({variable.path: variable.numpy() for variable in model.trainable_variables})

@@ -14,11 +14,14 @@ from tfmtl.training.train import compile_model
 from tfmtl.training.variable_usage import variable_usage
 
 
-def compiled(experiment, data, learning_rate=1.0):
-    """A model whose step of plain gradient descent shows the gradient that it took."""
+def compiled(experiment, data, in_graph=False):
+    """A model whose step of plain gradient descent shows the gradient that it took.
+
+    To trace the step takes longer than to make it once without a graph.
+    """
     random.seed(3)
     model, update = compile_model(experiment, data)
-    model.compile(keras.optimizers.SGD(learning_rate), update=update, jit_compile=False)
+    model.compile(keras.optimizers.SGD(1.0), update=update, jit_compile=False, run_eagerly=not in_graph)
     return model, update
 
 
@@ -88,10 +91,10 @@ def test_the_shared_step_is_the_shortest_of_the_hull_and_each_head_follows_its_o
 
 
 def test_a_batch_in_parts_gives_the_update_of_the_whole(make_experiment, data, of_gradnorm):
-    """Of 12 rows, which stand in two slices, in four parts."""
+    """Of 12 rows, which stand in two slices, in four parts; in a graph, as users train."""
     experiment = make_experiment(training={"clip_norm": 0.0, "accumulation": 4}, balancing={"method": "gradnorm"})
     plan = plan_training(data.tables, experiment.mixing, 1, 12, multiple=4, seed=0)
-    model, update = compiled(experiment, data)
+    model, update = compiled(experiment, data, in_graph=True)
     before = values(model)
     model.fit(batches(data.tables, plan, 0, 1), verbose=0)
     for first, second, expected in zip(before, values(model), of_gradnorm, strict=True):
