@@ -1,3 +1,5 @@
+import json
+
 import keras_hub
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import tensorflow as tf
 from tests.presets import FAMILIES
 from tfmtl.core.errors import ConfigurationError, RunError
 from tfmtl.data.special_tokens import SPECIAL_IDS
-from tfmtl.data.tokenizers.preset import NEW_ROW, PresetTokenizer, PresetTokenizerOptions, piece_order
+from tfmtl.data.tokenizers.preset import NEW_ROW, PresetTokenizer, PresetTokenizerOptions, load_tokenizer, piece_order
 
 MARKS = {
     "bert": ["[PAD]", "[MASK]", "[CLS]", "[SEP]"],
@@ -90,3 +92,17 @@ def test_what_cannot_be_loaded_is_told_in_a_line(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RunError, match="damaged"):
         PresetTokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [({}, ["a", "cafe"]), ({"strip_accents": False}, ["a", "[UNK]"]), ({"do_lower_case": False}, ["[UNK]", "[UNK]"])],
+)
+def test_a_bert_of_transformers_strips_accents_where_it_lowercases(said, expected, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}), encoding="utf-8")
+    settings = {"do_lower_case": True, "tokenizer_class": "BertTokenizer", **said}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cafe"]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
+    tokenizer = load_tokenizer(str(tmp_path))
+    assert [tokenizer.id_to_token(int(piece)) for piece in tokenizer.tokenize("A café")] == expected

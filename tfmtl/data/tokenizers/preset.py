@@ -13,7 +13,10 @@ import tensorflow as tf
 from tfmtl.core.errors import ConfigurationError, RunError
 from tfmtl.core.registry import TOKENIZERS, Options
 from tfmtl.data.special_tokens import SPECIAL_IDS, UNKNOWN_ID
+from tfmtl.data.tokenizers.preset_files import preset_error, preset_file
 
+_WORD_PIECES = ("bert", "distilbert")
+"""The `model_type`s of Transformers whose tokenizers make pieces of words."""
 NEW_ROW = -1
 """Stands in the result of `piece_order` for a mark that the preset does not have."""
 
@@ -61,7 +64,7 @@ class PresetTokenizer:
     def train(cls, options: PresetTokenizerOptions, texts: Iterable[str]) -> Self:
         """Loads the preset's tokenizer, which is already trained; `texts` are not read."""
         try:
-            return cls(keras_hub.tokenizers.Tokenizer.from_preset(options.preset))
+            return cls(load_tokenizer(options.preset))
         except (AttributeError, ValueError, OSError, ImportError) as error:
             raise ConfigurationError(f"tokenizer.preset: {preset_error(options.preset, error)}") from None
 
@@ -120,11 +123,20 @@ def piece_order(layer: keras_hub.tokenizers.Tokenizer) -> np.ndarray:
     return np.concatenate([marks, rest]).astype(np.int32)
 
 
-def preset_error(preset: str, error: Exception) -> str:
-    """Returns one line that explains why a preset cannot be loaded."""
-    if not Path(preset).is_dir() and "/" in preset and "://" not in preset:
-        return f"there is no folder '{preset}'"
-    return f"'{preset}' cannot be loaded: {' '.join(str(error).split())[:200]}"
+def load_tokenizer(preset: str) -> keras_hub.tokenizers.Tokenizer:
+    """Loads the tokenizer of a preset, given its name, handle or folder.
+
+    Of a BERT of Transformers, KerasHub 0.32 converts whether it lowercases, but not that it then also strips accents,
+    unless it says otherwise; words with accents would become unknown. One difference is left: where it lowercases,
+    KerasHub also replaces characters by compatible ones, such as "№" by "no".
+    """
+    options = {}
+    if json.loads(preset_file(preset, "config.json").read_text(encoding="utf-8")).get("model_type") in _WORD_PIECES:
+        said = json.loads(preset_file(preset, "tokenizer_config.json").read_text(encoding="utf-8"))
+        if "XLMRoberta" not in said.get("tokenizer_class", ""):
+            strip = said.get("strip_accents")
+            options["strip_accents"] = said["do_lower_case"] if strip is None else strip
+    return keras_hub.tokenizers.Tokenizer.from_preset(preset, **options)
 
 
 def _known(layer: keras_hub.tokenizers.Tokenizer, *names: str) -> int:

@@ -12,7 +12,7 @@ from pydantic import Field
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import ENCODERS
 from tfmtl.data.special_tokens import END_ID, START_ID
-from tfmtl.data.tokenizers.preset import NEW_ROW, piece_order
+from tfmtl.data.tokenizers.preset import NEW_ROW, load_tokenizer, piece_order
 from tfmtl.models.decoders.continuation import Continuation
 from tfmtl.models.decoders.preset import PresetDecoder
 from tfmtl.models.decoders.task_mark import PrefixLMMark, TaskMark
@@ -204,7 +204,7 @@ class PresetEncoder(Trunk):
         Raises:
             ConfigurationError: if the tokenizer is from another family, or has tokens for which the preset has no row.
         """
-        tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(self.options.preset)
+        tokenizer = load_tokenizer(self.options.preset)
         family, backbone = tokenizer.backbone_cls, self._backbone["class_name"]
         if family is not None and family.__name__ != backbone:
             raise ConfigurationError(

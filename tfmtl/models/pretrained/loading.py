@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import huggingface_hub
-import kagglehub
 import keras
 import keras_hub
 
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.private_api import feedforward_activation
-from tfmtl.data.tokenizers.preset import preset_error
+from tfmtl.data.tokenizers.preset_files import preset_error, preset_file
 from tfmtl.models.pretrained.conversion import lost_in_conversion
 from tfmtl.models.pretrained.families import Family, family_of
 
@@ -51,9 +49,9 @@ def read_preset(name: str) -> Preset:
         ConfigurationError: if it cannot be read, has no weights, or belongs to a family that is refused.
     """
     try:
-        config = json.loads(_config_file(name).read_text(encoding="utf-8"))
+        config = json.loads(preset_file(name, "config.json").read_text(encoding="utf-8"))
         family = config.get("class_name", "").removesuffix("Backbone") or config.get("model_type")
-    except Exception as error:  # The errors of both hubs have no common class.
+    except (ValueError, OSError) as error:
         raise ConfigurationError(f"model.encoder.preset: {preset_error(name, error)}") from None
     if family is None:
         raise ConfigurationError(f"model.encoder.preset: '{name}' does not say which family of models it belongs to")
@@ -129,21 +127,3 @@ def _load(preset: Preset, **options) -> keras_hub.models.Backbone:
         return load(preset.name, **options)
     except ValueError:
         return load(preset.name, **options, **{_TIED: True})
-
-
-def _config_file(name: str) -> Path:
-    """Returns the path of a preset's `config.json`, which is downloaded if need be."""
-    file = "config.json"
-    presets = keras_hub.models.Backbone.presets
-    if name in presets:
-        name = presets[name]["kaggle_handle"]
-    scheme, _, handle = name.rpartition("://")
-    if scheme == "hf":
-        return Path(huggingface_hub.hf_hub_download(handle, file))
-    if scheme == "kaggle":
-        return Path(kagglehub.model_download(handle, file))
-    if scheme:
-        raise ValueError("handles begin with 'hf://' or 'kaggle://'")
-    if not Path(name).is_dir():
-        raise ValueError("it is neither a preset of KerasHub, nor a handle such as 'hf://user/model', nor a folder")
-    return Path(name) / file
