@@ -65,7 +65,7 @@ class PresetTokenizer:
         """Loads the preset's tokenizer, which is already trained; `texts` are not read."""
         try:
             return cls(load_tokenizer(options.preset))
-        except (AttributeError, ValueError, OSError, ImportError) as error:
+        except (AttributeError, KeyError, ValueError, OSError, ImportError) as error:
             raise ConfigurationError(f"tokenizer.preset: {preset_error(options.preset, error)}") from None
 
     @classmethod

@@ -96,13 +96,13 @@ def serialize_backbone(backbone: keras_hub.models.Backbone) -> dict[str, Any]:
     # KerasHub 0.32: `LlamaBackbone.get_config` leaves out `tie_word_embeddings`; a tied model comes back untied.
     if hasattr(backbone, _TIED):
         serialized["config"][_TIED] = backbone.tie_word_embeddings
-    return {**serialized, _EXACT_GELU: getattr(backbone, _EXACT_GELU, False)}
+    return {**serialized, _EXACT_GELU: True} if getattr(backbone, _EXACT_GELU, False) else serialized
 
 
 def deserialize_backbone(serialized: Mapping[str, Any]) -> keras_hub.models.Backbone:
     """Returns the backbone, with initial weights, that `serialize_backbone` has described."""
     config = dict(serialized)
-    exact = config.pop(_EXACT_GELU)
+    exact = config.pop(_EXACT_GELU, False)
     backbone = keras.saving.deserialize_keras_object(config)
     if exact:
         _use_exact_gelu(backbone)
@@ -118,12 +118,11 @@ def _use_exact_gelu(backbone: keras_hub.models.Backbone) -> None:
 
 def _load(preset: Preset, **options) -> keras_hub.models.Backbone:
     load = keras_hub.models.Backbone.from_preset
-    if not issubclass(preset.family.backbone, keras_hub.models.LlamaBackbone) or "model_type" in preset.config:
-        return load(preset.name, **options)
-    if _TIED in preset.config["config"]:
-        return load(preset.name, **options)
-    # KerasHub 0.32 does not save whether a Llama is tied (see `serialize_backbone`); its weights fit one of both.
     try:
         return load(preset.name, **options)
     except ValueError:
+        # KerasHub 0.32 does not save whether a Llama is tied (see `serialize_backbone`); its weights fit one of both.
+        is_llama = issubclass(preset.family.backbone, keras_hub.models.LlamaBackbone)
+        if not is_llama or "model_type" in preset.config or _TIED in preset.config["config"]:
+            raise
         return load(preset.name, **options, **{_TIED: True})
