@@ -6,6 +6,7 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from tfmtl.config.learning_rates import completed
 from tfmtl.config.options import EvaluationOptions, GenerationOptions, ModelOptions, Stage, TrainingOptions
 from tfmtl.core.errors import ConfigurationError, nearest
 from tfmtl.core.registry import BALANCING, KINDS, PRESETS, SCHEDULES, SOURCES, TOKENIZERS, Options
@@ -37,7 +38,9 @@ class Experiment(Options):
         sources = {name: _source(name, section) for name, section in _section(values, "sources").items()}
         tasks = {name: _task(name, section, sources) for name, section in values["tasks"].items()}
         _check_decoders(tasks)
-        return {**values, **_reading(values), "sources": sources, "tasks": tasks}
+        reading = _reading(values)
+        training = _training(values, reading["model"])
+        return {**values, **reading, **training, "sources": sources, "tasks": tasks}
 
     @model_validator(mode="after")
     def _check_stages(self) -> Self:
@@ -81,6 +84,23 @@ def _reading(values: Mapping) -> dict[str, Any]:
     if (given.as_mapping() if isinstance(given, Choice) else given) != own:
         raise ConfigurationError("tokenizer: model.encoder brings its own and accepts no other; leave this section out")
     return {"model": model, "tokenizer": own}
+
+
+def _training(values: Mapping, model: ModelOptions) -> dict[str, Any]:
+    """Returns the section `training` with all learning rates: a stage's are by default those of the training."""
+    section = values.get("training")
+    if isinstance(section, TrainingOptions):
+        return {"training": section}
+    section = dict(_section(values, "training"))
+    section["learning_rate"] = completed(section.get("learning_rate"), model.encoder.options.learning_rates)
+    if isinstance(section.get("stages"), list):
+        section["stages"] = [_with_rates(stage, section["learning_rate"]) for stage in section["stages"]]
+    return {"training": section}
+
+
+def _with_rates(stage: Any, defaults: Any) -> Any:
+    rates = stage.get("learning_rate") if isinstance(stage, Mapping) else None
+    return {**stage, "learning_rate": completed(rates, defaults)} if isinstance(rates, Mapping) else stage
 
 
 def _section(values: Mapping, key: str) -> Mapping:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tfmtl.config.learning_rates import RatesByPart
 from tfmtl.core.registry import ENCODERS, OPTIMIZERS, SHARING, Options
 from tfmtl.core.validation import choice_of
 
@@ -70,14 +71,14 @@ class Stage(Options):
     Attributes:
         tasks: the names of the tasks to train; all tasks if absent.
         epochs: the number of passes over the mixture of the tasks' sources.
-        learning_rate: the peak of the learning rate.
+        learning_rate: the peak of the learning rate, for all parts of the network or for each; see `LearningRates`.
         warmup: the share of the stage's updates over which the learning rate rises.
         decay: the shape of its fall after that, to zero at the stage's last update; `none` keeps it at the peak.
     """
 
     tasks: list[str] | None = Field(None, min_length=1)
     epochs: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, gt=0.0, allow_inf_nan=False)
+    learning_rate: RatesByPart | None = None
     warmup: float | None = Field(None, ge=0.0, le=1.0)
     decay: Literal["cosine", "linear", "none"] | None = None
 
@@ -95,7 +96,8 @@ class TrainingOptions(Options):
         batch_size: the number of rows per update, over all replicas.
         accumulation: the number of parts into which each replica splits its rows of a batch; it reads them one after
             the other, needs memory for one part only, and makes the update of the whole batch.
-        learning_rate: the peak of the learning rate.
+        learning_rate: the peak of the learning rate, for all parts of the network or for each of `trunk`, `heads` and
+            `decoders`; see `LearningRates`. Parts that are omitted have the rates that fit the trunk.
         warmup: the share of all updates over which the learning rate rises.
         decay: the shape of its fall after that, to zero at the last update; `none` keeps it at the peak.
         optimizer: the method that turns a gradient into an update.
@@ -123,7 +125,7 @@ class TrainingOptions(Options):
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(32, ge=1)
     accumulation: int = Field(1, ge=1)
-    learning_rate: float = Field(1e-3, gt=0.0, allow_inf_nan=False)
+    learning_rate: RatesByPart = 1e-3
     warmup: float = Field(0.1, ge=0.0, le=1.0)
     decay: Literal["cosine", "linear", "none"] = "cosine"
     optimizer: choice_of(OPTIMIZERS, "type", "adamw", "training.optimizer") = Field("adamw", validate_default=True)

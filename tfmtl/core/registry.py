@@ -29,7 +29,7 @@ class Options(BaseModel):
     @classmethod
     def _no_number_is_true(cls, value: Any, field: ValidationInfo) -> Any:
         annotation = cls.model_fields[field.field_name].annotation
-        types = get_args(annotation) or (annotation,)
+        types = [getattr(part, "__origin__", part) for part in get_args(annotation) or (annotation,)]
         if isinstance(value, bool) and bool not in types and (int in types or float in types):
             raise ValueError("expected a number")
         if isinstance(value, int) and abs(value) >= 2**31:

@@ -57,7 +57,7 @@ def _keys(options: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         annotation = options.model_fields[part].annotation if part in options.model_fields else None
         # A section that may be absent is a union.
-        for section in get_args(annotation) or (annotation,):
+        for section in (getattr(each, "__origin__", each) for each in get_args(annotation) or (annotation,)):
             if isinstance(section, type) and issubclass(section, BaseModel):
                 options = section
     return [field.alias or name for name, field in options.model_fields.items()]

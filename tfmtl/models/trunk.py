@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 import keras
 from keras import KerasTensor
 
+from tfmtl.config.learning_rates import LearningRates
 from tfmtl.core.registry import Options
 from tfmtl.models.layers.options_layer import OptionsLayer
 from tfmtl.models.layers.pooling import AttentionPooling
@@ -30,6 +31,11 @@ class TrunkOptions(Options):
     def own_tokenizer(self) -> dict[str, str] | None:
         """The section of the only tokenizer that fits the trunk; `None` if the trunk can learn any tokens."""
         return None
+
+    @property
+    def learning_rates(self) -> float | LearningRates:
+        """The learning rates that an experiment has by default, one for all parts of the network or one for each."""
+        return 1e-3
 
 
 class Trunk(OptionsLayer):

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.config.experiment import Experiment
+from tfmtl.config.learning_rates import LearningRates
 from tfmtl.config.options import GenerationOptions, Stage
 from tfmtl.core.registry import OPTIMIZERS
 from tfmtl.data.batches import batches
@@ -30,6 +31,7 @@ from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.make_update import make_update
 from tfmtl.training.prepared_data import TrainingData, claim_folder, prepare
 from tfmtl.training.progress import Progress
+from tfmtl.training.rate_factors import rate_factors
 from tfmtl.training.routing_check import check_routing
 from tfmtl.training.strategy import is_chief, make_strategy, scope
 from tfmtl.training.update import Update
@@ -128,9 +130,10 @@ def compile_update(
     """
     options, stage = experiment.training, stage or experiment.stages[-1]
     update = make_update(experiment, data, model)
-    rate = WarmupThenDecay(stage.learning_rate, data.plan.updates, stage.warmup, stage.decay)
-    choice, rates = options.optimizer, model.network.layers.sharing.trunk.rates()
-    optimizer = OPTIMIZERS.get(choice.name).build(rate, options.weight_decay, rates, choice.options)
+    rates = LearningRates.of(stage.learning_rate)
+    rate = WarmupThenDecay(rates.peak, data.plan.updates, stage.warmup, stage.decay)
+    choice, factors = options.optimizer, rate_factors(model.network, rates)
+    optimizer = OPTIMIZERS.get(choice.name).build(rate, options.weight_decay, factors, choice.options)
     if options.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)

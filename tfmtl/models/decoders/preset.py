@@ -19,7 +19,12 @@ class PresetDecoder(keras.layers.Layer, ABC):
     Args:
         backbone: the backbone without weights, as serialized by Keras.
         max_length: the maximum number of tokens in a summary.
+
+    Attributes:
+        is_pretrained: that it learns at the rate of the trunk, not of new decoders.
     """
+
+    is_pretrained = True
 
     def __init__(self, backbone: dict, max_length: int, **kwargs):
         super().__init__(**kwargs)

@@ -9,6 +9,7 @@ import numpy as np
 from keras import KerasTensor
 from pydantic import Field
 
+from tfmtl.config.learning_rates import LearningRates
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import ENCODERS
 from tfmtl.data.special_tokens import END_ID, START_ID
@@ -58,6 +59,10 @@ class PresetOptions(TrunkOptions):
     @property
     def own_tokenizer(self) -> dict[str, str]:
         return {"type": "preset", "preset": self.preset}
+
+    @property
+    def learning_rates(self) -> LearningRates:
+        return LearningRates(trunk=1e-4, heads=1e-3, decoders=1e-3)
 
 
 @ENCODERS.register("preset", options=PresetOptions)
