@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tfmtl.core.errors import DataError
 from tfmtl.data.rows import Rows
-from tfmtl.data.splits import CUT_MAXIMUM, read_splits
+from tfmtl.data.splits import CUT_MAXIMUM, limited, read_splits
 
 
 class Numbers:
@@ -97,3 +97,20 @@ def test_too_few_rows_to_cut_from():
 def test_a_source_without_train():
     with pytest.raises(DataError, match=r"^source 's': there is no split 'train'; known: test$"):
         read(Numbers(test=2))
+
+
+@given(size=st.integers(1, 60), larger=st.integers(0, 20))
+def test_a_limit_leaves_rows_in_their_order_and_a_larger_one_adds_to_them(size, larger):
+    rows = Numbers(train=40).read("train", ["x"])
+    few, more = (limited(rows, limit) for limit in (size, size + larger))
+    assert len(few) == min(size, 40) and few.columns["x"] == sorted(few.columns["x"])
+    assert set(few.columns["x"]) <= set(more.columns["x"]) <= set(range(40))
+    assert few.place(0) == f"train:{few.columns['x'][0]}"
+    assert limited(rows, None) is rows
+
+
+def test_limited_rows_are_shuffled_ones():
+    (first,) = limited(Numbers(train=1000).read("train", ["x"]), 1).columns["x"]
+    half = limited(Numbers(train=1000).read("train", ["x"]), 500).columns["x"]
+    # The first half of the rows would have a mean of 249.5; of a random half, 499.5 with a deviation of 9.
+    assert first > 0 and abs(sum(half) / 500 - 499.5) < 5 * 9.1

@@ -100,6 +100,22 @@ def test_a_missing_split_is_cut_from_train_alike_for_all_streams_of_a_source(tmp
         assert titles == [text.replace("text", "title") for text in texts]
 
 
+@pytest.mark.parametrize("limit", [3, {"train": 3, "test": 9}])
+def test_a_limit_leaves_rows_out_but_no_label(experiment, caplog, limit):
+    rows = 2 * [{**ROWS[0], "label": label} for label in "abab"]
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        (stream,), tasks = load_streams(experiment({"topic": TOPIC}, train=rows, test=rows, limit=limit))
+    assert len(stream.splits["train"]) == 3 and len(stream.splits["test"]) > 3
+    # Labels are those of all rows.
+    assert tasks["topic"].labels == ("a", "b")
+    assert caplog.messages == ["source 's': 3 of its 8 train rows are used"]
+
+
+def test_a_limit_of_a_split_that_does_not_exist(experiment):
+    expected = "source 's': limit: there is no split 'trian'; did you mean 'train'? "
+    assert message(experiment({"topic": TOPIC}, limit={"trian": 1})).startswith(expected)
+
+
 @pytest.mark.parametrize("empty", ["", " \n", None, []])
 def test_an_empty_text_is_an_error_or_is_skipped(experiment, tmp_path, caplog, empty):
     train = [*ROWS, {"text": empty, "pair": "x", "label": "a"}]

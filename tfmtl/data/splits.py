@@ -64,3 +64,14 @@ def _cut(train: Rows, name: str, missing: Sequence[str], seed: int) -> dict[str,
     message = "source '%s' has no %s: %d of its %d training rows are cut off for %s, chosen by seed %d"
     _logger.info(message, name, absent, size, len(train), each, seed)
     return parts
+
+
+def limited(rows: Rows, size: int | None) -> Rows:
+    """Returns at most `size` rows: the first ones of a shuffle that is always the same, in their own order.
+
+    They do not depend on the experiment's seed, so that experiments that differ in it have the same rows; and a larger
+    size adds rows to those of a smaller one.
+    """
+    if size is None or size >= len(rows):
+        return rows
+    return rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[:size]).tolist())

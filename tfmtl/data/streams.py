@@ -1,7 +1,7 @@
 """Streams: the rows of a source, together with all tasks that read the same text of those rows."""
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.columns import is_present
 from tfmtl.data.rows import Rows, is_absent, joined
-from tfmtl.data.splits import missing_splits, read_splits
+from tfmtl.data.splits import limited, missing_splits, read_splits
 from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
 
@@ -83,6 +83,7 @@ def load_streams(
         rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), list(fields), experiment.training.seed)
         train = joined([rows[split] for split in whole]) if whole else None
         tasks = [kind_of(task).resolved(task, train) for task in tasks]
+        rows = _limited(rows, choice.options.limit or {}, name, (*source.splits, *missing_splits(source)))
         # A text that a task changes when it is read is a different text, which is read for that task alone.
         groups = _grouped(tasks, lambda task: (task.text, task.text_pair, task.name * kind_of(task).corrupts))
         for reading, members in groups.items():
@@ -96,6 +97,16 @@ def load_streams(
     streams.sort(key=lambda stream: order.index(stream.tasks[0].name))
     filled = {task.name: task for stream in streams for task in stream.tasks}
     return streams, {name: filled[name] for name in order}
+
+
+def _limited(rows: Mapping[str, Rows], limit: Mapping[str, int], source: str, known: Sequence[str]) -> dict[str, Rows]:
+    for split in limit:
+        if split not in known:
+            raise DataError(f"source '{source}': limit: there is no split '{split}'; {nearest(split, known)}")
+    for split in limit.keys() & rows.keys():
+        if limit[split] < len(rows[split]):
+            _logger.info("source '%s': %d of its %d %s rows are used", source, limit[split], len(rows[split]), split)
+    return {split: limited(of_split, limit.get(split)) for split, of_split in rows.items()}
 
 
 def tasks_with_split(experiment: Experiment, split: str) -> dict[str, Task]:

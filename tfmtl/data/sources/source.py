@@ -1,7 +1,9 @@
 """The interface of a source, whatever its format."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+from pydantic import PositiveInt, field_validator
 
 from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.registry import Options
@@ -13,9 +15,17 @@ class SourceOptions(Options):
 
     Attributes:
         empty_text: the treatment of a row whose text is empty: `error` raises, `skip` leaves the row out.
+        limit: the maximum number of rows of the training split, or of each split by its name; none if absent. See
+            `tfmtl.data.splits.limited`.
     """
 
     empty_text: Literal["error", "skip"] = "error"
+    limit: dict[str, PositiveInt] | None = None
+
+    @field_validator("limit", mode="before")
+    @classmethod
+    def _of_training(cls, limit: Any) -> Any:
+        return {"train": limit} if isinstance(limit, int) and not isinstance(limit, bool) else limit
 
 
 class Source(Protocol):
