@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.core.private_api import CHECKED_VERSIONS, encoder_layer, feedforward_activation, moments, variable_index
+from tfmtl.core.private_api import (
+    CHECKED_VERSIONS,
+    all_layers,
+    encoder_layer,
+    feedforward_activation,
+    moments,
+    replace_layer,
+    variable_index,
+)
 
 PACKAGE = Path(__file__).parents[2] / "tfmtl"
 OF_NAMED_TUPLES = {"_replace", "_asdict"}
@@ -59,6 +67,19 @@ def test_moments_are_adam_s_averages_of_the_gradient_of_a_variable_and_of_its_sq
     assert velocity.numpy().tolist() == [0.5, 2.0, 8.0]
 
 
+def test_a_replaced_layer_is_called_and_trained_and_the_old_one_is_not():
+    inner = keras.Sequential([keras.layers.Dense(3, name="old")])
+    inner.build((None, 2))
+    owner = keras.layers.TimeDistributed(inner)
+    owner.build((None, 4, 2))
+    new = keras.layers.Dense(3, use_bias=False, kernel_initializer="ones")
+    new.build((None, 2))
+    replace_layer(owner, "layer", new)
+    np.testing.assert_array_equal(owner(np.ones([1, 4, 2])), np.full([1, 4, 3], 2.0))
+    assert [id(variable) for variable in owner.trainable_variables] == [id(new.kernel)]
+    assert set(map(id, all_layers(owner))) == {id(owner), id(new)}
+
+
 def test_fit_calls_the_method_that_the_model_of_several_tasks_overrides(monkeypatch):
     calls = []
     monkeypatch.setattr(keras.Model, "_maybe_symbolic_build", lambda model, **given: calls.append(sorted(given)))
@@ -92,6 +113,8 @@ def test_no_other_module_uses_a_private_attribute():
             if not is_own or (name in methods_of_keras and "import keras" in source):
                 found.add((str(path.relative_to(PACKAGE)), name))
     assert found == {
+        ("core/private_api.py", "_tracker"),
+        ("core/private_api.py", "_flatten_layers"),
         ("core/private_api.py", "_self_attention_layer"),
         ("core/private_api.py", "_self_attention_dropout"),
         ("core/private_api.py", "_self_attention_layer_norm"),

@@ -66,3 +66,18 @@ def variable_index(optimizer, variable) -> int:
 def moments(adam, index: int) -> tuple:
     """Returns the running averages of a variable's gradient and of its square in a `keras.optimizers.Adam`."""
     return adam._momentums[index], adam._velocities[index]
+
+
+def replace_layer(owner: keras.layers.Layer, name: str, new: keras.layers.Layer) -> None:
+    """Puts another layer into an attribute of a built layer, and into the list of its sublayers.
+
+    Keras does not let sublayers of a built layer change.
+    """
+    tracker, old = owner._tracker, getattr(owner, name)
+    tracker.replace_tracked_value("layers", old, new)
+    setattr(owner, name, new)
+
+
+def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns a layer and all layers within it."""
+    return list(layer._flatten_layers())

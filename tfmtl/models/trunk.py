@@ -93,6 +93,9 @@ class Trunk(OptionsLayer):
     def load_pretrained_rows(self, embedding: keras.layers.Layer) -> None:
         """Changes the initial embedding of a new, built model; by default it leaves the embedding as it is."""
 
+    def merge_updates(self) -> None:
+        """Adds updates that are kept beside weights to these, before a model is served; by default there are none."""
+
     def rates(self) -> dict[str, float]:
         """Returns factors of the learning rate by the paths of variables; a variable without one has a factor of 1."""
         return {}

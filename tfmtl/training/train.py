@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import math
 import random
 from collections.abc import Callable
 
@@ -108,6 +109,8 @@ def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
     if readings > 1:
         _logger.warning("model.sharing: '%s' reads each text %d times", experiment.model.sharing.name, readings)
     fit_linear_experts(model, experiment, data)
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    _logger.info("%s parameters, of which %s are trained", f"{model.count_params():,}", f"{trained:,}")
     return model
 
 

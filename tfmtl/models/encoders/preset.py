@@ -1,19 +1,18 @@
 """A pretrained trunk: a text backbone of KerasHub, with the rows of its own embedding."""
 
 import re
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, Self
 
 import keras
 import keras_hub
 import numpy as np
 from keras import KerasTensor
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tfmtl.config.learning_rates import LearningRates
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import ENCODERS
-from tfmtl.data.special_tokens import END_ID, START_ID
-from tfmtl.data.tokenizers.preset import NEW_ROW, load_tokenizer, piece_order
 from tfmtl.models.decoders.continuation import Continuation
 from tfmtl.models.decoders.preset import PresetDecoder
 from tfmtl.models.decoders.task_mark import PrefixLMMark, TaskMark
@@ -22,6 +21,8 @@ from tfmtl.models.layers.pooling import AttentionPooling, LastPooling, MeanPooli
 from tfmtl.models.pretrained.encoder_graph import encoder_graph, encoder_inputs
 from tfmtl.models.pretrained.families import family_of
 from tfmtl.models.pretrained.loading import deserialize_backbone, load_backbone, read_preset, serialize_backbone
+from tfmtl.models.pretrained.lora import LoraOptions, add_lora, merge_lora
+from tfmtl.models.pretrained.rows import rows_in_token_order
 from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
 POOLING = {"attention": AttentionPooling, "last": LastPooling, "mean": MeanPooling}
@@ -34,6 +35,8 @@ class PresetOptions(TrunkOptions):
         preset: the name of a KerasHub preset, a handle such as `hf://...`, or the path of a local preset.
         max_length: the maximum number of tokens in a row, including its marks; longer rows are cut.
         frozen: whether the trunk and the embedding keep their pretrained weights.
+        lora: low-rank updates of some layers, trained in the place of the trunk's weights (Hu et al. 2022); none if
+            absent.
         layer_decay: the factor of a layer's learning rate for each layer above it (Howard and Ruder 2018); 1 trains all
             layers alike.
         pooling: how heads pool the states of a text: by `attention`, their `mean`, or the `last`; `None` means the last
@@ -49,6 +52,7 @@ class PresetOptions(TrunkOptions):
     preset: str
     max_length: int = Field(256, ge=4)
     frozen: bool = False
+    lora: LoraOptions | None = None
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
     pooling: Literal["attention", "last", "mean"] | None = None
     pretrained_decoder: bool | None = None
@@ -62,7 +66,13 @@ class PresetOptions(TrunkOptions):
 
     @property
     def learning_rates(self) -> LearningRates:
-        return LearningRates(trunk=1e-4, heads=1e-3, decoders=1e-3)
+        return LearningRates(trunk=1e-3 if self.lora else 1e-4, heads=1e-3, decoders=1e-3)
+
+    @model_validator(mode="after")
+    def _check_lora(self) -> Self:
+        if self.lora and self.frozen:
+            raise ValueError("with 'lora', the trunk's own weights are frozen anyway; leave out 'frozen'")
+        return self
 
 
 @ENCODERS.register("preset", options=PresetOptions)
@@ -107,6 +117,8 @@ class PresetEncoder(Trunk):
         self._soft_cap = getattr(loaded.token_embedding, "logit_soft_cap", None) if writes else None
         self.pooling = POOLING[options.pooling or ("last" if family.causal else "attention")]
         self._pretrained = self._weights_of(loaded) if backbone is None else None
+        # A function, because Keras would take the layers of a list for sublayers.
+        self._merge = self._add_lora(loaded) if options.lora else lambda: None
         self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
         if options.frozen:
             self.trainable = False
@@ -127,6 +139,10 @@ class PresetEncoder(Trunk):
                 f"{options.max_length}"
             )
         return backbone
+
+    def _add_lora(self, backbone: keras_hub.models.Backbone) -> Callable[[], None]:
+        adapted = add_lora(backbone, self.options.lora, "model.encoder.lora")
+        return lambda: merge_lora(adapted)
 
     def _weights_of(self, backbone: keras_hub.models.Backbone) -> dict[str, list[np.ndarray]]:
         """Returns the pretrained weights that `decoder` and `load_pretrained_rows` need."""
@@ -209,24 +225,10 @@ class PresetEncoder(Trunk):
         Raises:
             ConfigurationError: if the tokenizer is from another family, or has tokens for which the preset has no row.
         """
-        tokenizer = load_tokenizer(self.options.preset)
-        family, backbone = tokenizer.backbone_cls, self._backbone["class_name"]
-        if family is not None and family.__name__ != backbone:
-            raise ConfigurationError(
-                f"model.encoder.preset: the tokenizer of '{self.options.preset}' belongs to a {family.__name__}, "
-                f"not to its {backbone}"
-            )
-        order = piece_order(tokenizer)
-        rows, *projection = self._pretrained["embedding"]
-        if order.max() >= len(rows):
-            raise ConfigurationError(
-                f"model.encoder.preset: the tokenizer of '{self.options.preset}' has {order.max() + 1} tokens, its "
-                f"backbone {len(rows)}"
-            )
-        embedding.embeddings.assign(_in_order(rows, order))
-        if not embedding.tie_weights:
-            embedding.reverse_embeddings.assign(_in_order(projection[0].T, order).T)
-        embedding.trainable = not self.options.frozen
+        rows = rows_in_token_order(self.options.preset, self._backbone["class_name"], self._pretrained["embedding"])
+        # A model that writes nothing has no use for a projection of its own.
+        embedding.set_weights(rows[: len(embedding.weights)])
+        embedding.trainable = not (self.options.frozen or self.options.lora)
         self._pretrained = None
 
     def build(self, embedded_shape, tokens_shape=None, context_shape=None):
@@ -272,19 +274,12 @@ class PresetEncoder(Trunk):
         top = max(depths.values()) + 1
         return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}
 
+    def merge_updates(self) -> None:
+        self._merge()
+        self._merge, self.options = lambda: None, self.options.model_copy(update={"lora": None})
+
     def get_config(self):
         return {**super().get_config(), "backbone": self._backbone}
-
-
-def _in_order(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Returns the rows of an embedding in the order of the tokenizer's ids.
-
-    Missing ones are drawn to be like the others; but a model without a start mark has learned that a text begins after
-    the end of another, so that its start mark is a copy of its end mark.
-    """
-    new = np.random.default_rng(0).normal(0.0, rows.std(), [len(order), rows.shape[1]]).astype(rows.dtype)
-    new[START_ID] = rows[order[END_ID]]
-    return np.where(order[:, None] == NEW_ROW, new, rows[order])
 
 
 _VOCABULARY = {"vocabulary_size", "vocab_size"}
