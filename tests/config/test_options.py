@@ -28,7 +28,7 @@ def test_what_a_stage_leaves_out_is_as_the_training_says():
         (LinearExpertOptions, "order", 6),
         (LinearExpertOptions, "buckets", 0),
         (ModelOptions, "head_dropout", -0.1),
-        (Stage, "epochs", 0),
+        (Stage, "epochs", -1),
         (Stage, "tasks", []),
         (Stage, "warmup", 1.5),
         (TrainingOptions, "batch_size", 0),

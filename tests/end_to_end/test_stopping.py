@@ -1,6 +1,9 @@
 """Training that stops: tasks and epochs by their scores, and by the user's hand."""
 
+import csv
+import json
 import logging
+import math
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -77,3 +80,28 @@ def test_interrupted_and_resumed_a_stopped_task_stays_stopped(train, tmp_path, m
 def _scalars(folder, tag: str) -> list[tuple[int, float]]:
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload().Tensors(tag)
     return [(event.step, float(tensor_util.make_ndarray(event.tensor_proto))) for event in events]
+
+
+def test_without_an_epoch_the_run_is_the_untrained_model(configure, tmp_path, caplog):
+    config, run = configure(training={"epochs": 0}), tmp_path / "run"
+
+    def call(*arguments) -> int:
+        with pytest.raises(SystemExit) as stopped, caplog.at_level(logging.INFO, "tfmtl"):
+            main([*map(str, arguments)])
+        return stopped.value.code or 0
+
+    assert call("train", config, "--run", run) == 0
+    with open(run / "history.csv", encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["epoch"] == "0" and "loss" not in row
+    # Three classes, of which an untrained head knows nothing.
+    assert float(row["val_subject_loss"]) == pytest.approx(math.log(3), abs=0.5)
+    state = Checkpoints(run / "checkpoints").latest().state
+    assert (state["update"], state["finished"]) == (0, True)
+    assert call("evaluate", run, "--split", "validation") == 0
+    evaluation = json.loads((run / "evaluation_validation.json").read_text(encoding="utf-8"))
+    measured = evaluation["tasks"]["subject"]["accuracy"]
+    assert float(row["val_subject_accuracy"]) == pytest.approx(measured)
+    caplog.clear()
+    assert call("train", config, "--run", run) == 0
+    assert "this training is finished, after 0 epochs" in caplog.text

@@ -77,7 +77,7 @@ class Stage(Options):
     """
 
     tasks: list[str] | None = Field(None, min_length=1)
-    epochs: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=0)
     learning_rate: RatesByPart | None = None
     warmup: float | None = Field(None, ge=0.0, le=1.0)
     decay: Literal["cosine", "linear", "none"] | None = None
@@ -92,7 +92,7 @@ class TrainingOptions(Options):
     """How the model is trained.
 
     Attributes:
-        epochs: the number of passes over the mixture.
+        epochs: the number of passes over the mixture; with 0, the run is that of the untrained model.
         batch_size: the number of rows per update, over all replicas.
         accumulation: the number of parts into which each replica splits its rows of a batch; it reads them one after
             the other, needs memory for one part only, and makes the update of the whole batch.
@@ -122,7 +122,7 @@ class TrainingOptions(Options):
             best model; a single stage of all tasks if the list is empty.
     """
 
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(10, ge=0)
     batch_size: int = Field(32, ge=1)
     accumulation: int = Field(1, ge=1)
     learning_rate: RatesByPart = 1e-3

@@ -72,11 +72,13 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
     every = training.experiment.training.checkpoint_every
     checkpointing = Checkpointing(checkpoints, progress, training.update, every)
     _resume(training, checkpointing)
-    if progress.finished or progress.epoch >= epochs:
+    if progress.finished or 0 < epochs <= progress.epoch:
         _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
         return
     _logger.info(training.data.size)
     callbacks = [*make_callbacks(_event_writer(training)), checkpointing]
+    if not epochs:
+        _validate_untrained(training, callbacks)
     while not progress.finished and progress.epoch < epochs:
         end = progress.epoch + 1 if progress.within_epoch else epochs
         training.model.fit(
@@ -90,6 +92,21 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
             shuffle=False,
             verbose=_verbosity(training.writes),
         )
+
+
+def _validate_untrained(training: Training, callbacks: list[keras.callbacks.Callback]) -> None:
+    """Ends a training without an update: the model as it was made is validated and kept, as if after an epoch 0."""
+    training.progress.finished = True
+    measured = training.model.evaluate(
+        _validation(training),
+        steps=training.data.validation_plan.updates,
+        verbose=0,
+        return_dict=True,
+    )
+    container = keras.callbacks.CallbackList(callbacks, model=training.model)
+    container.on_train_begin()
+    container.on_epoch_end(-1, {f"val_{name}": value for name, value in measured.items()})
+    container.on_train_end()
 
 
 def _verbosity(writes: bool) -> int:

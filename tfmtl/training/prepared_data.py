@@ -133,7 +133,9 @@ def _plan(experiment: Experiment, number: int, tables: Sequence[Table], replicas
             f"training.accumulation: a batch of {options.batch_size} rows for {replicas} replicas cannot be read in "
             f"{options.accumulation} parts; give at most {max(options.batch_size // replicas, 1)}"
         )
-    return plan_training(tables, experiment.mixing, stage.epochs, options.batch_size, multiple, seed, stage.tasks)
+    return plan_training(
+        tables, experiment.mixing, max(1, stage.epochs), options.batch_size, multiple, seed, stage.tasks
+    )
 
 
 def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None):
