@@ -49,11 +49,13 @@ class HeadContext:
         trunk: the trunk whose states the head reads.
         options: the options of the network.
         targets: the targets of the training split; `None` if the task has no column.
+        words: the ids of its `label_words`, each between a start and an end mark.
     """
 
     trunk: "Trunk"
     options: "ModelOptions"
     targets: Column | None
+    words: tuple[tuple[int, ...], ...] = ()
 
 
 class Kind(ABC):
@@ -141,6 +143,10 @@ class Kind(ABC):
     def common_head(self, task: Task, context: HeadContext, name: str) -> "keras.layers.Layer":
         """Returns the common head of all tasks with the same key as `task`, with the name `name`."""
         raise TypeError(f"tasks of kind '{task.kind}' have no head in common")
+
+    def label_words(self, task: Task) -> tuple[str, ...]:
+        """Returns the words that a language model may say in the place of labels; empty if a head answers."""
+        return ()
 
     def linear_classes(self, task: Task) -> int:
         """Returns the number of classes for a linear expert, if the targets are class indices; 0 for no expert."""

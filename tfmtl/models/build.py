@@ -6,9 +6,11 @@ import keras
 import keras_hub
 
 from tfmtl.config.options import ModelOptions
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import ENCODERS, SHARING
 from tfmtl.data.columns import Column
 from tfmtl.data.tables import Slice
+from tfmtl.data.wording import Wording
 from tfmtl.kinds.kind import HeadContext, kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.models.layers.linear_experts import LinearExperts
@@ -25,6 +27,7 @@ def build_model(
     columns: Mapping[str, Column],
     vocabulary_size: int,
     precision: str,
+    wordings: Mapping[str, Wording] | None = None,
 ) -> MultiTaskModel:
     """Builds a model for batches of the given slices.
 
@@ -42,8 +45,9 @@ def build_model(
         columns: the column of each task in the training split.
         vocabulary_size: the tokenizer's vocabulary size.
         precision: a Keras dtype policy.
+        wordings: the words of tasks that have some.
     """
-    network = build_network(options, tasks, columns, vocabulary_size, precision)
+    network = build_network(options, tasks, columns, vocabulary_size, precision, wordings)
     model = MultiTaskModel.of(network, slices)
     model.options = options
     network.layers.sharing.trunk.load_pretrained_rows(network.layers.embedding)
@@ -56,8 +60,14 @@ def build_network(
     columns: Mapping[str, Column],
     vocabulary_size: int,
     precision: str,
+    wordings: Mapping[str, Wording] | None = None,
 ) -> Network:
-    """Builds the network of a model; see `build_model`."""
+    """Builds the network of a model; see `build_model`.
+
+    Raises:
+        ConfigurationError: if the trunk cannot have such decoders, or such words behind a text.
+    """
+    wordings = wordings or {}
     # The order in which the layers are made determines their random seeds.
     trunk = ENCODERS.get(options.encoder.name).build(
         **options.encoder.options.model_dump(), name="trunk", dtype=precision
@@ -65,19 +75,22 @@ def build_network(
     embedding = keras_hub.layers.ReversibleEmbedding(
         vocabulary_size,
         trunk.width,
-        tie_weights=trunk.tied or not any(task.generates for task in tasks.values()),
+        tie_weights=trunk.tied or not (wordings or any(task.generates for task in tasks.values())),
         logit_soft_cap=trunk.logit_soft_cap,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=trunk.width**-0.5),
         name="embedding",
         dtype=precision,
     )
+    _check_wordings(wordings, trunk, options)
     scheme = options.sharing
     sharing = SHARING.get(scheme.name).build(
         trunk, list(tasks), **scheme.options.model_dump(), name="sharing", dtype=precision
     )
     experts = _linear_experts(options, tasks, vocabulary_size)
     average = LogitAverage(name="logit_average", dtype="float32")
-    contexts = {name: HeadContext(trunk, options, columns.get(name)) for name in tasks}
+    contexts = {
+        name: HeadContext(trunk, options, columns.get(name), wordings.get(name, Wording()).labels) for name in tasks
+    }
     common_names = common_head_names(tasks) if options.shared_heads else {}
     # Built for the last task of each group: any task would do, because all of them agree on their common head.
     common_heads = {
@@ -85,10 +98,12 @@ def build_network(
         for head, name in {head: name for name, head in common_names.items()}.items()
     }
     heads = {name: kind_of(task).head(task, contexts[name], common_names.get(name)) for name, task in tasks.items()}
-    generated = {name: task for name, task in tasks.items() if task.generates}
-    decoders = _decoders(options, trunk, generated, precision)
+    decoder_of = {name: task.decoder_of for name, task in tasks.items() if task.generates}
+    decoder_of |= {name: name for name, wording in wordings.items() if wording.labels}
+    decoders = _decoders(options, trunk, {name: tasks[name] for name in decoder_of}, wordings, precision)
     layers = Layers(embedding, sharing, heads, common_heads, decoders, experts, average)
-    return Network(layers, {name: task.decoder_of for name, task in generated.items()})
+    instructions = {name: wording.instruction for name, wording in wordings.items() if wording.instruction}
+    return Network(layers, decoder_of, instructions)
 
 
 def common_head_names(tasks: Mapping[str, Task]) -> dict[str, str]:
@@ -111,8 +126,23 @@ def _linear_experts(options: ModelOptions, tasks: Mapping[str, Task], vocabulary
     return LinearExperts(vocabulary_size, classes, **expert, name="linear_experts", dtype="float32")
 
 
+def _check_wordings(wordings: Mapping[str, Wording], trunk: Trunk, options: ModelOptions) -> None:
+    for name, wording in wordings.items():
+        place = f"tasks.{name}.{'instruction' if wording.instruction else 'label_words'}"
+        trunk.check_words(wording.length, place)
+        if options.sharing.name != "hard":
+            raise ConfigurationError(
+                f"{place}: words behind a text are read by the trunk alone, without '{options.sharing.name}'; use "
+                "'model.sharing: hard'"
+            )
+
+
 def _decoders(
-    options: ModelOptions, trunk: Trunk, generated: Mapping[str, Task], precision: str
+    options: ModelOptions,
+    trunk: Trunk,
+    generated: Mapping[str, Task],
+    wordings: Mapping[str, Wording],
+    precision: str,
 ) -> dict[str, keras.layers.Layer]:
     """Returns the decoders by the tasks that own them; one that several tasks use fits the longest target."""
 
@@ -121,10 +151,14 @@ def _decoders(
 
     decoders = {name: kind_of(task).decoder(task, **named(name)) for name, task in generated.items()}
     decoders = {name: decoder for name, decoder in decoders.items() if decoder is not None}
+    for name in decoders.keys() & wordings.keys():
+        raise ConfigurationError(f"tasks.{name}.instruction: a task of kind '{generated[name].kind}' has none")
     lengths: dict[str, int] = {}
     for name, task in generated.items():
         if name not in decoders:
-            length = kind_of(task).target_length(task, options.encoder.options.max_length)
+            length = wordings.get(name, Wording()).length
+            if task.generates:
+                length += kind_of(task).target_length(task, options.encoder.options.max_length)
             lengths[task.decoder_of] = max(lengths.get(task.decoder_of, 0), length)
     decoder = options.decoder
     return decoders | {

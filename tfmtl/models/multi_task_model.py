@@ -73,6 +73,7 @@ class MultiTaskModel(keras.Model):
             "name": self.name,
             "layers": self.network.layers.as_config(),
             "decoder_of": self.network.decoder_of,
+            "instructions": self.network.instructions,
             "slices": [asdict(part) for part in self.slices],
         }
 
@@ -81,7 +82,8 @@ class MultiTaskModel(keras.Model):
         # Listing a registry imports its modules, which register the layers that a configuration names.
         for registry in (ENCODERS, SHARING, KINDS):
             list(registry)
-        network = Network(Layers.from_config(config["layers"]), config["decoder_of"])
+        layers = Layers.from_config(config["layers"])
+        network = Network(layers, config["decoder_of"], config.get("instructions"))
         slices = [Slice(part["tokens"], tuple(part["heads"]), tuple(part["generated"])) for part in config["slices"]]
         return cls.of(network, slices)
 
@@ -95,7 +97,8 @@ class MultiTaskModel(keras.Model):
     def copy(self, **changes) -> "MultiTaskModel":
         """Returns a model with the same weights, in whose layers' configurations some keys are changed."""
         layers = Layers.from_config(self.network.layers.as_config(**changes))
-        copy = type(self).of(Network(layers, self.network.decoder_of), self.slices)
+        network = Network(layers, self.network.decoder_of, self.network.instructions)
+        copy = type(self).of(network, self.slices)
         copy.set_weights(self.get_weights())
         return copy
 

@@ -10,15 +10,18 @@ from typing import Any, NamedTuple
 
 import keras
 import keras_hub
+import numpy as np
 from keras import KerasTensor
 
 from tfmtl.data.tables import Slice, target_name
+from tfmtl.models.decoders.instructed import Instructed, repeated
+from tfmtl.models.layers.label_words import LabelWords
 from tfmtl.models.layers.linear_experts import LinearExperts
 from tfmtl.models.layers.logit_average import LogitAverage
-from tfmtl.models.layers.pointer_generator import PointerGeneratorHead
 from tfmtl.models.saved_layers import layer_config, layer_of
 from tfmtl.models.sharing.scheme import SharingScheme
 from tfmtl.models.trunk import States
+from tfmtl.models.writer import Writer
 
 
 def network_output(task: str) -> str:
@@ -106,11 +109,15 @@ class Network:
     Args:
         layers: the layers of the model.
         decoder_of: for each generating task, the name of the task whose decoder writes its texts.
+        instructions: for each task with an instruction, its ids.
     """
 
-    def __init__(self, layers: Layers, decoder_of: Mapping[str, str]):
+    def __init__(
+        self, layers: Layers, decoder_of: Mapping[str, str], instructions: Mapping[str, Sequence[int]] | None = None
+    ):
         self.layers = layers
         self.decoder_of = dict(decoder_of)
+        self.instructions = {name: tuple(ids) for name, ids in (instructions or {}).items()}
 
     @property
     def outputs(self) -> list[str]:
@@ -158,14 +165,27 @@ class Network:
         of_common: dict[tuple, dict[str, KerasTensor]] = {}
         outputs = {}
         for task in tasks:
-            head, states = self.layers.heads[task], encoded.states[task].last
+            head = self.layers.heads[task]
+            if isinstance(head, LabelWords):
+                outputs[task] = head(encoded.states[task].context, encoded.tokens, say=self.writer(task).say)
+                continue
+            states, tokens = self._read_by_head(task, encoded, training)
             key = head.common, id(states)
             if key not in of_common:
                 common = self.layers.common_heads.get(head.common)
-                found = {} if common is None else {"common": common(states, encoded.tokens, training=training)}
+                found = {} if common is None else {"common": common(states, tokens, training=training)}
                 of_common[key] = found
-            outputs[task] = head(states, encoded.tokens, **of_common[key], training=training)
+            outputs[task] = head(states, tokens, **of_common[key], training=training)
         return outputs
+
+    def _read_by_head(self, task: str, encoded: Encoded, training: bool | None) -> tuple[KerasTensor, KerasTensor]:
+        """Returns the states that a head reads and their tokens: those of the instruction if the task has one."""
+        states = encoded.states[task]
+        if task not in self.instructions:
+            return states.last, encoded.tokens
+        tokens = repeated(np.array([self.instructions[task]], np.int32), encoded.tokens)
+        trunk, embedded = self.layers.sharing.trunk, self.layers.embedding(tokens)
+        return trunk(embedded, encoded.tokens, context=states.context, training=training).last, tokens
 
     def answer(self, task: str, encoded: Encoded, linear: Mapping[str, KerasTensor]) -> KerasTensor:
         """Returns the output of a task's head, averaged with the task's linear expert if it has one.
@@ -178,10 +198,12 @@ class Network:
         said = self.head_outputs([task], encoded)[task]
         return self.layers.average(said, linear[task]) if task in linear else said
 
-    def writer(self, task: str) -> "Writer":
+    def writer(self, task: str) -> Writer:
         """Returns the writer of a task, which works a token at a time or on whole targets."""
-        layer = self.layers.decoders[self.decoder_of[task]]
-        return Writer(self.layers.embedding, self.layers.sharing.trunk.writer(layer), self.layers.heads[task])
+        writer = self.layers.sharing.trunk.writer(self.layers.decoders[self.decoder_of[task]])
+        if task in self.instructions:
+            writer = Instructed(writer, self.layers.embedding, self.instructions[task])
+        return Writer(self.layers.embedding, writer, self.layers.heads[task])
 
     def slice_outputs(
         self, part: Slice, inputs: Mapping[str, KerasTensor], encoded: Encoded, training: bool | None = None
@@ -225,61 +247,3 @@ class Network:
     @property
     def _linear_tasks(self) -> Sequence[str]:
         return list(self.layers.linear_experts.classes) if self.layers.linear_experts else []
-
-
-class Writer:
-    """Writes for one task, with a decoder or with a trunk that continues its texts, and with the task's head.
-
-    Args:
-        embedding: the embedding of tokens, which also turns states into logits.
-        decoder: the result of `tfmtl.models.trunk.Trunk.writer`.
-        head: the head of the task.
-    """
-
-    def __init__(self, embedding: keras_hub.layers.ReversibleEmbedding, decoder, head: PointerGeneratorHead):
-        self._embedding = embedding
-        self._decoder = decoder
-        self._head = head
-
-    def log_likelihood(
-        self, encoded: Encoded, task: str, target: KerasTensor, training: bool | None = None
-    ) -> KerasTensor:
-        """Returns the log-likelihood of each token of whole targets, float32 `[batch, length - 1]`.
-
-        Args:
-            encoded: the texts.
-            task: the name of the task whose states are read.
-            target: start mark, tokens and end mark, int32 `[batch, length]`.
-            training: whether dropout is on.
-        """
-        states = encoded.states[task]
-        options = {} if training is None else {"training": training}
-        hidden = self._decoder(self._embedding(target[:, :-1]), states, encoded.tokens, **options)
-        logits = self._embedding(hidden, reverse=True)
-        return self._head(logits, hidden, states.last, encoded.embedded, encoded.tokens, target[:, 1:], **options)
-
-    def context(self, encoded: Encoded, task: str) -> dict[str, Any]:
-        """Returns the tensors that do not change while texts are written; they are computed once per generation."""
-        states = encoded.states[task]
-        context = {"tokens": encoded.tokens, "source": self._decoder.keys_and_values(states)}
-        if self._head.copy_source:
-            context["copy_keys"] = self._head.copy_keys(states.last, encoded.embedded)
-        return context
-
-    def initial_cache(self, encoded: Encoded, task: str) -> Any:
-        """Returns the cache of written tokens as it is before the first of them."""
-        return self._decoder.initial_cache(encoded.states[task], encoded.tokens)
-
-    def step(self, tokens, position, cache, context) -> tuple[KerasTensor, Any]:
-        """Returns the log-probabilities of the next token, float32 `[rows, vocabulary]`, and the new cache.
-
-        Args:
-            tokens: the tokens written last, int32 `[rows]`; the start mark at first.
-            position: their position, int32 scalar.
-            cache: the result of `initial_cache` or of the previous step.
-            context: the result of `context`.
-        """
-        embedded = self._embedding(tokens[:, None])
-        hidden, cache = self._decoder.step(embedded, position, cache, context["source"], context["tokens"])
-        logits = self._embedding(hidden, reverse=True)
-        return self._head.log_probabilities(logits, hidden, context.get("copy_keys"), context["tokens"]), cache

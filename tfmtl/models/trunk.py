@@ -6,6 +6,7 @@ import keras
 from keras import KerasTensor
 
 from tfmtl.config.learning_rates import LearningRates
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import Options
 from tfmtl.models.layers.options_layer import OptionsLayer
 from tfmtl.models.layers.pooling import AttentionPooling
@@ -89,6 +90,20 @@ class Trunk(OptionsLayer):
     def logit_soft_cap(self) -> float | None:
         """The bound of the logits of tokens, beyond which they are squashed (Gemma 2); `None` if there is none."""
         return None
+
+    def check_words(self, length: int, place: str) -> None:
+        """Checks that the trunk can read so many tokens behind a text; by default it can read none.
+
+        Args:
+            length: the number of tokens of an instruction or of the words of a label.
+            place: the place in the configuration that asks for them.
+
+        Raises:
+            ConfigurationError: if it cannot.
+        """
+        raise ConfigurationError(
+            f"{place}: this trunk reads no words behind a text; a pretrained one that writes with its own layers does"
+        )
 
     def load_pretrained_rows(self, embedding: keras.layers.Layer) -> None:
         """Changes the initial embedding of a new, built model; by default it leaves the embedding as it is."""

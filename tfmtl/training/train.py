@@ -15,6 +15,7 @@ from tfmtl.config.options import GenerationOptions, Stage
 from tfmtl.core.registry import OPTIMIZERS
 from tfmtl.data.batches import batches
 from tfmtl.data.plan import task_shares, tokens_read
+from tfmtl.data.wording import word_tasks
 from tfmtl.generation.reader import Reader
 from tfmtl.models.build import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
@@ -104,7 +105,9 @@ def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
     """Builds the model of an experiment, and fits its linear experts if it has any."""
     precision = experiment.training.precision
     vocabulary_size = data.tokenizer.vocabulary_size
-    model = build_model(experiment.model, data.tasks, data.slices, data.columns, vocabulary_size, precision)
+    preset = getattr(experiment.model.encoder.options, "preset", None)
+    wordings = word_tasks(data.tasks, data.tokenizer, preset)
+    model = build_model(experiment.model, data.tasks, data.slices, data.columns, vocabulary_size, precision, wordings)
     readings = model.network.readings(len(data.tasks))
     if readings > 1:
         _logger.warning("model.sharing: '%s' reads each text %d times", experiment.model.sharing.name, readings)

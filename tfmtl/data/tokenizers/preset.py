@@ -1,7 +1,7 @@
 """The tokenizer of a KerasHub preset, with its ids reordered so that the marks have the ids of tfmtl."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -100,6 +100,17 @@ class PresetTokenizer:
         # A vocabulary of bytes gives -1 for what it lacks.
         places = tf.gather(self._places, tf.maximum(pieces.flat_values, 0))
         return pieces.with_flat_values(tf.where(pieces.flat_values < 0, self._unknown, places))
+
+    def ids_of(self, parts: Sequence[str]) -> list[int]:
+        """Returns the ids of texts and of names of special tokens in turn; an unknown name is a text."""
+        ids: list[int] = []
+        for index, part in enumerate(parts):
+            mark = _known(self.layer, part) if index % 2 else NEW_ROW
+            if mark != NEW_ROW:
+                ids += np.flatnonzero(self._order == mark).tolist()
+            elif part:
+                ids += self.tokenize(tf.constant([part])).to_list()[0]
+        return ids
 
     def detokenize(self, tokens: tf.Tensor) -> tf.Tensor:
         """Returns the texts, string `[batch]`, of ids, int32 `[batch, length]`, without marks and unknown tokens."""

@@ -4,10 +4,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmtl.core.errors import DataError, nearest
+from tfmtl.core.errors import ConfigurationError, DataError, nearest
 from tfmtl.core.registry import KINDS
 from tfmtl.core.round_trip_float import round_trip_float
 from tfmtl.data.columns import DenseColumn
@@ -17,6 +18,7 @@ from tfmtl.kinds.classification.loss import ClassificationLoss
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.kind import Answer, HeadContext, Kind
 from tfmtl.kinds.labels import check_class_weights, label_order, named_weights, read_labels
+from tfmtl.models.layers.label_words import LabelWords
 from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
 
 
@@ -63,12 +65,23 @@ class ClassificationKind(Kind):
 
     def check(self, task, generation):
         check_class_weights(task, task.labels)
+        for label in task.label_words if isinstance(task.label_words, Mapping) else ():
+            if label not in task.labels:
+                place = f"tasks.{task.name}.label_words"
+                raise ConfigurationError(f"{place}: unknown label '{label}'; {nearest(label, task.labels)}")
 
-    def head(self, task: Classification, context: HeadContext, common: str | None = None) -> PooledHead:
+    def label_words(self, task: Classification) -> tuple[str, ...]:
+        words = task.label_words if isinstance(task.label_words, Mapping) else {}
+        return tuple(words.get(label, label) for label in task.labels) if task.label_words else ()
+
+    def head(self, task: Classification, context: HeadContext, common: str | None = None) -> keras.layers.Layer:
+        if context.words:
+            return LabelWords(context.words, name=task.name, dtype=context.trunk.dtype_policy)
         return PooledHead(len(task.labels), common=common, **pooled_arguments(task, context, task.name))
 
-    def common_head_key(self, task: Classification) -> Hashable:
-        return task.kind, task.labels, task.text_pair is not None
+    def common_head_key(self, task: Classification) -> Hashable | None:
+        # What a language model says has no head.
+        return None if task.label_words else (task.kind, task.labels, task.text_pair is not None)
 
     def common_head(self, task: Classification, context: HeadContext, name: str) -> PooledHead:
         return PooledHead(len(task.labels), **pooled_arguments(task, context, name))

@@ -19,6 +19,8 @@ class Classification(Task):
         label_smoothing: the share of the target probability that is spread over all classes.
         class_weights: the weight of each label, or `balanced`, which weights each class by the inverse of its share of
             the training rows, normalised to a mean of one over these rows.
+        label_words: whether the task is answered by what a pretrained trunk that continues texts would say, rather than
+            by a head; by the labels themselves, or by the words that a mapping has for them.
     """
 
     kind: ClassVar[str] = "classification"
@@ -28,6 +30,7 @@ class Classification(Task):
     labels: Labels = None
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     class_weights: ClassWeights = None
+    label_words: bool | dict[str, str] = False
     primary: str = "accuracy"
 
     @property

@@ -205,13 +205,18 @@ class PresetEncoder(Trunk):
         decoder.set_weights(self._pretrained["decoder"])
         return decoder
 
-    def _task_mark(self, max_length: int, **kwargs) -> TaskMark:
-        together = self.options.max_length + max_length
+    def check_words(self, length: int, place: str) -> None:
+        if not self._can_continue:
+            super().check_words(length, place)
+        together = self.options.max_length + length
         if self.trunk.longest and together > self.trunk.longest:
             raise ConfigurationError(
-                f"model.encoder.max_length: '{self.options.preset}' has positions for {self.trunk.longest} tokens; a "
-                f"text of {self.options.max_length} and a summary of {max_length} need more"
+                f"{place}: '{self.options.preset}' has positions for {self.trunk.longest} tokens; a text of "
+                f"{self.options.max_length} and what follows it, {length}, need more"
             )
+
+    def _task_mark(self, max_length: int, **kwargs) -> TaskMark:
+        self.check_words(max_length, "model.encoder.max_length")
         if self._is_causal:
             return TaskMark(max_length, **kwargs)
         return PrefixLMMark(max_length, self._states_width, **kwargs)
