@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
@@ -5,7 +7,7 @@ from sklearn.metrics import accuracy_score
 from tfmtl.config.options import GenerationOptions
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
-from tfmtl.training.validation_scorer import ValidationScorer
+from tfmtl.training.validation_scorer import ValidationScorer, warn_of_one_answer
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +49,17 @@ def test_the_first_summaries_are_generated_and_shown(scored, data):
         (examples.text[row], examples.targets["title"][row][0]) for row in rows
     ]
     assert 0.0 <= scores["title"]["rougeL"] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([b"cats"] * 8, ["task 'topic': all 8 validation rows have the same answer: 'cats'"]),
+        ([b"cats"] * 7 + [b"dogs"], []),
+        ([b"cats"] * 7, []),
+    ],
+)
+def test_the_same_answer_for_all_rows_is_told(data, caplog, answers, expected):
+    with caplog.at_level(logging.WARNING, "tfmtl"):
+        warn_of_one_answer(data.tasks["topic"], answers)
+    assert caplog.messages == expected

@@ -31,6 +31,7 @@ from tfmtl.training.fit import Training, fit
 from tfmtl.training.fit_linear_experts import fit_linear_experts
 from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.make_update import make_update
+from tfmtl.training.notices import warn_of_few_updates
 from tfmtl.training.prepared_data import TrainingData, claim_folder, prepare
 from tfmtl.training.progress import Progress
 from tfmtl.training.rate_factors import rate_factors
@@ -85,6 +86,8 @@ def train_model(
     check_routing(model, update, data.tasks, data.slices)
     if writes:
         claim_folder(run, experiment, data)
+        if last.epochs:
+            warn_of_few_updates(model.network, data.tables, data.plan)
     for number, stage in enumerate(first, start=1):
         _logger.info("stage %d of %d: %s", number, len(experiment.stages), ", ".join(stage.tasks))
         part = data.of(experiment, number - 1, strategy.num_replicas_in_sync)

@@ -1,6 +1,7 @@
 """The validation score that chooses a run's best model, measured while it trains."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from tfmtl.kinds.task import Task
 from tfmtl.metrics.scoring import quick_scores, validation_score
 
 _SHOWN = 4
+_ROWS = 8
+"""The number of rows from which on it is no chance that all have the same answer."""
+
+_logger = logging.getLogger("tfmtl")
 
 
 class ValidationScorer:
@@ -49,6 +54,7 @@ class ValidationScorer:
 
     def _of_head(self, task: Task, examples: Examples, answer: Answer) -> dict[str, float]:
         kind, targets = kind_of(task), examples.targets[task.name]
+        warn_of_one_answer(task, answer[kind.outputs[0]])
         head = self._batch_reader.reader.model.network.layers.heads[task.name]
         return quick_scores(task, targets, kind.predictions(kind.calibrate(task, head, targets, answer)))
 
@@ -59,6 +65,7 @@ class ValidationScorer:
             return {}
         kind = kind_of(task)
         texts = kind.predictions(self._batch_reader.answer([task.name], rows.take(chosen))[task.name])
+        warn_of_one_answer(task, texts)
         shown = zip(examples.text[chosen[:_SHOWN]], targets[chosen[:_SHOWN]], texts, strict=False)
         self._samples[task.name] = [(text, first, written) for text, (first, *_), written in shown]
         return quick_scores(task, targets[chosen], texts)
@@ -66,6 +73,15 @@ class ValidationScorer:
     def samples(self) -> dict[str, list[tuple[str, str, str]]]:
         """Returns, for each summarization task, a few (text, reference, summary) triples of the last measurement."""
         return self._samples
+
+
+def warn_of_one_answer(task: Task, answers: Iterable) -> None:
+    """Warns if all rows have the same answer: the model has then learned nothing about the texts."""
+    texts = [answer.decode() if isinstance(answer, bytes) else str(answer) for answer in answers]
+    if len(texts) >= _ROWS and len(set(texts)) == 1:
+        _logger.warning(
+            "task '%s': all %d validation rows have the same answer: %.80r", task.name, len(texts), texts[0]
+        )
 
 
 def make_scorer(reader: Reader, streams: Sequence[Stream], experiment: Experiment) -> ValidationScorer:

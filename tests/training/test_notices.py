@@ -1,0 +1,26 @@
+import logging
+
+from tfmtl.data.plan import task_shares
+from tfmtl.training import notices
+from tfmtl.training.notices import warn_of_few_updates
+
+
+def messages(caplog, network, tables, plan):
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "tfmtl"):
+        warn_of_few_updates(network, tables, plan)
+    return caplog.messages
+
+
+def test_a_new_decoder_with_few_updates_is_named_with_their_number(model, data, caplog, monkeypatch):
+    updates = int((task_shares(data.tables, data.plan)["title"] > 0).sum())
+    assert 0 < updates < 500
+    (message,) = messages(caplog, model.network, data.tables, data.plan)
+    assert message.startswith(f"task 'title': {updates} updates are few ")
+    monkeypatch.setattr(notices, "FEWEST_UPDATES", updates)
+    assert not messages(caplog, model.network, data.tables, data.plan)
+
+
+def test_layers_that_can_write_need_no_number_of_updates(model, data, caplog, monkeypatch):
+    monkeypatch.setattr(type(model.network.layers.decoders["title"]), "can_write", True, raising=False)
+    assert not messages(caplog, model.network, data.tables, data.plan)
