@@ -40,6 +40,15 @@ class Family(NamedTuple):
         """Whether the family can write with pretrained weights."""
         return self.own_layers is not None or self.decoder is not None
 
+    @property
+    def way_of_writing(self) -> str:
+        """How the family writes summaries, in a few words."""
+        if self.decoder is not None:
+            return "a copy of its own decoder for each task"
+        if self.own_layers is None:
+            return "a new decoder"
+        return "its own layers, behind the text" if self.causal else "its own layers, as a prefix language model"
+
 
 _PREFIX_LM = {"own_layers": PrefixLMLayers}
 _CAUSAL = {"causal": True, "own_layers": CausalLayers}
@@ -81,6 +90,22 @@ REFUSED = {
     "Gemma4": _WIDER,
 }
 """Why a family is refused, by its name; one that is neither here nor in `FAMILIES` has not been checked."""
+
+
+def as_markdown() -> str:
+    """Returns the table of all families for `docs/pretrained.md`, and the reasons of those that are refused."""
+    lines = [
+        "| family | reads | writes with | instructions | folders of Transformers |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for family in FAMILIES:
+        reads = "from left to right" if family.causal else "in both directions"
+        instructed = "yes" if family.own_layers else "no"
+        folders = ", ".join(f"`{name}`" for name in family.model_types) or "no"
+        lines.append(f"| {family.name} | {reads} | {family.way_of_writing} | {instructed} | {folders} |")
+    lines += ["", "| refused | because |", "| --- | --- |"]
+    lines += [f"| {name} | {reason} |" for name, reason in REFUSED.items()]
+    return "\n".join(lines)
 
 
 def family_of(name: str) -> Family:
