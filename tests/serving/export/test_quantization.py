@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 
 import tfmtl
+from tests.presets import save_preset
 from tfmtl.config.options import ModelOptions
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.data.tables import Slice
+from tfmtl.data.tokenizers.preset import load_tokenizer, piece_order
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.models.build import build_model
 from tfmtl.runs.loading import load_reader
@@ -63,6 +65,25 @@ def test_linear_experts_are_quantized_too():
     for name, scores in model.network.linear_scores(TOKENS).items():
         # Features of a row have a length of one, so at most so many steps add up as the root of seven n-grams.
         np.testing.assert_allclose(found[name], scores, atol=experts.options.weight * lost * 7**0.5)
+
+
+def test_pretrained_kernels_with_an_axis_for_heads_are_quantized_too(tmp_path):
+    folder = save_preset("bert", tmp_path)
+    encoder = {"type": "preset", "preset": str(folder), "max_length": 8, "lora": {"rank": 2}}
+    tasks = {"topic": Classification(name="topic", source="s", labels=("a", "b"))}
+    options = ModelOptions.model_validate({"encoder": encoder})
+    rows = len(piece_order(load_tokenizer(str(folder))))
+    model = build_model(options, tasks, [Slice("tokens", ("topic",), ())], {}, rows, "float32")
+    generator = np.random.default_rng(0)
+    for variable in model.network.layers.sharing.trunk.trainable_variables:
+        variable.assign(0.3 * generator.normal(size=variable.shape))
+    expected = model({"tokens": TOKENS})["topic"]
+    model.network.layers.sharing.trunk.merge_updates()
+    np.testing.assert_allclose(model({"tokens": TOKENS})["topic"], expected, atol=1e-5)
+    small = QUANTIZATIONS["int8"](model)
+    kernels = [v for v in small.network.layers.sharing.trunk.weights if v.name == "kernel" and len(v.shape) > 1]
+    assert len(kernels) == 12 and {variable.dtype for variable in kernels} == {"int8"}
+    np.testing.assert_allclose(small({"tokens": TOKENS})["topic"], expected, atol=0.05)
 
 
 def test_bfloat16_weights_are_the_nearest(reader):

@@ -56,4 +56,4 @@ def loss_by_quantization(before: Scores, after: Scores) -> list[tuple[str, str, 
 
 def _has_weights(layer: keras.layers.Layer) -> bool:
     # A head that reads no pairs leaves its layer for pairs unbuilt.
-    return isinstance(layer, (keras.layers.Dense, keras.layers.Embedding)) and layer.built
+    return isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense | keras.layers.Embedding) and layer.built
