@@ -11,7 +11,7 @@ from tfmtl.config.experiment import Experiment
 from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.columns import is_present
-from tfmtl.data.rows import Rows, is_absent, joined
+from tfmtl.data.rows import Rows, as_written, is_absent, joined
 from tfmtl.data.splits import missing_splits, read_splits
 from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
@@ -153,7 +153,7 @@ def _texts(rows: Rows, field: str) -> np.ndarray:
         if isinstance(value, list) and all(isinstance(sentence, str) for sentence in value):
             value = " ".join(value)
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
+            value = as_written(value)
         elif value is None:
             value = ""
         if not isinstance(value, str):

@@ -17,8 +17,8 @@ class Classification(Task):
         label: the field that contains the label.
         labels: the label set, in the order of the probabilities; inferred from the training split if absent.
         label_smoothing: the share of the target probability that is spread over all classes.
-        class_weights: the weight of each label, or `balanced`, which weights each class by the inverse of its share of
-            the training rows, normalised to a mean of one over these rows.
+        class_weights: weights by label, 1 for labels that are left out; or `balanced`, which weights each class by the
+            inverse of its share of the training rows, normalised to a mean of one over these rows.
     """
 
     kind: ClassVar[str] = "classification"
