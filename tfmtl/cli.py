@@ -117,7 +117,11 @@ def predict(
         ),
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON lines with 'text'; the standard input by default.")
+        Path | None,
+        typer.Option(
+            "--input",
+            help="JSON lines, CSV or TSV with the tasks' field or 'text'; by default JSON lines on the standard input.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Where to write; the standard output by default.")] = None,
     encoding_errors: Annotated[
@@ -125,9 +129,10 @@ def predict(
     ] = "strict",
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
+    from tfmtl.serving.prediction.fields import TextFields
     from tfmtl.serving.prediction.predict import arrived_windows, full_windows, predict
     from tfmtl.serving.prediction.predictor import open_predictor
-    from tfmtl.serving.prediction.rows import Row, read_jsonl
+    from tfmtl.serving.prediction.rows import Row, read_records, rows_of
 
     if server is not None and model and not model.is_dir():
         texts, model = [str(model), *(texts or [])], None
@@ -137,8 +142,10 @@ def predict(
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
-    rows = map(Row, texts) if texts else read_jsonl(source or "-", encoding_errors)
+    # A missing file is an error before the model is opened, which takes seconds.
+    records = None if texts else read_records(source or "-", encoding_errors)
     predictor = _remote_predictor(server, model) if server is not None else open_predictor(model)
+    rows = map(Row, texts) if texts else rows_of(records, TextFields.of(predictor.tasks))
     predict(predictor, rows, output, full_windows if texts or source else arrived_windows)
 
 
