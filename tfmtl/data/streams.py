@@ -127,8 +127,11 @@ def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_te
     if not filled.all():
         row = int(np.argmin(filled))
         field = next(field for field, values in texts.items() if is_absent(values[row]))
+        if not filled.any():
+            raise DataError(f"{rows.place(row)}: '{field}' is empty, and so is a text of every other row")
         if empty_text == "error":
-            raise DataError(f"{rows.place(row)}: '{field}' is empty; 'empty_text: skip' leaves such rows out")
+            key = f"sources.{tasks[0].source}.empty_text"
+            raise DataError(f"{rows.place(row)}: '{field}' is empty; '{key}: skip' leaves such rows out")
         _logger.info("%s: '%s' is empty; rows left out for this: %d", rows.place(row), field, (~filled).sum())
     targets = {task.name: kind_of(task).encode(task, rows) for task in tasks}
     examples = Examples(texts[tasks[0].text], texts.get(tasks[0].text_pair), targets).take(np.flatnonzero(filled))

@@ -7,7 +7,19 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from tfmtl.kinds.labels import ClassWeights, configured_labels, distinct_labels
 from tfmtl.kinds.task import Task
 
-Labels = Annotated[tuple[str, ...] | None, BeforeValidator(configured_labels), AfterValidator(distinct_labels)]
+
+def _two_or_more(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if labels is not None and len(labels) < 2:
+        raise ValueError("a classification needs two labels or more")
+    return labels
+
+
+Labels = Annotated[
+    tuple[str, ...] | None,
+    BeforeValidator(configured_labels),
+    AfterValidator(distinct_labels),
+    AfterValidator(_two_or_more),
+]
 
 
 class Classification(Task):
