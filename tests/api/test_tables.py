@@ -42,6 +42,20 @@ def test_other_values_are_no_tables(value):
         columns_of(value, "data")
 
 
+@pytest.mark.parametrize(
+    "table",
+    [pandas.DataFrame([["a", 1, "b"]], columns=["x", "y", "x"]), [{"1": "a", 1: "b"}]],
+    ids=["frame", "rows"],
+)
+def test_columns_of_one_name_are_refused(table):
+    with pytest.raises(DataError, match=r"^data: 2 columns are named '[x1]'; rename or drop all but one$"):
+        columns_of(table, "data")
+
+
+def test_names_of_columns_become_texts():
+    assert columns_of([{1: "a"}, {1: "b"}], "data") == {"1": ["a", "b"]}
+
+
 def test_columns_of_different_lengths_are_named():
     with pytest.raises(DataError, match="data: the columns differ in length: 'text' 2, 'label' 1"):
         columns_of({"text": ["a", "b"], "label": ["x"]}, "data")

@@ -64,7 +64,8 @@ def load(model: RunFolder | str | Path) -> LoadedModel:
     Raises:
         RunError: if it is none of them, or damaged.
     """
-    return LoadedModel(open_predictor(model.path if isinstance(model, RunFolder) else model))
+    folder = model if isinstance(model, RunFolder) else RunFolder(model)
+    return LoadedModel(open_predictor(folder.path))
 
 
 def predict(model: RunFolder | str | Path, rows: Iterable[Any]) -> list[dict[str, Any]]:
