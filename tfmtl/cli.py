@@ -112,16 +112,10 @@ def predict(
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts, instead of --input.")] = None,
     server: Annotated[
         str | None,
-        typer.Option(
-            metavar="HOST:PORT", help="Ask a server's gRPC port; TensorFlow Serving needs the export named too."
-        ),
+        typer.Option(metavar="HOST:PORT", help="Ask a server by gRPC; TensorFlow Serving needs the export named too."),
     ] = None,
     source: Annotated[
-        Path | None,
-        typer.Option(
-            "--input",
-            help="JSON lines, CSV or TSV with the tasks' field or 'text'; by default JSON lines on the standard input.",
-        ),
+        Path | None, typer.Option("--input", help="JSON lines, CSV or TSV; JSON lines on standard input by default.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Where to write; the standard output by default.")] = None,
     encoding_errors: Annotated[
@@ -142,7 +136,6 @@ def predict(
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
-    # A missing file is an error before the model is opened, which takes seconds.
     records = None if texts else read_records(source or "-", encoding_errors)
     predictor = _remote_predictor(server, model) if server is not None else open_predictor(model)
     rows = map(Row, texts) if texts else rows_of(records, TextFields.of(predictor.tasks))
