@@ -112,12 +112,10 @@ def predict(
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts, instead of --input.")] = None,
     server: Annotated[
         str | None,
-        typer.Option(
-            metavar="HOST:PORT", help="Ask a server's gRPC port; TensorFlow Serving needs the export named too."
-        ),
+        typer.Option(metavar="HOST:PORT", help="Ask a server by gRPC; TensorFlow Serving needs the export named too."),
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON lines with 'text'; the standard input by default.")
+        Path | None, typer.Option("--input", help="JSON lines, CSV or TSV; JSON lines on standard input by default.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Where to write; the standard output by default.")] = None,
     encoding_errors: Annotated[
@@ -125,9 +123,10 @@ def predict(
     ] = "strict",
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
+    from tfmtl.serving.prediction.fields import TextFields
     from tfmtl.serving.prediction.predict import arrived_windows, full_windows, predict
     from tfmtl.serving.prediction.predictor import open_predictor
-    from tfmtl.serving.prediction.rows import Row, read_jsonl
+    from tfmtl.serving.prediction.rows import Row, read_records, rows_of
 
     if server is not None and model and not model.is_dir():
         texts, model = [str(model), *(texts or [])], None
@@ -137,8 +136,9 @@ def predict(
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
-    rows = map(Row, texts) if texts else read_jsonl(source or "-", encoding_errors)
+    records = None if texts else read_records(source or "-", encoding_errors)
     predictor = _remote_predictor(server, model) if server is not None else open_predictor(model)
+    rows = map(Row, texts) if texts else rows_of(records, TextFields.of(predictor.tasks))
     predict(predictor, rows, output, full_windows if texts or source else arrived_windows)
 
 

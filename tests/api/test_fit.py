@@ -4,7 +4,7 @@ import pytest
 
 import tfmtl
 from tests.api.tickets import SECTIONS, TASKS, table
-from tfmtl.core.errors import ConfigurationError, DataError, RunError
+from tfmtl.core.errors import ConfigurationError, DataError, RunError, UserError
 from tfmtl.runs.identity import experiment_of
 
 
@@ -65,3 +65,58 @@ def test_what_cannot_be_used_leaves_nothing_behind(tmp_path):
         lost = table(8).assign(queue="lost")
         tfmtl.fit({"queue": TASKS["queue"]}, table(64), validation=lost, run=run, **SECTIONS)
     assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"body": [{}] + ["a"] * 19}, r"row 0: 'body' is not a text: {}"),
+        (
+            {"body": ["a"] * 19 + [None]},
+            r"row 19: 'body' is empty; 'sources.data.empty_text: skip' leaves such rows out",
+        ),
+        ({"body": [None] * 20}, r"every row of the column 'body', the text of task 'queue', is empty"),
+        (
+            {"queue": ["money", "delivery"] * 3 + [None, ["b"]] * 7},
+            r"row 7: 'queue' of task 'queue' is not a label: \['b'\]",
+        ),
+    ],
+)
+def test_errors_name_the_column_and_the_row_of_the_table(tmp_path, changes, message):
+    tables = {"data": table(20).assign(**changes), "validation": table(9)}
+    with pytest.raises(DataError, match=rf"^fit: data: {message}$"):
+        tfmtl.fit({"queue": TASKS["queue"]}, **tables, run=tmp_path / "run", **SECTIONS)
+    with pytest.raises(DataError, match=rf"^fit: validation: {message}$"):
+        tfmtl.fit({"queue": TASKS["queue"]}, table(20), tables["data"], run=tmp_path / "run", **SECTIONS)
+    assert not (tmp_path / "run").exists()
+
+
+ONLY = {"queue": TASKS["queue"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"data": None}, "fit: data: expected a DataFrame, a dict of columns, .*, found None"),
+        ({"data": []}, "fit: data: the table has no rows"),
+        ({"tasks": [1]}, "fit: tasks: expected tasks by their names, .*, found list"),
+        ({"tasks": None}, "fit: tasks: expected tasks by their names, .*, found None"),
+        ({"tasks": {"queue": {**TASKS["queue"], "labels": ["a"]}}}, "tasks.queue.labels: a classification needs two"),
+        ({"sources": [1]}, r"sources: expected names and their settings, found \[1\]"),
+        ({"sources": {"data": 3}}, "sources.data: expected keys and values, found 3"),
+        ({"sources": {"dta": {}}}, "sources.dta: 'data' has no table of this source; did you mean 'data'"),
+        (
+            {"sources": {"data": {"format": "csv"}}},
+            "sources.data.format: the rows are those of a table; leave this key",
+        ),
+        (
+            {"sources": {"data": {"train": "a"}}},
+            "sources.data.train: the rows are those of a table; leave this key out",
+        ),
+        ({"run": 3}, "run: expected the path of a folder, found 3"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_named(here, arguments, message):
+    with pytest.raises(UserError, match=f"^{message}"):
+        tfmtl.fit(**{"tasks": ONLY, "data": table(20), **arguments}, **SECTIONS)
+    assert not list(here.iterdir())

@@ -46,12 +46,22 @@ def test_column_names_are_never_answered(model):
         model.predict(TEXTS[0])
     with pytest.raises(UserError, match="expected lists of values by field"):
         model.predict({"text": "one text"})
-    with pytest.raises(DataError, match=r"there is no column of the text; .*known: body, text"):
+    with pytest.raises(DataError, match=r"^predict: there is no 'body' or 'text'; did you mean 'txet'\?"):
         model.predict({"txet": TEXTS})
-    with pytest.raises(DataError, match="several columns contain a text: body, text"):
+    with pytest.raises(
+        DataError, match=r"^predict: 'body' and 'text' could each hold the text that is asked about; leave one$"
+    ):
         model.predict({"text": TEXTS, "body": TEXTS})
     with pytest.raises(UserError, match="expected a text, or a pair of texts, found '3'"):
         model.predict([3])
+
+
+@pytest.mark.parametrize(
+    "rows", [[TEXTS[0], (TEXTS[0], TEXTS[1])], [{"body": TEXTS[0]}, {"body": TEXTS[0], "text_pair": TEXTS[1]}]]
+)
+def test_no_second_text_is_dropped(model, rows):
+    with pytest.raises(DataError, match=r"^predict: row 1: this is a pair, and every task \(.*\) reads one text$"):
+        model.predict(rows)
 
 
 def test_no_rows_have_no_answers(model):

@@ -4,6 +4,7 @@ import pytest
 
 from tfmtl.api.tables import columns_of, is_table, plain
 from tfmtl.core.errors import DataError
+from tfmtl.kinds.labels import as_label
 
 EXPECTED = {"text": ["a", "b"], "stars": [1, None]}
 
@@ -41,6 +42,20 @@ def test_other_values_are_no_tables(value):
         columns_of(value, "data")
 
 
+@pytest.mark.parametrize(
+    "table",
+    [pandas.DataFrame([["a", 1, "b"]], columns=["x", "y", "x"]), [{"1": "a", 1: "b"}]],
+    ids=["frame", "rows"],
+)
+def test_columns_of_one_name_are_refused(table):
+    with pytest.raises(DataError, match=r"^data: 2 columns are named '[x1]'; rename or drop all but one$"):
+        columns_of(table, "data")
+
+
+def test_names_of_columns_become_texts():
+    assert columns_of([{1: "a"}, {1: "b"}], "data") == {"1": ["a", "b"]}
+
+
 def test_columns_of_different_lengths_are_named():
     with pytest.raises(DataError, match="data: the columns differ in length: 'text' 2, 'label' 1"):
         columns_of({"text": ["a", "b"], "label": ["x"]}, "data")
@@ -49,3 +64,9 @@ def test_columns_of_different_lengths_are_named():
 def test_values_become_what_json_holds():
     values = [np.float32(0.5), np.int64(3), np.bool_(True), float("nan"), pandas.NaT, pandas.NA, ("a", np.nan), b"x"]
     assert [plain(value) for value in values] == [0.5, 3, True, None, None, None, ["a", None], "x"]
+
+
+@pytest.mark.parametrize("labels", [[0, 1, None], [0.0, 1.0, np.nan], pandas.array([0, 1, None], dtype="Int64")])
+def test_a_missing_value_does_not_change_the_labels_of_a_column(labels):
+    columns = columns_of(pandas.DataFrame({"label": labels}), "data")
+    assert [as_label(value) for value in columns["label"]] == ["0", "1", None]

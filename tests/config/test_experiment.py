@@ -106,6 +106,19 @@ def test_a_preset_reads_another_source_by_name_or_by_format():
         (["sources", "papers"], {"train": "x"}, "sources.papers: the key 'format' is required; known: csv, "),
         (["sources", "papers"], {"format": "tsv"}, "sources.papers.train: this key is required"),
         (["sources"], [1], "sources: expected names and their settings, found [1]"),
+        (["sources", "papers"], {"frmat": "tsv"}, "sources.papers: unknown key 'frmat'; did you mean 'format'?"),
+        (["sources", "papers"], 3, "sources.papers: expected keys and values, found 3"),
+        (
+            ["sources", "papers"],
+            {"format": "tsv", "trian": "x"},
+            "sources.papers: unknown key 'trian'; did you mean 'train'?",
+        ),
+        (["tasks", "new"], {"source": "papers", "knd": "x"}, "tasks.new: unknown key 'knd'; did you mean 'kind'?"),
+        (
+            ["tasks", "new"],
+            {"source": "papers", "kind": "regression", "nme": "x"},
+            "tasks.new: unknown key 'nme'; known: metrics, primary, source, target, text, text_pair",
+        ),
         (["tasks", "new"], {"source": "papers"}, "tasks.new: one of the keys 'kind' and 'preset' is required; known: "),
         (["tasks", "sst2", "name"], "other", "tasks.sst2: unknown key 'name'; a task's name is the key of its section"),
         (

@@ -90,7 +90,7 @@ def test_a_split_that_is_not_there_is_answered_with_those_there_are():
 
 
 def test_too_few_rows_to_cut_from():
-    with pytest.raises(DataError, match=r"^source 's': 2 training rows are too few to cut validation and test from$"):
+    with pytest.raises(DataError, match=r"^source 's': too few training rows to cut validation and test from them: 2$"):
         read(Numbers(train=2))
 
 

@@ -119,8 +119,11 @@ def test_a_limit_of_a_split_that_does_not_exist(experiment):
 @pytest.mark.parametrize("empty", ["", " \n", None, []])
 def test_an_empty_text_is_an_error_or_is_skipped(experiment, tmp_path, caplog, empty):
     train = [*ROWS, {"text": empty, "pair": "x", "label": "a"}]
-    expected = f"{tmp_path}/train.jsonl:5: 'text' is empty; 'empty_text: skip' leaves such rows out"
+    expected = f"{tmp_path}/train.jsonl:5: 'text' is empty; 'sources.s.empty_text: skip' leaves such rows out"
     assert message(experiment({"topic": TOPIC}, train=train)) == expected
+    nothing = [{**row, "text": empty} for row in ROWS]
+    expected = f"{tmp_path}/train.jsonl:1: 'text' is empty, and so is a text of every other row"
+    assert message(experiment({"topic": TOPIC}, train=nothing, empty_text="skip")) == expected
     with caplog.at_level(logging.INFO, "tfmtl"):
         (stream,), _ = load_streams(experiment({"topic": TOPIC}, train=train, empty_text="skip"))
     assert len(stream.splits["train"]) == 2

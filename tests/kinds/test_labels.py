@@ -1,3 +1,4 @@
+import logging
 import math
 
 import numpy as np
@@ -6,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfmtl.core.errors import ConfigurationError, DataError
+from tfmtl.core.validation import validate
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.labels import (
     as_label,
     as_number,
     check_class_weights,
     configured_labels,
+    configured_weights,
     distinct_labels,
     label_order,
     named_weights,
@@ -43,7 +46,18 @@ def test_numeric_labels_are_in_the_order_of_their_values(values):
 
 @pytest.mark.parametrize(
     ("value", "label"),
-    [("true", "true"), (" cs ", "cs"), (1, "1"), (1.5, "1.5"), (True, "true"), (None, None), ("", None), ("  ", None)],
+    [
+        ("true", "true"),
+        (" cs ", "cs"),
+        (1, "1"),
+        (1.0, "1"),
+        (1.5, "1.5"),
+        ("1.0", "1.0"),
+        (True, "true"),
+        (None, None),
+        ("", None),
+        ("  ", None),
+    ],
 )
 def test_a_label_is_what_stands_in_the_data(value, label):
     assert as_label(value) == label
@@ -71,8 +85,29 @@ def test_what_is_no_number_is_not_a_number(value):
 
 
 def test_a_configured_label_is_a_text():
-    assert configured_labels([0, True, " x "]) == ("0", "true", "x")
+    assert configured_labels([0, 1.0, True, " x "]) == ("0", "1", "true", "x")
     assert configured_labels("cs") == "cs" and configured_labels(None) is None
+
+
+def test_labels_of_configured_weights_are_texts_too():
+    assert configured_weights({0: 1, 2.0: 2, True: 3, " x ": 0.5}) == {"0": 1, "2": 2, "true": 3, "x": 0.5}
+    assert configured_weights("balanced") == "balanced" and configured_weights(None) is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1, -1], r"expected 'balanced', or a weight by label such as {label: 2.0}, found \[1, -1\]"),
+        ("balancd", "expected 'balanced', or a weight by label such as {label: 2.0}, found 'balancd'"),
+        ({"a": -1}, "the weight of 'a' is not a number of at least 0: -1"),
+        ({"a": True}, "the weight of 'a' is not a number of at least 0: True"),
+        ({"a": math.inf}, "the weight of 'a' is not a number of at least 0: inf"),
+        ({"a": None}, "the weight of 'a' is not a number of at least 0: None"),
+    ],
+)
+def test_what_is_no_weight_of_a_label_is_named(weights, message):
+    with pytest.raises(ConfigurationError, match=f"^tasks.topic.class_weights: {message}$"):
+        validate(Classification, {"name": "topic", "source": "s", "class_weights": weights}, "tasks.topic")
 
 
 def test_a_label_set_has_no_label_twice_and_no_empty_one():
@@ -90,10 +125,22 @@ def test_a_weight_of_no_label_is_told():
         check_class_weights(task, task.labels)
 
 
-@pytest.mark.parametrize("weights", [None, "balanced", {"music": 2.0}, {}])
-def test_weights_of_labels_pass(weights):
+@pytest.mark.parametrize(
+    ("weights", "rest"),
+    [
+        (None, ""),
+        ("balanced", ""),
+        ({"music": 2.0, "travel": 1.0}, ""),
+        ({"music": 2.0}, "travel"),
+        ({}, "music, travel"),
+    ],
+)
+def test_weights_of_labels_pass_and_labels_without_one_are_named(caplog, weights, rest):
+    caplog.set_level(logging.INFO, "tfmtl")
     labels = ("music", "travel")
     check_class_weights(Classification(name="a", source="s", labels=labels, class_weights=weights), labels)
+    message = f"tasks.a.class_weights: labels without a weight, which weigh 1: {rest}"
+    assert caplog.messages == ([message] if rest else [])
 
 
 def test_a_label_without_a_weight_weighs_one():

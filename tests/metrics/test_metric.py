@@ -4,17 +4,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmtl.core.errors import ConfigurationError
-from tfmtl.core.registry import METRICS
+from tfmtl.core.registry import KINDS, METRICS
 from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.kind import kind_named
 from tfmtl.kinds.regression.options import Regression
 from tfmtl.kinds.summarization.options import Summarization
-from tfmtl.metrics.metric import confusion_counts, f1_per_class, is_constant, metrics_of, predicted_classes
+from tfmtl.metrics.metric import Metric, confusion_counts, f1_per_class, is_constant, metrics_of, predicted_classes
 
 
-def test_registered_names():
-    names = "accuracy f1 f1_macro matthews pearson rouge1 rouge2 rougeL rougeLsum spearman"
-    assert [entry.name for entry in METRICS] == names.split()
-    assert all(entry.summary for entry in METRICS)
+def test_every_metric_measures_what_some_kind_predicts():
+    predicted = {kind_named(entry.name).predicts for entry in KINDS}
+    for entry in METRICS:
+        assert issubclass(entry.build, Metric) and entry.build.measures in predicted, entry.name
+        assert entry.summary, entry.name
+
+
+@pytest.mark.parametrize("kind", [entry.name for entry in KINDS if entry.options.is_answered])
+def test_the_metrics_of_a_kind_are_there_and_its_primary_one_is_among_them(kind):
+    options, own = KINDS.get(kind).options, kind_named(kind).own_metrics
+    task = options(name="a", source="s")
+    assert {*task.kind_metrics} <= {*own, *(entry.name for entry in METRICS)}
+    assert task.primary in metrics_of(task)
 
 
 @pytest.mark.parametrize(

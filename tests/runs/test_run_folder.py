@@ -12,3 +12,9 @@ def test_only_a_folder_with_a_configuration_is_opened(folder, tmp_path):
     with pytest.raises(RunError) as caught:
         RunFolder.open(tmp_path)
     assert str(caught.value) == f"{tmp_path}: not a run folder: there is no config.yaml in it"
+
+
+def test_a_folder_shows_its_path_and_is_made_from_nothing_else():
+    assert repr(RunFolder("runs/a")) == "RunFolder('runs/a')"
+    with pytest.raises(RunError, match=r"^run: expected the path of a folder, found 3$"):
+        RunFolder(3)

@@ -5,6 +5,7 @@ from pathlib import Path
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.config.yaml_file import load_experiment
 from tfmtl.core.errors import UserError
+from tfmtl.core.messages import show_messages
 from tfmtl.data.batches import batches
 from tfmtl.reports.affinity.grouping import MOST_TASKS, best_groups
 from tfmtl.reports.affinity.measured import Relations, check_interval, read_relations
@@ -35,6 +36,7 @@ def affinity(
     Raises:
         UserError: if an argument cannot be used.
     """
+    show_messages()
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
     # Tasks of earlier stages only are not trained together with the others.

@@ -8,6 +8,7 @@ from typing import Any
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import check_place
 from tfmtl.core.errors import RunError
+from tfmtl.core.messages import show_messages
 from tfmtl.data.streams import Examples, Stream, load_streams, tasks_with_split
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.kinds.kind import Answer, kind_of
@@ -38,6 +39,7 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     Raises:
         UserError: if there is no such run or split, the run's model is damaged, or a file cannot be written.
     """
+    show_messages()
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
     output = Path(output) if output else run.evaluation(split)
     if output.is_dir():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tfmtl.core.errors import UserError, nearest
+from tfmtl.core.messages import show_messages
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.export import export_run
 from tfmtl.serving.export.quantization import QUANTIZATIONS
@@ -26,6 +27,7 @@ def export(
     Returns:
         The directory of the new version.
     """
+    show_messages()
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
     if quantize is not None and quantize not in QUANTIZATIONS:
         raise UserError(f"export: unknown quantization '{quantize}'; {nearest(quantize, QUANTIZATIONS)}")

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tfmtl.api.tables import Columns, columns_of, is_table
+from tfmtl.api.fit_arguments import check_columns, source_options, table_name, tables_of, tasks_of
+from tfmtl.api.tables import Columns
 from tfmtl.config.experiment import parse
 from tfmtl.core.atomic_write import atomic_write
-from tfmtl.core.errors import ConfigurationError, DataError, RunError, nearest
+from tfmtl.core.errors import RunError, UserError
+from tfmtl.core.messages import show_messages
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.train import train_run
-
-_ONLY_SOURCE = "data"
 
 
 def fit(
@@ -45,15 +45,15 @@ def fit(
         **sections: further sections of the experiment, as in YAML: `model=`, `tokenizer=`, `training=` ...
 
     Raises:
-        UserError: if an argument cannot be used; nothing is left behind then.
+        UserError: if an argument cannot be used; nothing is left behind then. It names rows of a table by their
+            positions, counted from 0.
     """
+    show_messages()
     folder = RunFolder(run) if run is not None else _next_folder()
-    splits = {"train": data, "validation": validation, "test": test}
-    tables = {split: _by_source(table, split) for split, table in splits.items() if table is not None}
+    tables = tables_of(data, validation, test)
     sources = list(tables["train"])
-    _check_sources(tables, sources)
-    tasks = {name: _with_source(name, task, sources) for name, task in tasks.items()}
-    options = sections.pop("sources", {})
+    tasks = tasks_of(tasks, sources)
+    options = source_options(sections.pop("sources", {}), tables)
     files = {
         source: {split: folder.data / f"{source}_{split}.jsonl" for split in tables if source in tables[split]}
         for source in sources
@@ -64,15 +64,13 @@ def fit(
     }
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.path.name).strip("-.") or "fit"
     experiment = parse({"name": name, **sections, "sources": described, "tasks": tasks})
+    check_columns(experiment.tasks, tables)
     fields = {source: [] for source in sources}
     for task in experiment.tasks.values():
         fields.setdefault(task.source, []).extend(task.fields)
-    texts = {
-        path: _lines(tables[split][source], fields[source], _what(split, source))
-        for source, paths in files.items()
-        for split, path in paths.items()
-    }
-    with _stored(folder, texts):
+    kept = {path: (split, source) for source, paths in files.items() for split, path in paths.items()}
+    texts = {path: _lines(tables[split][source], fields[source]) for path, (split, source) in kept.items()}
+    with _rows_of_tables({path: table_name(*table) for path, table in kept.items()}), _stored(folder, texts):
         return train_run(experiment, folder)
 
 
@@ -81,47 +79,26 @@ def _next_folder() -> RunFolder:
     return RunFolder(next(path for path in paths if not path.exists()))
 
 
-def _by_source(table: Any, split: str) -> dict[str, Columns]:
-    """Returns the columns of each source of a split."""
-    if is_table(table) or not isinstance(table, Mapping):
-        return {_ONLY_SOURCE: columns_of(table, _what(split))}
-    return {str(source): columns_of(each, _what(split, source)) for source, each in table.items()}
-
-
-def _check_sources(tables: Mapping[str, Mapping[str, Columns]], sources: list[str]) -> None:
-    """Checks that every table belongs to a source with training rows."""
-    for split, of_split in tables.items():
-        for source in of_split:
-            if source not in sources:
-                raise ConfigurationError(f"fit: {split}: 'data' has no source '{source}'; {nearest(source, sources)}")
-
-
-def _what(split: str, source: str = _ONLY_SOURCE) -> str:
-    """Returns the name of a table in messages, which is the argument that contains it."""
-    argument = "data" if split == "train" else split
-    return f"fit: {argument}" if source == _ONLY_SOURCE else f"fit: {argument}['{source}']"
-
-
-def _with_source(name: str, task: Any, sources: list[str]) -> Any:
-    if not isinstance(task, Mapping) or "source" in task or "preset" in task:
-        return task
-    if len(sources) > 1:
-        raise ConfigurationError(f"tasks.{name}.source: this key is required; known: {', '.join(sources)}")
-    return {**task, "source": sources[0]}
-
-
-def _lines(columns: Columns, fields: list[str], what: str) -> str:
-    """Returns the fields of a table as JSON lines.
-
-    Raises:
-        DataError: if the table lacks one of them.
-    """
+def _lines(columns: Columns, fields: list[str]) -> str:
+    """Returns the fields of a table as JSON lines."""
     fields = list(dict.fromkeys(fields))
-    for field in fields:
-        if field not in columns:
-            raise DataError(f"{what}: there is no column '{field}'; {nearest(field, columns)}")
     rows = zip(*(columns[field] for field in fields), strict=True)
     return "".join(json.dumps(dict(zip(fields, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
+
+
+@contextmanager
+def _rows_of_tables(names: Mapping[Path, str]) -> Iterator[None]:
+    """Makes errors name rows of the caller's tables, counted from 0, not lines of the files that keep them."""
+    try:
+        yield
+    except UserError as error:
+        message = str(error)
+        for path, name in names.items():
+            line = re.compile(rf"{re.escape(str(path))}(?::(\d+))?")
+            message = line.sub(
+                lambda found, name=name: name + (f": row {int(found[1]) - 1}" if found[1] else ""), message
+            )
+        raise type(error)(message) from None
 
 
 @contextmanager

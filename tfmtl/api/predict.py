@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from tfmtl.api.tables import columns_of, is_rows, is_table
-from tfmtl.core.errors import DataError, UserError, nearest
+from tfmtl.core.errors import UserError
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.prediction.fields import TextFields
 from tfmtl.serving.prediction.predict import predict_rows
 from tfmtl.serving.prediction.predictor import Predictor, open_predictor
 from tfmtl.serving.prediction.rows import Row
-
-_TEXT, _TEXT_PAIR = "text", "text_pair"
 
 
 class LoadedModel:
@@ -50,21 +49,10 @@ class LoadedModel:
         return list(predict_rows(self._predictor, rows))
 
     def _rows_of_columns(self, columns: Mapping[str, list]) -> list[Row]:
-        pairs = dict.fromkeys([*((task.text, task.text_pair) for task in self.tasks.values()), (_TEXT, _TEXT_PAIR)])
-        fields = dict.fromkeys(text for text, _ in pairs if text in columns)
-        if len(fields) != 1:
-            known = nearest(_TEXT, dict.fromkeys(text for text, _ in pairs))
-            found = (
-                f"there is no column of the text; {known}"
-                if not fields
-                else f"several columns contain a text: {', '.join(fields)}"
-            )
-            raise DataError(f"predict: {found}")
-        (text,) = fields
-        pair = next((pair for field, pair in pairs if field == text and pair in columns), None)
-        second = columns[pair] if pair else [None] * len(columns[text])
-        rows = enumerate(zip(columns[text], second, strict=True))
-        return [Row.parse({_TEXT: first, _TEXT_PAIR: other}, f"predict: row {row}") for row, (first, other) in rows]
+        fields = TextFields.of(self.tasks)
+        read = [field for field in fields.among(columns, "predict") if field]
+        rows = enumerate(zip(*(columns[field] for field in read), strict=True))
+        return [Row.parse(dict(zip(read, row, strict=True)), f"predict: row {number}", fields) for number, row in rows]
 
 
 def load(model: RunFolder | str | Path) -> LoadedModel:
@@ -76,7 +64,8 @@ def load(model: RunFolder | str | Path) -> LoadedModel:
     Raises:
         RunError: if it is none of them, or damaged.
     """
-    return LoadedModel(open_predictor(model.path if isinstance(model, RunFolder) else model))
+    folder = model if isinstance(model, RunFolder) else RunFolder(model)
+    return LoadedModel(open_predictor(folder.path))
 
 
 def predict(model: RunFolder | str | Path, rows: Iterable[Any]) -> list[dict[str, Any]]:
@@ -107,11 +96,11 @@ def _rows_of_texts(rows: Any) -> list[Row]:
         raise UserError("predict: expected several texts, found one; put it into a list")
     if isinstance(rows, Mapping):
         raise UserError(f"predict: expected lists of values by field, found {str(dict(rows))[:60]}")
-    return [_row(row) for row in rows]
+    return [_row(row, number) for number, row in enumerate(rows)]
 
 
-def _row(row: Any) -> Row:
+def _row(row: Any, number: int) -> Row:
     parts = (row,) if isinstance(row, str) else row
     if isinstance(parts, tuple | list) and len(parts) in (1, 2) and all(isinstance(part, str) for part in parts):
-        return Row(*parts)
+        return Row(*parts, place=f"predict: row {number}")
     raise UserError(f"predict: expected a text, or a pair of texts, found {str(row)[:60]!r}")

@@ -1,6 +1,7 @@
 """Tables in memory: DataFrames, dicts of columns, lists of dicts and Hugging Face datasets, as plain columns."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,19 @@ def columns_of(table: Any, what: str) -> Columns:
         what: the name of the table in messages.
 
     Raises:
-        DataError: if it is none of these, or its columns differ in length.
+        DataError: if it is none of these, two columns have the same name, or the columns differ in length.
     """
     if _is_frame(table):
+        _require_different(map(str, table.columns), what)
         columns = {str(name): table[name].tolist() for name in table.columns}
     elif _is_dataset(table):
         columns = {name: list(table[name]) for name in table.column_names}
     elif isinstance(table, Mapping) and is_table(table):
         columns = {name: list(column) for name, column in table.items()}
     elif is_table(table):
-        names = dict.fromkeys(str(name) for row in table for name in row)
-        columns = {name: [row.get(name) for row in table] for name in names}
+        names = dict.fromkeys(name for row in table for name in row)
+        _require_different(map(str, names), what)
+        columns = {str(name): [row.get(name) for row in table] for name in names}
     else:
         raise DataError(f"{what}: expected {_EXPECTED}, found {_shown(table)}")
     lengths = {name: len(column) for name, column in columns.items()}
@@ -48,6 +51,12 @@ def columns_of(table: Any, what: str) -> Columns:
         listed = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
         raise DataError(f"{what}: the columns differ in length: {listed}")
     return {name: [plain(value) for value in column] for name, column in columns.items()}
+
+
+def _require_different(names: Iterable[str], what: str) -> None:
+    name, count = next(iter(Counter(names).most_common(1)), ("", 0))
+    if count > 1:
+        raise DataError(f"{what}: {count} columns are named '{name}'; rename or drop all but one")
 
 
 def plain(value: Any) -> Any:
@@ -87,6 +96,8 @@ def is_rows(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "None"
     if isinstance(value, Mapping):
         first = next(iter(value.items()), None)
         return f"a mapping of {str(first)[:60]}" if first else "an empty mapping"

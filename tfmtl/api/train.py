@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tfmtl.config.experiment import Experiment
 from tfmtl.config.yaml_file import load_experiment
+from tfmtl.core.messages import show_messages
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.train import train_run
 
@@ -21,6 +22,7 @@ def train(experiment: Experiment | str | Path, run: str | Path | None = None) ->
     Raises:
         UserError: if an argument cannot be used.
     """
+    show_messages()
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
     folder = RunFolder(run) if run else run_folder(experiment)

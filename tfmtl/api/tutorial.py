@@ -9,6 +9,7 @@ from typing import Any
 from tfmtl.api.evaluate import task_result
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.errors import ConfigurationError
+from tfmtl.core.messages import show_messages
 from tfmtl.data.plan import plan_training
 from tfmtl.data.streams import load_streams
 from tfmtl.generation.batch_reader import BatchReader, answer_split
@@ -59,6 +60,7 @@ def preprocess_data(
     Raises:
         UserError: if the files cannot be used.
     """
+    show_messages()
     splits = {"train": files} if isinstance(files, str | Path) else dict(files)
     suffixes = Path(splits.get("train", "")).name.split(".")[1:]
     kind = next((suffix for suffix in suffixes if suffix in _FORMATS), None)

@@ -116,8 +116,7 @@ def _preset_options(entry: Entry) -> dict[str, str]:
 def _options(entry: Entry) -> dict[str, str]:
     shown = {}
     for name, field in entry.options.model_fields.items():
-        # A task's name is the key of its section, not an option.
-        if name != "name" or field.is_required():
+        if name not in entry.options.not_keys:
             default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
             shown[field.alias or name] = default
     return shown

@@ -10,7 +10,7 @@ from tfmtl.config.learning_rates import completed
 from tfmtl.config.options import EvaluationOptions, GenerationOptions, ModelOptions, Stage, TrainingOptions
 from tfmtl.core.errors import ConfigurationError, nearest
 from tfmtl.core.registry import BALANCING, KINDS, PRESETS, SCHEDULES, SOURCES, TOKENIZERS, Options
-from tfmtl.core.validation import Choice, choice_of, lookup, validate
+from tfmtl.core.validation import Choice, choice_of, lookup, missing_choice, validate
 from tfmtl.kinds.task import Task, TaskName, answered
 
 
@@ -114,9 +114,10 @@ def _source(name: str, section: Any) -> Choice:
     if isinstance(section, Choice):
         return section
     place = f"sources.{name}"
-    if not isinstance(section, Mapping) or "format" not in section:
-        known = nearest("", (entry.name for entry in SOURCES))
-        raise ConfigurationError(f"{place}: the key 'format' is required; {known}")
+    if not isinstance(section, Mapping):
+        raise ConfigurationError(f"{place}: expected keys and values, found {section!r}")
+    if "format" not in section:
+        raise missing_choice(section, ["format"], SOURCES, place)
     rest = {key: value for key, value in section.items() if key != "format"}
     entry = lookup(SOURCES, section["format"], f"{place}.format")
     return Choice(key="format", name=entry.name, options=validate(entry.options, rest, place))
@@ -136,8 +137,7 @@ def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
     if "preset" in section:
         section = _expand_preset(section, sources, place)
     if "kind" not in section:
-        known = nearest("", (entry.name for entry in KINDS))
-        raise ConfigurationError(f"{place}: one of the keys 'kind' and 'preset' is required; {known}")
+        raise missing_choice(section, ["kind", "preset"], KINDS, place)
     kind = lookup(KINDS, section.pop("kind"), f"{place}.kind")
     task = validate(kind.options, {**section, "name": name}, place)
     if task.source not in sources:

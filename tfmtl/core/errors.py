@@ -1,7 +1,7 @@
 """Errors that a user can fix; the command line prints each as one line and exits with code 2."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -37,11 +37,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'known: a, b'
     """
     names = sorted(known)
+    known_names = f"known: {listed(names)}"
+    close = difflib.get_close_matches(str(name), names, n=1)
+    return f"did you mean '{close[0]}'? ({known_names})" if close else known_names
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns names with commas between them; long names, and long lists of names, are cut."""
     shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in names[:_MOST_NAMES]]
     more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
-    listed = f"known: {', '.join([*shown, *more]) or 'none'}"
-    close = difflib.get_close_matches(str(name), names, n=1)
-    return f"did you mean '{close[0]}'? ({listed})" if close else listed
+    return ", ".join([*shown, *more]) or "none"
 
 
 def missing_file(path: str | Path) -> str:

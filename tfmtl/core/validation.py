@@ -1,6 +1,7 @@
 """Turns plain mappings into typed options; errors are one line that names the place and the nearest correct key."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError
@@ -26,7 +27,8 @@ def validate(options: type[Options], values: Any, place: str) -> Any:
 
 
 def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> str:
-    first = error.errors()[0]
+    # A misspelt key explains why another one is missing.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     # The location also contains the branches of a union. They are named after types, and no key of ours is.
     path = [str(part) for part in first["loc"] if str(part) not in _BRANCHES and "[" not in str(part)]
     where = ".".join(filter(None, [place, *path]))
@@ -60,7 +62,19 @@ def _keys(options: type[BaseModel], path: list[str]) -> list[str]:
         for section in (getattr(each, "__origin__", each) for each in get_args(annotation) or (annotation,)):
             if isinstance(section, type) and issubclass(section, BaseModel):
                 options = section
-    return [field.alias or name for name, field in options.model_fields.items()]
+    left_out = getattr(options, "not_keys", ())
+    return [field.alias or name for name, field in options.model_fields.items() if name not in left_out]
+
+
+def missing_choice(section: Mapping, keys: Sequence[str], registry: Registry, place: str) -> ConfigurationError:
+    """Returns the error that a section has none of the `keys` that choose an entry, with the one it misspells."""
+    for key in keys:
+        close = difflib.get_close_matches(key, map(str, section), n=1)
+        if close:
+            return ConfigurationError(f"{place}: unknown key '{close[0]}'; did you mean '{key}'?")
+    listed = " and ".join(f"'{key}'" for key in keys)
+    required = f"one of the keys {listed} is required" if len(keys) > 1 else f"the key {listed} is required"
+    return ConfigurationError(f"{place}: {required}; {nearest('', (entry.name for entry in registry))}")
 
 
 class Choice(BaseModel):

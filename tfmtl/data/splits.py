@@ -54,7 +54,8 @@ def read_splits(source: Source, name: str, splits: Iterable[str], fields: Sequen
 def _cut(train: Rows, name: str, missing: Sequence[str], seed: int) -> dict[str, Rows]:
     size = min(CUT_MAXIMUM, max(1, int(len(train) * CUT_SHARE)))
     if len(train) <= size * len(missing):
-        raise DataError(f"source '{name}': {len(train)} training rows are too few to cut {' and '.join(missing)} from")
+        missing_names = " and ".join(missing)
+        raise DataError(f"source '{name}': too few training rows to cut {missing_names} from them: {len(train)}")
     order = np.random.default_rng(seed).permutation(len(train))
     parts = {}
     for position, split in enumerate(missing):

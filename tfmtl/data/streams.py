@@ -11,7 +11,7 @@ from tfmtl.config.experiment import Experiment
 from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.columns import is_present
-from tfmtl.data.rows import Rows, is_absent, joined
+from tfmtl.data.rows import Rows, as_written, is_absent, joined
 from tfmtl.data.splits import limited, missing_splits, read_splits
 from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
@@ -138,8 +138,11 @@ def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_te
     if not filled.all():
         row = int(np.argmin(filled))
         field = next(field for field, values in texts.items() if is_absent(values[row]))
+        if not filled.any():
+            raise DataError(f"{rows.place(row)}: '{field}' is empty, and so is a text of every other row")
         if empty_text == "error":
-            raise DataError(f"{rows.place(row)}: '{field}' is empty; 'empty_text: skip' leaves such rows out")
+            key = f"sources.{tasks[0].source}.empty_text"
+            raise DataError(f"{rows.place(row)}: '{field}' is empty; '{key}: skip' leaves such rows out")
         _logger.info("%s: '%s' is empty; rows left out for this: %d", rows.place(row), field, (~filled).sum())
     targets = {task.name: kind_of(task).encode(task, rows) for task in tasks}
     examples = Examples(texts[tasks[0].text], texts.get(tasks[0].text_pair), targets).take(np.flatnonzero(filled))
@@ -164,7 +167,7 @@ def _texts(rows: Rows, field: str) -> np.ndarray:
         if isinstance(value, list) and all(isinstance(sentence, str) for sentence in value):
             value = " ".join(value)
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
+            value = as_written(value)
         elif value is None:
             value = ""
         if not isinstance(value, str):

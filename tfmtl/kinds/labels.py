@@ -1,18 +1,20 @@
 """The common parts of kinds with a label set: reading labels, ordering label sets, and class weights."""
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator
 
-from tfmtl.core.errors import ConfigurationError, DataError, nearest
-from tfmtl.data.rows import is_absent
+from tfmtl.core.errors import ConfigurationError, DataError, listed, nearest
+from tfmtl.data.rows import as_written, is_absent
 from tfmtl.kinds.task import Task
 
 Place = Callable[[int], str]
-ClassWeights = Literal["balanced"] | dict[str, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] | None
+
+_logger = logging.getLogger("tfmtl")
 
 
 def as_number(value: Any) -> float:
@@ -33,10 +35,8 @@ def as_label(value: Any) -> str | None:
     """
     if is_absent(value):
         return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str | int | float):
-        return str(value).strip()
+    if isinstance(value, str | bool | int | float):
+        return as_written(value).strip()
     raise TypeError(f"not a label: {str(value)[:60]}")
 
 
@@ -65,7 +65,31 @@ def configured_labels(labels: Any) -> Any:
     """Returns a configured label set as strings; YAML reads `[0, 1]` as numbers and `[true, false]` as booleans."""
     if not isinstance(labels, list | tuple):
         return labels
-    return tuple(str(label).lower() if isinstance(label, bool) else str(label).strip() for label in labels)
+    for label in labels:
+        if label is None or isinstance(label, list | dict):
+            raise ValueError(f"not a label: {label!r}")
+    return tuple(as_written(label).strip() for label in labels)
+
+
+def configured_weights(weights: Any) -> Any:
+    """Returns configured class weights with their labels as strings, like `configured_labels`.
+
+    Raises:
+        ValueError: if they are neither a mapping nor `balanced`, or if a weight is not a number of at least 0.
+    """
+    if weights is None or weights == "balanced":
+        return weights
+    if not isinstance(weights, Mapping):
+        raise ValueError("expected 'balanced', or a weight by label such as {label: 2.0}")
+    named = {as_written(label).strip(): weight for label, weight in weights.items()}
+    for label, weight in named.items():
+        if not 0.0 <= as_number(weight) < math.inf:
+            raise ValueError(f"the weight of '{label}' is not a number of at least 0: {weight!r}")
+    return named
+
+
+ClassWeights = Annotated[Literal["balanced"] | dict[str, float] | None, BeforeValidator(configured_weights)]
+"""The weight of each label by its name, or `balanced`."""
 
 
 def distinct_labels(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -83,15 +107,20 @@ def distinct_labels(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
 
 
 def check_class_weights(task: Task, labels: Sequence[str]) -> None:
-    """Checks that class weights are given for labels of the task only.
+    """Checks that class weights are given for labels of the task only, and says which labels keep a weight of 1.
 
     Raises:
         ConfigurationError: if a weight names an unknown label.
     """
-    for label in task.class_weights if isinstance(task.class_weights, Mapping) else ():
+    if not isinstance(task.class_weights, Mapping):
+        return
+    place = f"tasks.{task.name}.class_weights"
+    for label in task.class_weights:
         if label not in labels:
-            place = f"tasks.{task.name}.class_weights"
             raise ConfigurationError(f"{place}: unknown label '{label}'; {nearest(label, labels)}")
+    rest = [label for label in labels if label not in task.class_weights]
+    if rest:
+        _logger.info("%s: labels without a weight, which weigh 1: %s", place, listed(rest))
 
 
 def named_weights(labels: Iterable[str], weights: Mapping[str, float]) -> np.ndarray:

@@ -26,6 +26,7 @@ class Task(Options):
         primary: the metric that chooses the best checkpoint.
     """
 
+    not_keys: ClassVar[frozenset[str]] = frozenset({"name"})
     kind: ClassVar[str]
     """The name under which the kind is registered."""
     kind_metrics: ClassVar[tuple[str, ...]]

@@ -1,5 +1,6 @@
 """The folder of a run, which contains all results of a training and all that evaluation and export need."""
 
+from os import PathLike
 from pathlib import Path
 from typing import Self
 
@@ -11,10 +12,18 @@ class RunFolder:
 
     Attributes:
         path: the folder, `runs/<name>` unless the user says otherwise.
+
+    Raises:
+        RunError: if it is made from what is no path.
     """
 
     def __init__(self, path: str | Path):
+        if not isinstance(path, str | PathLike):
+            raise RunError(f"run: expected the path of a folder, found {path!r}")
         self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
 
     @classmethod
     def open(cls, path: str | Path) -> Self:

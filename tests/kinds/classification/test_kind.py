@@ -76,8 +76,6 @@ def test_given_labels_stay():
     task = task_of(("b", "a"))
     assert not KIND.needs_train(task)
     assert KIND.resolved(task, None) == task
-    with pytest.raises(DataError, match="needs two labels or more"):
-        KIND.resolved(task_of(("a",)), None)
 
 
 def test_a_weight_of_no_label_is_told():

@@ -31,9 +31,11 @@ def test_a_class_weight_is_a_finite_number_from_zero(weight):
         (["a", "b", "a"], "'a' appears twice"),
         (["1", 1], "'1' appears twice"),
         (["a", " "], "empty"),
+        (["a"], r"a classification needs two labels or more, found \['a'\]"),
+        (["a", None], "not a label: None"),
     ],
 )
-def test_labels_are_distinct_and_not_empty(labels, expected):
+def test_labels_are_two_or_more_distinct_and_not_empty(labels, expected):
     with pytest.raises(ConfigurationError, match=rf"^tasks\.t\.labels: .*{expected}"):
         validate(Classification, {"source": "s", "labels": labels}, "tasks.t")
 

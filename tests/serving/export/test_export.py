@@ -51,7 +51,7 @@ def test_every_signature_answers_in_a_process_without_tfmtl(export, run_answerer
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
-    assert set(found) == {"serving_default", "classify", "summarize", "topic", "title", "same", "stars"}
+    assert set(found) >= {"serving_default", "classify", "summarize", "topic", "title", "same", "stars"}
     for number, texts in enumerate(batches):
         column = tf.constant(np.array(texts, object), tf.string)
         expected = run_answerer.function(text=column, text_pair=tf.zeros_like(column))

@@ -112,7 +112,8 @@ def test_a_quantized_export_of_the_encoder_is_smaller_and_says_what_it_costs(exp
     version = light_export
     assert list(json.loads((version / "metadata.json").read_text())["tasks"]) == ["topic", "same", "stars"]
     loaded = tf.saved_model.load(str(version))
-    assert sorted(loaded.signatures) == ["classify", "same", "serving_default", "stars", "topic"]
+    assert {"classify", "same", "serving_default", "stars", "topic"} <= set(loaded.signatures)
+    assert not {"summarize", "title"} & set(loaded.signatures)
     names = {path.name for path in (version / "variables").iterdir()}
     assert "variables.data-00000-of-00001" in names
     sizes = [(path / "variables" / "variables.data-00000-of-00001").stat().st_size for path in (version, export)]

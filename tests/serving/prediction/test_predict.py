@@ -105,6 +105,12 @@ def test_a_row_that_no_task_can_answer_is_told_with_its_place():
         list(predict_rows(counting(PAIR, []), rows))
 
 
+def test_so_is_a_pair_that_no_task_would_read():
+    rows = [Row("a"), Row("a", "", "texts.jsonl:2"), Row("a", "b", "texts.jsonl:3")]
+    with pytest.raises(DataError, match=r"texts.jsonl:3: this is a pair, and every task \(size\) reads one text"):
+        list(predict_rows(counting({"size": BOTH["size"]}, []), rows))
+
+
 def test_an_export_predicts_into_a_file(export, export_answerer, tmp_path):
     rows = [Row("the cat sleeps", "a puppy"), Row("the dog")]
     predict(open_predictor(export), rows, tmp_path / "out.jsonl")

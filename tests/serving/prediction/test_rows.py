@@ -7,13 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmtl.core.errors import DataError, RunError
-from tfmtl.serving.prediction.rows import Row, read_jsonl, write_jsonl
+from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.prediction.fields import TextFields
+from tfmtl.serving.prediction.rows import Row, read_records, rows_of, write_jsonl
+
+
+def read(path, fields=None, **options):
+    return rows_of(read_records(path, **options), fields or TextFields.of({}))
 
 
 def test_rows_are_read_with_their_places(tmp_path):
     path = tmp_path / "texts.jsonl"
     path.write_text('{"text": "a\\u2028b", "id": 3}\n\n{"text": "", "text_pair": ""}\n{"text": "c", "text_pair": null}')
-    assert list(read_jsonl(path)) == [
+    assert list(read(path)) == [
         Row("a\u2028b", None, f"{path}:1"),
         Row("", "", f"{path}:3"),
         Row("c", None, f"{path}:4"),
@@ -23,11 +29,41 @@ def test_rows_are_read_with_their_places(tmp_path):
 def test_zipped_files_and_the_standard_input_are_read(tmp_path, monkeypatch):
     lines = '{"text": "é"}\n{"text": "f"}\n'.encode()
     (tmp_path / "texts.jsonl.gz").write_bytes(gzip.compress(lines))
-    assert [row.text for row in read_jsonl(tmp_path / "texts.jsonl.gz")] == ["é", "f"]
+    assert [row.text for row in read(tmp_path / "texts.jsonl.gz")] == ["é", "f"]
     (tmp_path / "piped").write_bytes(lines)
     with open(tmp_path / "piped", encoding="utf-8") as piped:
         monkeypatch.setattr(sys, "stdin", piped)
-        assert list(read_jsonl("-"))[1] == Row("f", None, "standard input:2")
+        assert list(read("-"))[1] == Row("f", None, "standard input:2")
+
+
+NLI = TextFields.of({"same": ServedTask(kind="regression", pair=True, text="first", text_pair="second")})
+
+
+def test_tables_are_read_by_the_names_of_their_columns(tmp_path):
+    (tmp_path / "a.csv").write_text('id,second,first\n1,"b, c","a\nd"\n2,,e\n3,f,\n')
+    (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(b'text_pair\tfirst\nb\t"a"\n'))
+    path = tmp_path / "a.csv"
+    assert list(read(path, NLI)) == [
+        Row("a\nd", "b, c", f"{path}:2"),
+        Row("e", None, f"{path}:4"),
+        Row("", "f", f"{path}:5"),
+    ]
+    assert list(read(tmp_path / "a.tsv.gz", NLI)) == [Row('"a"', "b", f"{tmp_path}/a.tsv.gz:2")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "a.csv: the file is empty"),
+        ("text,a,a\nx,y,z\n", "a.csv: two columns are named 'a'"),
+        ("text,a\nx\n", r"a.csv:2: 1 fields, expected 2 \(text, a\)"),
+        ("txet\nx\n", r"a.csv:2: there is no 'text'; did you mean 'txet'\?"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_told_with_its_place(tmp_path, content, message):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(DataError, match=message):
+        list(read(tmp_path / "a.csv"))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +82,7 @@ def test_zipped_files_and_the_standard_input_are_read(tmp_path, monkeypatch):
 def test_a_line_that_is_no_row_is_told_with_its_place(tmp_path, line, message):
     path = tmp_path / "texts.jsonl"
     path.write_bytes(b'{"text": "good"}\n' + line + b"\n")
-    rows = read_jsonl(path)
+    rows = read(path)
     assert next(rows).text == "good"
     with pytest.raises(DataError, match=f"texts.jsonl:2: {message}"):
         next(rows)
@@ -55,14 +91,14 @@ def test_a_line_that_is_no_row_is_told_with_its_place(tmp_path, line, message):
 def test_invalid_utf8_can_be_replaced(tmp_path):
     path = tmp_path / "texts.jsonl"
     path.write_bytes(b'{"text": "\xff"}')
-    assert [row.text for row in read_jsonl(path, encoding_errors="replace")] == ["\ufffd"]
+    assert [row.text for row in read(path, encoding_errors="replace")] == ["\ufffd"]
 
 
 def test_a_file_that_is_not_there_is_told_at_once(tmp_path):
     with pytest.raises(DataError, match=r"none.jsonl: there is no such file"):
-        read_jsonl(tmp_path / "none.jsonl")
+        read(tmp_path / "none.jsonl")
     with pytest.raises(DataError, match="this is a folder"):
-        read_jsonl(tmp_path)
+        read(tmp_path)
 
 
 @settings(max_examples=25)

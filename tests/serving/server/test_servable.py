@@ -29,9 +29,8 @@ def test_it_answers_as_the_run_does(servable, run_answerer):
 
 
 def test_the_signatures_are_those_of_the_contract(servable):
-    assert sorted(servable.signature_defs) == sorted(
-        ["serving_default", "classify", "summarize", "topic", "title", "same", "stars"]
-    )
+    of_the_contract = {"serving_default", "classify", "summarize", "topic", "title", "same", "stars"}
+    assert of_the_contract <= set(servable.signature_defs)
     assert sorted(servable.input_names("classify")) == ["text", "text_pair"]
     assert servable.check("classify", {"text": strings(b"a", b"b"), "text_pair": strings(b"", b"")}) == 2
 

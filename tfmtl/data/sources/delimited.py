@@ -71,11 +71,31 @@ class DelimitedSource(FileSource):
         return _collect(path, records, names, fields)
 
     def _records(self, path: Path) -> Iterator[tuple[int, list[str]]]:
-        """Yields the fields of each row that is not blank, with the number of its first line."""
-        lines = numbered_lines(path, self.options.encoding_errors)
-        if not self.options.quoting:
-            return ((number, line.split(self.options.delimiter)) for number, line in lines if line)
-        return _quoted_records(path, lines, self.options.delimiter)
+        options = self.options
+        return delimited_records(path, options.delimiter, options.quoting, options.encoding_errors)
+
+
+def delimited_records(
+    path: Path, delimiter: str, quoting: bool, encoding_errors: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields the fields of each row of a file that is not blank, with the number of its first line.
+
+    Args:
+        path: the path of the file.
+        delimiter: the character between two fields.
+        quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes.
+        encoding_errors: `strict` or `replace`.
+    """
+    lines = numbered_lines(path, encoding_errors)
+    if not quoting:
+        return ((number, line.split(delimiter)) for number, line in lines if line)
+    return _quoted_records(path, lines, delimiter)
+
+
+def require_length(path: Path, number: int, record: Sequence[str], names: Sequence[str]) -> None:
+    """Raises `DataError` if a row does not have one field for each name."""
+    if len(record) != len(names):
+        raise DataError(f"{path}:{number}: {len(record)} fields, expected {len(names)} ({', '.join(names)})")
 
 
 def _quoted_records(path: Path, lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -96,8 +116,7 @@ def _collect(path: Path, records: Iterator[tuple[int, list[str]]], names: Sequen
     appends = [(columns[field].append, names.index(field)) for field in fields]
     lines = []
     for number, record in records:
-        if len(record) != len(names):
-            raise DataError(f"{path}:{number}: {len(record)} fields, expected {len(names)} ({', '.join(names)})")
+        require_length(path, number, record, names)
         lines.append(number)
         for append, position in appends:
             append(record[position])

@@ -7,7 +7,19 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from tfmtl.kinds.labels import ClassWeights, configured_labels, distinct_labels
 from tfmtl.kinds.task import Task
 
-Labels = Annotated[tuple[str, ...] | None, BeforeValidator(configured_labels), AfterValidator(distinct_labels)]
+
+def _two_or_more(labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if labels is not None and len(labels) < 2:
+        raise ValueError("a classification needs two labels or more")
+    return labels
+
+
+Labels = Annotated[
+    tuple[str, ...] | None,
+    BeforeValidator(configured_labels),
+    AfterValidator(distinct_labels),
+    AfterValidator(_two_or_more),
+]
 
 
 class Classification(Task):
@@ -17,8 +29,8 @@ class Classification(Task):
         label: the field that contains the label.
         labels: the label set, in the order of the probabilities; inferred from the training split if absent.
         label_smoothing: the share of the target probability that is spread over all classes.
-        class_weights: the weight of each label, or `balanced`, which weights each class by the inverse of its share of
-            the training rows, normalised to a mean of one over these rows.
+        class_weights: weights by label, 1 for labels that are left out; or `balanced`, which weights each class by the
+            inverse of its share of the training rows, normalised to a mean of one over these rows.
         label_words: whether the task is answered by what a pretrained trunk that continues texts would say, rather than
             by a head; by the labels themselves, or by the words that a mapping has for them.
     """

@@ -20,7 +20,7 @@ from tfmtl.kinds.multi_label.loss import MultiLabelLoss
 from tfmtl.kinds.multi_label.metrics import MEASURES, METRICS
 from tfmtl.kinds.multi_label.options import MultiLabel
 from tfmtl.kinds.multi_label.targets import encoded, inferred_label_set
-from tfmtl.kinds.multi_label.thresholds import best_thresholds
+from tfmtl.kinds.multi_label.thresholds import label_thresholds, micro_thresholds
 from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
 
 
@@ -88,11 +88,12 @@ class MultiLabelKind(Kind):
         return np.stack([answer["probabilities"], answer["selected"]], axis=1).astype(np.float32)
 
     def calibrate(self, task: MultiLabel, head: MultiLabelHead, targets: np.ndarray, answer: Answer) -> Answer:
-        """Sets the threshold of each label to the value with the best F1 on the validation split."""
+        """Sets the thresholds to those with the best F1 on the validation split: macro if it is primary, or micro."""
         present = is_present(targets)
         if not present.any():
             return answer
-        thresholds = best_thresholds(targets[present], answer["probabilities"][present])
+        choose = label_thresholds if task.primary == "f1_macro" else micro_thresholds
+        thresholds = choose(targets[present], answer["probabilities"][present])
         head.thresholds.assign(thresholds)
         return {**answer, "selected": answer["probabilities"] >= thresholds}
 

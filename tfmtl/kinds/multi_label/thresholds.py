@@ -1,36 +1,104 @@
-"""The minimum probability for which each label is selected."""
+"""The minimum probability for which each label is selected, chosen on rows with known labels.
+
+A threshold lies midway between two probabilities that occur. It is one half if no other threshold is better, or if no
+row has the label.
+"""
+
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+_HALF = 0.5
 
-def best_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Returns the threshold with the best F1 for each label, float32 `[classes]`.
 
-    A threshold lies midway between two probabilities that occur. It is one half if no other threshold is better, or if
-    no row has the label.
+def micro_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Returns the thresholds of all labels that together have the best micro F1, float32 `[classes]`.
+
+    A label that is rarely found is then selected rarely or never. The best F1 of such a label alone would be that of
+    selecting it nearly everywhere (Lipton et al. 2014), which floods the answers with labels that are not true.
+
+    Micro F1 is twice the ratio of hits to true and selected labels. Of a ratio r, the best selection maximises hits
+    minus r for each selected row, which each label can do by itself; its own ratio is the next r, until it stays
+    (Dinkelbach 1967).
 
     Args:
         targets: whether each row has each label, int `[rows, classes]`, 0 or 1.
         probabilities: the predicted probabilities, float32 `[rows, classes]`.
     """
-    columns = zip(targets.T, probabilities.T.astype(np.float64), strict=True)
-    return np.array([_best(target, probability) for target, probability in columns], np.float32)
+    curves = _curves(targets, probabilities)
+    ratio, better = -1.0, 0.0
+    while better > ratio:
+        ratio = better
+        chosen = {label: curve.best(curve.hits - ratio * np.arange(len(curve.hits))) for label, curve in curves.items()}
+        hits = sum(curve.hits[chosen[label]] for label, curve in curves.items())
+        better = hits / (targets.sum() + sum(chosen.values())) if curves else 0.0
+    return _thresholds(curves, chosen, targets.shape[1])
 
 
-def _best(targets: np.ndarray, probabilities: np.ndarray) -> float:
-    if not targets.any():
-        return 0.5
-    order = np.argsort(-probabilities, kind="stable")
-    ranked, hits = probabilities[order], np.cumsum(targets[order])
-    selected = np.arange(1, len(ranked) + 1)
-    f1 = 2.0 * hits / (selected + hits[-1])
-    # Rows with the same probability are selected together.
-    below = np.append(ranked[1:], -1.0)
-    best = np.argmax(np.where(ranked > below, f1, -1.0))
-    plain = _f1(targets, probabilities >= 0.5)
-    return 0.5 if f1[best] <= plain else float((ranked[best] + max(below[best], 0.0)) / 2.0)
+def label_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Returns the threshold with the best F1 of each label, float32 `[classes]`; their mean is the best macro F1.
+
+    Args:
+        targets: whether each row has each label, int `[rows, classes]`, 0 or 1.
+        probabilities: the predicted probabilities, float32 `[rows, classes]`.
+    """
+    curves = _curves(targets, probabilities)
+    chosen = {
+        label: curve.best(2.0 * curve.hits / (np.arange(len(curve.hits)) + curve.hits[-1]))
+        for label, curve in curves.items()
+    }
+    return _thresholds(curves, chosen, targets.shape[1])
 
 
-def _f1(targets: np.ndarray, selected: np.ndarray) -> float:
-    total = targets.sum() + selected.sum()
-    return float(2.0 * (targets * selected).sum() / total) if total else 0.0
+@dataclass(frozen=True)
+class _Curve:
+    """What is selected of one label, by the number of selected rows, from none to all.
+
+    Attributes:
+        ranked: the probabilities, the largest first, float64 `[rows]`.
+        hits: the number of selected rows with the label, `[rows + 1]`.
+    """
+
+    ranked: np.ndarray
+    hits: np.ndarray
+
+    @classmethod
+    def of(cls, targets: np.ndarray, probabilities: np.ndarray) -> Self:
+        order = np.argsort(-probabilities, kind="stable")
+        return cls(probabilities[order].astype(np.float64), np.append(0, np.cumsum(targets[order])))
+
+    @property
+    def half(self) -> int:
+        """The number of rows that a threshold of one half selects."""
+        return int(np.count_nonzero(self.ranked >= _HALF))
+
+    def best(self, scores: np.ndarray) -> int:
+        """Returns the number of rows with the best score; of equal ones that of one half, or the smallest."""
+        # Rows with the same probability are selected together.
+        parts = np.concatenate([[True], np.diff(self.ranked) < 0, [True]])
+        best = int(np.argmax(np.where(parts, scores, -np.inf)))
+        return self.half if scores[self.half] >= scores[best] else best
+
+    def threshold(self, selected: int) -> float:
+        """Returns a threshold that selects so many rows."""
+        if selected == self.half:
+            return _HALF
+        if selected == 0:
+            # A float above a probability of one is reached by none.
+            return max((1.0 + self.ranked[0]) / 2.0, float(np.nextafter(np.float32(self.ranked[0]), np.float32(2.0))))
+        below = self.ranked[selected] if selected < len(self.ranked) else 0.0
+        return (self.ranked[selected - 1] + below) / 2.0
+
+
+def _curves(targets: np.ndarray, probabilities: np.ndarray) -> dict[int, _Curve]:
+    """Returns the curves of the labels that some row has, by their positions."""
+    known = np.flatnonzero(targets.any(axis=0))
+    return {int(label): _Curve.of(targets[:, label], probabilities[:, label]) for label in known}
+
+
+def _thresholds(curves: dict[int, _Curve], chosen: dict[int, int], classes: int) -> np.ndarray:
+    found = np.full(classes, _HALF, np.float32)
+    for label, curve in curves.items():
+        found[label] = curve.threshold(chosen[label])
+    return found

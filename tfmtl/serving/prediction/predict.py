@@ -60,7 +60,7 @@ def predict(
 
     Args:
         predictor: the predictor of a run, an export or a server.
-        rows: the rows, such as those of `tfmtl.serving.prediction.rows.read_jsonl`.
+        rows: the rows, such as those of `tfmtl.serving.prediction.rows.rows_of`.
         output: the path of the file; `None` or `-` means the standard output.
         windows: the function that chooses the rows that are answered together.
 
@@ -86,7 +86,7 @@ def predict_rows(
         batch_size: the number of rows in a batch.
 
     Raises:
-        DataError: if a row has no pair and every task reads pairs.
+        DataError: if a row has no pair and every task reads pairs, or has one and no task does.
     """
     for window in windows(rows, batch_size * _WINDOW_BATCHES):
         for row in window:

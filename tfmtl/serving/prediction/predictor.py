@@ -34,11 +34,18 @@ class Predictor:
     function: Callable[..., Mapping[str, tf.Tensor]]
 
     def check(self, row: Row) -> None:
-        """Raises `DataError` if no task can answer a row, because all of them read pairs and it has none."""
-        if row.text_pair is None and all(task.pair for task in self.tasks.values()):
+        """Checks that a row is a pair if every task reads pairs, and is none if no task does.
+
+        Raises:
+            DataError: if no task could answer the row, or none would read its second text.
+        """
+        pairs = [task.pair for task in self.tasks.values()]
+        if row.text_pair is None and all(pairs):
             raise DataError(
                 f"{row.place}: there is no 'text_pair', and every task ({', '.join(self.tasks)}) reads pairs"
             )
+        if row.text_pair and not any(pairs):
+            raise DataError(f"{row.place}: this is a pair, and every task ({', '.join(self.tasks)}) reads one text")
 
     def answer(self, rows: Sequence[Row]) -> list[dict[str, dict[str, Any]]]:
         """Returns each row's answers by task; those of pair tasks are left out of a row that has no pair."""

@@ -1,17 +1,15 @@
+"""What every signature has in common; each one's own tests are beside this file."""
+
+import pytest
+
+from tests.serving.export.endpoints.served import TASKS
 from tfmtl.core.registry import SIGNATURES
-from tfmtl.serving.export.served_task import ServedTask
-
-TASKS = {
-    "topic": ServedTask(kind="classification", labels=("a", "b")),
-    "title": ServedTask(kind="summarization"),
-    "stars": ServedTask(kind="regression", pair=True),
-}
 
 
-def test_each_signature_answers_its_tasks():
-    found = {entry.name: entry.build(TASKS) for entry in SIGNATURES}
-    assert found == {
-        "serving_default": ("topic", "title", "stars"),
-        "classify": ("topic", "stars"),
-        "summarize": ("title",),
-    }
+@pytest.mark.parametrize("name", [entry.name for entry in SIGNATURES])
+def test_a_signature_answers_tasks_that_there_are_once_and_in_their_order(name):
+    entry = SIGNATURES.get(name)
+    answered = entry.build(TASKS)
+    assert isinstance(answered, tuple) and answered == tuple(task for task in TASKS if task in answered)
+    assert entry.build({}) == ()
+    assert entry.summary and entry.build.__module__ == f"tfmtl.serving.export.endpoints.{name}"

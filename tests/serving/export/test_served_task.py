@@ -1,0 +1,30 @@
+import pytest
+
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.multi_label.options import MultiLabel
+from tfmtl.kinds.summarization.options import Summarization
+from tfmtl.serving.export.served_task import ServedTask
+
+
+@pytest.mark.parametrize(
+    ("task", "served"),
+    [
+        (
+            Classification(name="same", source="s", text_pair="second", labels=("no", "yes")),
+            {"kind": "classification", "pair": True, "labels": ("no", "yes"), "text_pair": "second"},
+        ),
+        (
+            MultiLabel(name="tags", source="s", text="body", label_set=("x",)),
+            {"kind": "multi_label", "labels": ("x",), "text": "body"},
+        ),
+        (Summarization(name="title", source="s"), {"kind": "summarization"}),
+    ],
+)
+def test_it_tells_what_a_client_must_know(task, served):
+    assert ServedTask.of(task) == ServedTask(**served)
+    assert ServedTask.of(task).generates == task.generates == (task.kind == "summarization")
+
+
+def test_it_is_read_as_it_was_written():
+    served = ServedTask(kind="classification", pair=True, labels=("no", "yes"), text="a", text_pair="b")
+    assert ServedTask.model_validate_json(served.model_dump_json()) == served
