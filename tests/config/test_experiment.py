@@ -117,7 +117,7 @@ def test_a_preset_reads_another_source_by_name_or_by_format():
         (
             ["tasks", "new"],
             {"source": "papers", "kind": "regression", "nme": "x"},
-            "tasks.new: unknown key 'nme'; known: metrics, primary, source, target, text, text_pair",
+            "tasks.new: unknown key 'nme'; known: instruction, metrics, primary, source, target, text, text_pair",
         ),
         (["tasks", "new"], {"source": "papers"}, "tasks.new: one of the keys 'kind' and 'preset' is required; known: "),
         (["tasks", "sst2", "name"], "other", "tasks.sst2: unknown key 'name'; a task's name is the key of its section"),
@@ -132,7 +132,7 @@ def test_a_preset_reads_another_source_by_name_or_by_format():
             "tasks.classify: this cannot be the name of a task: it is taken by the model itself",
         ),
         (["tasks"], {}, "tasks: "),
-        (["training", "epochs"], 0, "training.epochs: input should be greater than or equal to 1, found 0"),
+        (["training", "epochs"], -1, "training.epochs: input should be greater than or equal to 0, found -1"),
         (["training", "strategy"], "tpus", "training.strategy: input should be 'auto', "),
     ],
 )
@@ -190,7 +190,7 @@ def test_a_stage_is_what_the_training_says_where_it_says_nothing():
         ([{"tasks": ["gaps", "gaps"]}, {}], "training.stages.0.tasks: the task 'gaps' appears twice"),
         ([None], "training.stages.0: expected keys and values, found None"),
         ([{"tasks": []}], "training.stages.0.tasks: "),
-        ([{"epochs": 0}], "training.stages.0.epochs: "),
+        ([{"epochs": -1}], "training.stages.0.epochs: "),
         (
             [{"tasks": ["subject"]}, {"tasks": ["gaps"]}],
             "training.stages.1.tasks: the last stage trains every task that is answered; add 'subject'",

@@ -15,6 +15,7 @@ from tfmtl.kinds.labels import (
     check_class_weights,
     configured_labels,
     configured_weights,
+    configured_words,
     distinct_labels,
     label_order,
     named_weights,
@@ -108,6 +109,18 @@ def test_labels_of_configured_weights_are_texts_too():
 def test_what_is_no_weight_of_a_label_is_named(weights, message):
     with pytest.raises(ConfigurationError, match=f"^tasks.topic.class_weights: {message}$"):
         validate(Classification, {"name": "topic", "source": "s", "class_weights": weights}, "tasks.topic")
+
+
+def test_labels_of_configured_words_are_texts_too():
+    assert configured_words({0: "no", True: "yes"}) == {"0": "no", "true": "yes"}
+    assert configured_words(True) is True and configured_words(False) is False
+
+
+@pytest.mark.parametrize("words", ["yes", ["a"], {"a": 1}, {"a": " "}])
+def test_what_are_no_words_of_labels_is_named(words):
+    message = "^tasks.topic.label_words: expected true, or the words of labels such as {label: words}"
+    with pytest.raises(ConfigurationError, match=message):
+        validate(Classification, {"name": "topic", "source": "s", "label_words": words}, "tasks.topic")
 
 
 def test_a_label_set_has_no_label_twice_and_no_empty_one():

@@ -126,3 +126,19 @@ def check_class_weights(task: Task, labels: Sequence[str]) -> None:
 def named_weights(labels: Iterable[str], weights: Mapping[str, float]) -> np.ndarray:
     """Returns the weight of each label, `[classes]`; 1 if it has none."""
     return np.array([weights.get(label, 1.0) for label in labels])
+
+
+def configured_words(words: Any) -> bool | dict[str, str]:
+    """Returns configured label words with their labels as texts; YAML reads numbers and booleans as such.
+
+    Raises:
+        ValueError: if they are neither `true` or `false` nor a text for each of some labels.
+    """
+    if isinstance(words, bool):
+        return words
+    if not isinstance(words, Mapping) or not all(isinstance(text, str) and text.strip() for text in words.values()):
+        raise ValueError("expected true, or the words of labels such as {label: words}")
+    return {as_written(label).strip(): text for label, text in words.items()}
+
+
+LabelWords = Annotated[bool | dict[str, str], BeforeValidator(configured_words)]

@@ -85,6 +85,16 @@ def test_a_weight_of_no_label_is_told():
     KIND.check(task_of(("music", "travel"), class_weights={"music": 2.0}), GenerationOptions())
 
 
+def test_words_are_those_of_the_labels_in_their_order_or_the_labels_themselves():
+    assert KIND.label_words(task_of(("b", "a"))) == ()
+    assert KIND.label_words(task_of(("b", "a"), label_words=True)) == ("b", "a")
+    task = task_of(("b", "a"), label_words={"a": "first"})
+    assert KIND.label_words(task) == ("b", "first")
+    KIND.check(task, GenerationOptions())
+    with pytest.raises(ConfigurationError, match=r"tasks.topic.label_words: unknown label 'c'; "):
+        KIND.check(task_of(("b", "a"), label_words={"c": "third"}), GenerationOptions())
+
+
 def test_tasks_with_the_same_labels_that_read_alike_can_have_a_head_in_common():
     key = KIND.common_head_key(task_of(("a", "b")))
     assert key == KIND.common_head_key(Classification(name="other", source="t", labels=("a", "b"), metrics=("f1",)))

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tfmtl.kinds.labels import ClassWeights, configured_labels, distinct_labels
+from tfmtl.kinds.labels import ClassWeights, LabelWords, configured_labels, distinct_labels
 from tfmtl.kinds.task import Task
 
 
@@ -42,7 +42,7 @@ class Classification(Task):
     labels: Labels = None
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     class_weights: ClassWeights = None
-    label_words: bool | dict[str, str] = False
+    label_words: LabelWords = False
     primary: str = "accuracy"
 
     @property
