@@ -15,26 +15,27 @@ from tfmtl.models.build import build_model
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+PRETRAINED = sorted((ROOT / "configs" / "pretrained").glob("*.yaml"))
 COMPARED = sorted((ROOT / "configs" / "experiment").glob("*.yaml"))
 DENOISING = sorted((ROOT / "configs" / "experiment" / "denoising").glob("*.yaml"))
 TASK_SETS = ("arxiv", "fdu_mtl", "glue_samsum")
 SYSTEMS = ("multi_task", "gpt", "bert", "bilstm_attention")
 
 
-@pytest.mark.parametrize("path", CONFIGS + COMPARED + DENOISING, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS + PRETRAINED + COMPARED + DENOISING, ids=lambda path: path.stem)
 def test_it_parses_and_is_named_after_its_file(path):
     experiment = load_experiment(path)
     assert experiment.name == path.stem
     assert parse(experiment.as_mapping()) == experiment
 
 
-@pytest.mark.parametrize("path", CONFIGS + COMPARED + DENOISING, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS + PRETRAINED + COMPARED + DENOISING, ids=lambda path: path.stem)
 def test_a_comment_says_what_it_is(path):
     assert path.read_text(encoding="utf-8").startswith("# ")
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem != "pydocs"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in CONFIGS + PRETRAINED if path.stem != "pydocs"], ids=lambda path: path.stem)
 def test_its_test_rows_are_where_it_says(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     if not Path("../shared/data").is_dir():
