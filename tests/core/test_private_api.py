@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.core.private_api import CHECKED_VERSIONS, encoder_layer, feedforward_activation, moments, variable_index
+from tfmtl.core.private_api import (
+    CHECKED_VERSIONS,
+    encoder_layer,
+    feedforward_activation,
+    moments,
+    uncast_value,
+    variable_index,
+)
 
 PACKAGE = Path(__file__).parents[2] / "tfmtl"
 OF_NAMED_TUPLES = {"_replace", "_asdict"}
@@ -59,6 +66,17 @@ def test_moments_are_adam_s_averages_of_the_gradient_of_a_variable_and_of_its_sq
     assert velocity.numpy().tolist() == [0.5, 2.0, 8.0]
 
 
+def test_the_value_of_a_variable_is_not_cast():
+    layer = keras.layers.Dense(2, dtype="mixed_bfloat16")
+    layer.build((None, 3))
+    seen = []
+    layer.activation = lambda values: seen.append((layer.kernel.value.dtype, uncast_value(layer.kernel))) or values
+    layer(np.ones([1, 3], np.float32))
+    [(cast, value)] = seen
+    assert (cast, value.dtype) == (tf.bfloat16, tf.float32)
+    assert isinstance(value, tf.Variable)
+
+
 def test_fit_calls_the_method_that_the_model_of_several_tasks_overrides(monkeypatch):
     calls = []
     monkeypatch.setattr(keras.Model, "_maybe_symbolic_build", lambda model, **given: calls.append(sorted(given)))
@@ -103,5 +121,6 @@ def test_no_other_module_uses_a_private_attribute():
         ("core/private_api.py", "_get_variable_index"),
         ("core/private_api.py", "_momentums"),
         ("core/private_api.py", "_velocities"),
+        ("core/private_api.py", "_value"),
         ("models/multi_task_model.py", "_maybe_symbolic_build"),
     }

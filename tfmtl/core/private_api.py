@@ -66,3 +66,8 @@ def variable_index(optimizer, variable) -> int:
 def moments(adam, index: int) -> tuple:
     """Returns the running averages of a variable's gradient and of its square in a `keras.optimizers.Adam`."""
     return adam._momentums[index], adam._velocities[index]
+
+
+def uncast_value(variable: keras.Variable):
+    """Returns the variable of TensorFlow, of which Keras gives a layer in mixed precision a copy in another dtype."""
+    return variable._value

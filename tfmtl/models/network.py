@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
-import keras_hub
 from keras import KerasTensor
 
 from tfmtl.data.tables import Slice, target_name
 from tfmtl.models.layers.linear_experts import LinearExperts
 from tfmtl.models.layers.logit_average import LogitAverage
 from tfmtl.models.layers.pointer_generator import PointerGeneratorHead
+from tfmtl.models.layers.target_positions import TargetPositions
+from tfmtl.models.layers.token_embedding import TokenEmbedding
 from tfmtl.models.saved_layers import layer_config, layer_of
 from tfmtl.models.sharing.scheme import SharingScheme
 from tfmtl.models.trunk import States
@@ -54,7 +55,7 @@ class Layers:
         average: the layer that averages the answers of a head and a linear expert.
     """
 
-    embedding: keras_hub.layers.ReversibleEmbedding
+    embedding: TokenEmbedding
     sharing: SharingScheme
     heads: dict[str, keras.layers.Layer]
     common_heads: dict[str, keras.layers.Layer]
@@ -111,6 +112,7 @@ class Network:
     def __init__(self, layers: Layers, decoder_of: Mapping[str, str]):
         self.layers = layers
         self.decoder_of = dict(decoder_of)
+        self._positions = TargetPositions(name="target_positions", dtype=layers.embedding.dtype_policy)
 
     @property
     def outputs(self) -> list[str]:
@@ -181,7 +183,8 @@ class Network:
     def writer(self, task: str) -> "Writer":
         """Returns the writer of a task, which works a token at a time or on whole targets."""
         layer = self.layers.decoders[self.decoder_of[task]]
-        return Writer(self.layers.embedding, self.layers.sharing.trunk.writer(layer), self.layers.heads[task])
+        decoder = self.layers.sharing.trunk.writer(layer)
+        return Writer(self.layers.embedding, decoder, self.layers.heads[task], self._positions)
 
     def slice_outputs(
         self, part: Slice, inputs: Mapping[str, KerasTensor], encoded: Encoded, training: bool | None = None
@@ -234,10 +237,12 @@ class Writer:
         embedding: the embedding of tokens, which also turns states into logits.
         decoder: the result of `tfmtl.models.trunk.Trunk.writer`.
         head: the head of the task.
+        positions: the layer that selects the positions of targets to project to logits.
     """
 
-    def __init__(self, embedding: keras_hub.layers.ReversibleEmbedding, decoder, head: PointerGeneratorHead):
+    def __init__(self, embedding: TokenEmbedding, decoder, head: PointerGeneratorHead, positions: TargetPositions):
         self._embedding = embedding
+        self._positions = positions
         self._decoder = decoder
         self._head = head
 
@@ -255,8 +260,9 @@ class Writer:
         states = encoded.states[task]
         options = {} if training is None else {"training": training}
         hidden = self._decoder(self._embedding(target[:, :-1]), states, encoded.tokens, **options)
-        logits = self._embedding(hidden, reverse=True)
-        return self._head(logits, hidden, states.last, encoded.embedded, encoded.tokens, target[:, 1:], **options)
+        following = target[:, 1:]
+        logits = self._embedding(self._positions(hidden, following), reverse=True)
+        return self._head(logits, hidden, states.last, encoded.embedded, encoded.tokens, following, **options)
 
     def context(self, encoded: Encoded, task: str) -> dict[str, Any]:
         """Returns the tensors that do not change while texts are written; they are computed once per generation."""

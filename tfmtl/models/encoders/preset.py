@@ -32,7 +32,8 @@ class PresetOptions(TrunkOptions):
     Attributes:
         preset: the name of a KerasHub preset, a handle such as `hf://...`, or the path of a local preset.
         max_length: the maximum number of tokens in a row, including its marks; longer rows are cut.
-        frozen: whether the trunk and the embedding keep their pretrained weights.
+        frozen: whether the trunk and the embedding keep their pretrained weights; `embedding` keeps only those of the
+            latter, which are often half of all weights.
         layer_decay: the factor of a layer's learning rate for each layer above it (Howard and Ruder 2018); 1 trains all
             layers alike.
         pooling: how heads pool the states of a text: by `attention`, their `mean`, or the `last`; `None` means the last
@@ -47,7 +48,7 @@ class PresetOptions(TrunkOptions):
 
     preset: str
     max_length: int = Field(256, ge=4)
-    frozen: bool = False
+    frozen: Literal["embedding"] | bool = False
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
     pooling: Literal["attention", "last", "mean"] | None = None
     pretrained_decoder: bool | None = None
@@ -103,7 +104,7 @@ class PresetEncoder(Trunk):
         self.pooling = POOLING[options.pooling or ("last" if family.causal else "attention")]
         self._pretrained = self._weights_of(loaded) if backbone is None else None
         self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
-        if options.frozen:
+        if options.frozen is True:
             self.trainable = False
 
     def _loaded(self) -> keras_hub.models.Backbone:
