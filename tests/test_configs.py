@@ -35,7 +35,7 @@ def test_a_comment_says_what_it_is(path):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("path", [path for path in CONFIGS + PRETRAINED if path.stem != "pydocs"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in CONFIGS + PRETRAINED if path.stem != "pydocs"], ids=lambda p: p.stem)
 def test_its_test_rows_are_where_it_says(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     if not Path("../shared/data").is_dir():

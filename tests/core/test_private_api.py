@@ -16,6 +16,7 @@ from tfmtl.core.private_api import (
     feedforward_activation,
     moments,
     replace_layer,
+    uncast_value,
     variable_index,
 )
 
@@ -80,6 +81,17 @@ def test_a_replaced_layer_is_called_and_trained_and_the_old_one_is_not():
     assert set(map(id, all_layers(owner))) == {id(owner), id(new)}
 
 
+def test_the_value_of_a_variable_is_not_cast():
+    layer = keras.layers.Dense(2, dtype="mixed_bfloat16")
+    layer.build((None, 3))
+    seen = []
+    layer.activation = lambda values: seen.append((layer.kernel.value.dtype, uncast_value(layer.kernel))) or values
+    layer(np.ones([1, 3], np.float32))
+    [(cast, value)] = seen
+    assert (cast, value.dtype) == (tf.bfloat16, tf.float32)
+    assert isinstance(value, tf.Variable)
+
+
 def test_fit_calls_the_method_that_the_model_of_several_tasks_overrides(monkeypatch):
     calls = []
     monkeypatch.setattr(keras.Model, "_maybe_symbolic_build", lambda model, **given: calls.append(sorted(given)))
@@ -126,5 +138,6 @@ def test_no_other_module_uses_a_private_attribute():
         ("core/private_api.py", "_get_variable_index"),
         ("core/private_api.py", "_momentums"),
         ("core/private_api.py", "_velocities"),
+        ("core/private_api.py", "_value"),
         ("models/multi_task_model.py", "_maybe_symbolic_build"),
     }

@@ -81,3 +81,8 @@ def replace_layer(owner: keras.layers.Layer, name: str, new: keras.layers.Layer)
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns a layer and all layers within it."""
     return list(layer._flatten_layers())
+
+
+def uncast_value(variable: keras.Variable):
+    """Returns the variable of TensorFlow, of which Keras gives a layer in mixed precision a copy in another dtype."""
+    return variable._value

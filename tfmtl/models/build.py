@@ -3,7 +3,6 @@
 from collections.abc import Hashable, Mapping, Sequence
 
 import keras
-import keras_hub
 
 from tfmtl.config.options import ModelOptions
 from tfmtl.core.errors import ConfigurationError
@@ -15,6 +14,7 @@ from tfmtl.kinds.kind import HeadContext, kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.models.layers.linear_experts import LinearExperts
 from tfmtl.models.layers.logit_average import LogitAverage
+from tfmtl.models.layers.token_embedding import TokenEmbedding
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.models.network import Layers, Network
 from tfmtl.models.trunk import Trunk
@@ -72,7 +72,7 @@ def build_network(
     trunk = ENCODERS.get(options.encoder.name).build(
         **options.encoder.options.model_dump(), name="trunk", dtype=precision
     )
-    embedding = keras_hub.layers.ReversibleEmbedding(
+    embedding = TokenEmbedding(
         vocabulary_size,
         trunk.width,
         tie_weights=trunk.tied or not (wordings or any(task.generates for task in tasks.values())),

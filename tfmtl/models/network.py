@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
-import keras_hub
 import numpy as np
 from keras import KerasTensor
 
@@ -18,6 +17,8 @@ from tfmtl.models.decoders.instructed import Instructed, repeated
 from tfmtl.models.layers.label_words import LabelWords
 from tfmtl.models.layers.linear_experts import LinearExperts
 from tfmtl.models.layers.logit_average import LogitAverage
+from tfmtl.models.layers.target_positions import TargetPositions
+from tfmtl.models.layers.token_embedding import TokenEmbedding
 from tfmtl.models.saved_layers import layer_config, layer_of
 from tfmtl.models.sharing.scheme import SharingScheme
 from tfmtl.models.trunk import States
@@ -57,7 +58,7 @@ class Layers:
         average: the layer that averages the answers of a head and a linear expert.
     """
 
-    embedding: keras_hub.layers.ReversibleEmbedding
+    embedding: TokenEmbedding
     sharing: SharingScheme
     heads: dict[str, keras.layers.Layer]
     common_heads: dict[str, keras.layers.Layer]
@@ -118,6 +119,7 @@ class Network:
         self.layers = layers
         self.decoder_of = dict(decoder_of)
         self.instructions = {name: tuple(ids) for name, ids in (instructions or {}).items()}
+        self._positions = TargetPositions(name="target_positions", dtype=layers.embedding.dtype_policy)
 
     @property
     def outputs(self) -> list[str]:
@@ -203,7 +205,7 @@ class Network:
         writer = self.layers.sharing.trunk.writer(self.layers.decoders[self.decoder_of[task]])
         if task in self.instructions:
             writer = Instructed(writer, self.layers.embedding, self.instructions[task])
-        return Writer(self.layers.embedding, writer, self.layers.heads[task])
+        return Writer(self.layers.embedding, writer, self.layers.heads[task], self._positions)
 
     def slice_outputs(
         self, part: Slice, inputs: Mapping[str, KerasTensor], encoded: Encoded, training: bool | None = None

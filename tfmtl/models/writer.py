@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import keras_hub
 from keras import KerasTensor, ops
 
 from tfmtl.models.layers.pointer_generator import PointerGeneratorHead
+from tfmtl.models.layers.target_positions import TargetPositions
+from tfmtl.models.layers.token_embedding import TokenEmbedding
 from tfmtl.models.layers.tokens import token_mask
 from tfmtl.models.trunk import States
 
@@ -21,10 +22,12 @@ class Writer:
         embedding: the embedding of tokens, which also turns states into logits.
         decoder: the result of `tfmtl.models.trunk.Trunk.writer`.
         head: the head of the task.
+        positions: the layer that selects the positions of targets to project to logits.
     """
 
-    def __init__(self, embedding: keras_hub.layers.ReversibleEmbedding, decoder, head: PointerGeneratorHead):
+    def __init__(self, embedding: TokenEmbedding, decoder, head: PointerGeneratorHead, positions: TargetPositions):
         self._embedding = embedding
+        self._positions = positions
         self._decoder = decoder
         self._head = head
 
@@ -42,8 +45,9 @@ class Writer:
         states = encoded.states[task]
         options = {} if training is None else {"training": training}
         hidden = self._decoder(self._embedding(target[:, :-1]), states, encoded.tokens, **options)
-        logits = self._embedding(hidden, reverse=True)
-        return self._head(logits, hidden, states.last, encoded.embedded, encoded.tokens, target[:, 1:], **options)
+        following = target[:, 1:]
+        logits = self._embedding(self._positions(hidden, following), reverse=True)
+        return self._head(logits, hidden, states.last, encoded.embedded, encoded.tokens, following, **options)
 
     def say(self, context: Sequence[KerasTensor], tokens: KerasTensor, target: KerasTensor) -> KerasTensor:
         """Returns the log-likelihoods of whole targets without copying, float32 `[batch]`.

@@ -1,6 +1,6 @@
 """An exponential moving average of the weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -16,14 +16,21 @@ class WeightAverage:
     Args:
         variables: the Keras variables of a model.
         momentum: m, below 1.
+        value_of: a function that returns the value of one of them in a step.
 
     Attributes:
         variables: the averages, in the same order.
     """
 
-    def __init__(self, variables: Sequence[keras.Variable], momentum: float):
+    def __init__(
+        self,
+        variables: Sequence[keras.Variable],
+        momentum: float,
+        value_of: Callable[[keras.Variable], tf.Tensor] = lambda variable: variable.value,
+    ):
         self._trained = list(variables)
         self._momentum = momentum
+        self._value_of = value_of
         self.variables = [
             keras.Variable(
                 variable.numpy(),
@@ -44,7 +51,7 @@ class WeightAverage:
         count = tf.cast(iterations, tf.float32)
         share = 1.0 - tf.minimum(self._momentum, (1.0 + count) / (10.0 + count))
         for average, variable in zip(self.variables, self._trained, strict=True):
-            average.assign_add(tf.cast(share, average.dtype) * (variable.value - average.value))
+            average.assign_add(tf.cast(share, average.dtype) * (self._value_of(variable) - average.value))
 
     def swap(self) -> None:
         """Exchanges the averages and the trained weights."""

@@ -16,6 +16,7 @@ from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.callbacks.checkpointing import Checkpointing
+from tfmtl.training.callbacks.rows_up_to_date import RowsUpToDate
 from tfmtl.training.prepared_data import TrainingData
 from tfmtl.training.progress import Progress
 from tfmtl.training.strategy import is_same_everywhere
@@ -76,7 +77,7 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
         _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
         return
     _logger.info(training.data.size)
-    callbacks = [*make_callbacks(_event_writer(training)), checkpointing]
+    callbacks = [RowsUpToDate(), *make_callbacks(_event_writer(training)), checkpointing]
     if not epochs:
         _validate_untrained(training, callbacks)
     while not progress.finished and progress.epoch < epochs:

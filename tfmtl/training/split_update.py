@@ -22,6 +22,8 @@ class SplitUpdate(Update):
         usage: the variables that each task reads.
     """
 
+    keeps_rows = False
+
     def __init__(
         self,
         task_losses: Mapping[str, TaskLoss],

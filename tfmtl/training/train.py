@@ -21,7 +21,6 @@ from tfmtl.models.build import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.loading import check_best_model
 from tfmtl.runs.run_folder import RunFolder
-from tfmtl.training.averaging import WeightAverage
 from tfmtl.training.callbacks.averaged_weights import AveragedWeights, TrainedWeights
 from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History, TaskStopping, ValidationScores
 from tfmtl.training.callbacks.gradient_norms import GradientNorms
@@ -29,6 +28,7 @@ from tfmtl.training.callbacks.summary_samples import SummarySamples
 from tfmtl.training.callbacks.tensorboard import TensorBoard
 from tfmtl.training.fit import Training, fit
 from tfmtl.training.fit_linear_experts import fit_linear_experts
+from tfmtl.training.lazy_rows import average_of, connect_rows
 from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.make_update import make_update
 from tfmtl.training.notices import warn_of_few_updates
@@ -143,11 +143,12 @@ def compile_update(
     rate = WarmupThenDecay(rates.peak, data.plan.updates, stage.warmup, stage.decay)
     choice, factors = options.optimizer, rate_factors(model.network, rates)
     optimizer = OPTIMIZERS.get(choice.name).build(rate, options.weight_decay, factors, choice.options)
+    connect_rows(optimizer, update, model)
     if options.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
     if options.ema_momentum:
-        update.average = WeightAverage(model.trainable_variables, options.ema_momentum)
+        update.average = average_of(model.trainable_variables, options.ema_momentum, optimizer)
     # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster, if it can compile the step.
     jit_compile = update.has_static_shapes and bool(tf.config.list_physical_devices("GPU"))
     model.compile(optimizer, update=update, jit_compile=jit_compile)

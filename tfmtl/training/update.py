@@ -11,6 +11,7 @@ from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.averaging import WeightAverage
 from tfmtl.training.loss_means import LossMeans
 from tfmtl.training.losses import TaskLoss
+from tfmtl.training.row_gradients import Gradient, RowsSpec, rows_summed, scaled
 
 
 class Update:
@@ -31,6 +32,7 @@ class Update:
         active: float32 variable `[tasks]`: 0 if a task has been stopped, else 1.
         weights: the weights of the losses in the last update, float32 variable `[tasks]`.
         average: the average of the model's weights; `None` if none is kept.
+        rows: the positions of the trainable variables whose gradients keep only the rows that a batch has.
         losses: the losses of the last update over all replicas, float32 variable `[tasks]`.
         counts: the counts of the last update over all replicas, float32 variable `[tasks]`.
         means: the means of the losses since they were last reset.
@@ -43,6 +45,8 @@ class Update:
     gram: keras.Variable | None = None
     has_static_shapes = True
     """Whether the step's shapes follow from those of the batch, as XLA requires."""
+    keeps_rows = True
+    """Whether the gradient of an embedding can keep only the rows that a batch has."""
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Update:
         self._clip_norm = clip_norm
         self._accumulation = accumulation or Accumulation()
         self.average: WeightAverage | None = None
+        self.rows: Collection[int] = ()
         self.active = self._state([1.0] * len(self.tasks), "active_tasks")
         self.weights = self._state([1.0] * len(self.tasks), "task_weights")
         self.losses = self._state([0.0] * len(self.tasks), "task_losses")
@@ -87,7 +92,7 @@ class Update:
         gradients = self._clip(self._gradients(model, batch, counts), model.optimizer)
         # The optimizer sums the gradients over replicas again, although they are the same on all of them.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        model.optimizer.apply([gradient / replicas for gradient in gradients], model.trainable_variables)
+        model.optimizer.apply([scaled(gradient, 1.0 / replicas) for gradient in gradients], model.trainable_variables)
         if self.average is not None:
             self.average.update(model.optimizer.iterations.value)
         if before is not None:
@@ -113,21 +118,23 @@ class Update:
         """Returns this replica's share of each task's loss on a batch, without dropout; gradients flow through it."""
         return self._shares(model, batch, self._count(batch), False)
 
-    def _gradients(self, model: keras.Model, batch, counts: tf.Tensor) -> list[tf.Tensor]:
+    def _gradients(self, model: keras.Model, batch, counts: tf.Tensor) -> list[Gradient]:
         """Returns the gradient of the weighted loss by each variable, over all replicas; stores losses and weights."""
         variables = model.trainable_variables
         weigh = self._weigh(model, batch, counts)
 
-        def compute(part) -> list[tf.Tensor]:
+        def compute(part) -> list[Gradient]:
             with tf.GradientTape() as tape:
                 shares = tf.stack(self._shares(model, part, counts, True))
                 losses = tf.stop_gradient(shares)
                 loss = model.optimizer.scale_loss(tf.reduce_sum(shares * weigh(losses)))
-            return [losses, *(dense(g, v) for g, v in zip(tape.gradient(loss, variables), variables, strict=True))]
+            found = zip(tape.gradient(loss, variables), variables, strict=True)
+            return [losses, *(g if k in self.rows else dense(g, v) for k, (g, v) in enumerate(found))]
 
-        losses, *gradients = self._accumulation.total(batch, compute, [self._of_tasks(), *specs(variables)])
+        of_variables = specs(variables, self.rows)
+        losses, *gradients = self._accumulation.total(batch, compute, [self._of_tasks(), *of_variables])
         self.losses.assign(all_sum(losses))
-        return all_sum(gradients)
+        return [rows_summed(g) if k in self.rows else g for k, g in enumerate(all_sum(gradients))]
 
     def _weigh(self, model: keras.Model, batch, counts: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
         """Returns the function from a replica's share of the losses to the weights.
@@ -171,14 +178,14 @@ class Update:
         """Returns the number of each task's rows or tokens with a target, over all replicas, float32 `[tasks]`."""
         return all_sum(tf.stack([self._task_losses[task].count(batch[1][task]) for task in self.tasks]))
 
-    def _clip(self, gradients: list[tf.Tensor], optimizer) -> list[tf.Tensor]:
+    def _clip(self, gradients: list[Gradient], optimizer) -> list[Gradient]:
         scale = optimizer.scale_loss(1.0)
         norm = tf.linalg.global_norm(gradients) / scale
         self.gradient_norm.assign(norm)
         if not self._clip_norm:
             return gradients
         factor = tf.minimum(1.0, self._clip_norm / tf.maximum(norm, 1e-12))
-        return [gradient * factor for gradient in gradients]
+        return [scaled(gradient, factor) for gradient in gradients]
 
     def _track(self, losses: tf.Tensor, counts: tf.Tensor) -> dict[str, tf.Tensor]:
         self.means.update_state(losses, self.weights.value, counts)
@@ -197,9 +204,13 @@ def all_sum(value):
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
-def specs(variables: Sequence[keras.Variable]) -> list[tf.TensorSpec]:
-    """The shapes and dtypes of dense gradients."""
-    return [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+def specs(variables: Sequence[keras.Variable], rows: Collection[int] = ()) -> list[tf.TensorSpec | RowsSpec]:
+    """The shapes and dtypes of gradients, which are dense except at the positions `rows`."""
+    kinds = (RowsSpec if position in rows else tf.TensorSpec for position in range(len(variables)))
+    return [
+        kind(tf.TensorShape(variable.shape), tf.as_dtype(variable.dtype))
+        for kind, variable in zip(kinds, variables, strict=True)
+    ]
 
 
 def dense(gradient, variable) -> tf.Tensor:

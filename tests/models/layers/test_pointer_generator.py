@@ -15,12 +15,14 @@ EMBEDDED = generator.normal(size=[3, 6, WIDTH]).astype(np.float32)
 # The second row holds a piece twice, the third none at all.
 SOURCE = np.int32([[2, 7, 8, 9, 3, 0], [2, 5, 6, 5, 11, 3], [2, 3, 0, 0, 0, 0]])
 TARGETS = np.int32([[7, 4, 3, 0], [5, 11, 10, 3], [5, 3, 0, 0]])
+# As at the positions that have a target.
+AT_TARGETS = LOGITS[TARGETS != 0]
 
 
 def head(copy_source=True, label_smoothing=0.0):
     random.seed(2)
     layer = PointerGeneratorHead(copy_source, label_smoothing, name="title")
-    layer.build(LOGITS.shape, HIDDEN.shape, STATES.shape, EMBEDDED.shape, SOURCE.shape, TARGETS.shape)
+    layer.build(AT_TARGETS.shape, HIDDEN.shape, STATES.shape, EMBEDDED.shape, SOURCE.shape, TARGETS.shape)
     for variable in layer.variables:
         variable.assign(variable + 0.2 * generator.normal(size=variable.shape))
     return layer
@@ -63,7 +65,7 @@ def of_targets(probabilities):
 
 def test_the_likelihood_of_a_target_is_that_of_the_mixture():
     layer = head()
-    found = layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS)
+    found = layer(AT_TARGETS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS)
     np.testing.assert_allclose(found, of_targets(mixture(layer)), atol=1e-5)
 
 
@@ -95,7 +97,7 @@ def test_without_copying_it_is_a_softmax():
     layer = head(copy_source=False)
     assert not layer.variables
     np.testing.assert_allclose(
-        layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS), of_targets(softmax(LOGITS)), atol=1e-5
+        layer(AT_TARGETS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS), of_targets(softmax(LOGITS)), atol=1e-5
     )
     found = layer.log_probabilities(LOGITS[:, :1], HIDDEN[:, :1], None, SOURCE)
     np.testing.assert_allclose(found, np.log(softmax(LOGITS[:, 0])), atol=1e-5)
@@ -108,15 +110,15 @@ def test_smoothing_mixes_in_the_mean_over_the_vocabulary_in_training_only(copy_s
     uniform = np.log(softmax(LOGITS)).mean(axis=-1)
     smoothed = np.where(TARGETS == 0, 0.0, 0.9 * plain + 0.1 * uniform)
     np.testing.assert_allclose(
-        layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS, training=True), smoothed, atol=1e-5
+        layer(AT_TARGETS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS, training=True), smoothed, atol=1e-5
     )
-    np.testing.assert_allclose(layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS), plain, atol=1e-5)
+    np.testing.assert_allclose(layer(AT_TARGETS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS), plain, atol=1e-5)
 
 
 def test_gradients_are_finite_where_nothing_can_be_copied():
     layer = head()
     with tf.GradientTape() as tape:
-        likelihood = tf.reduce_sum(layer(LOGITS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS))
+        likelihood = tf.reduce_sum(layer(AT_TARGETS, HIDDEN, STATES, EMBEDDED, SOURCE, TARGETS))
     for gradient in tape.gradient(likelihood, [variable.value for variable in layer.trainable_variables]):
         assert np.isfinite(gradient).all()
 

@@ -96,3 +96,20 @@ def test_gradients_reach_exactly_what_was_seen(family):
     of_text, of_summary = (np.abs(each).max(axis=2) for each in tape.gradient(loss, [text, summary]))
     assert (of_text > 1e-5).tolist() == [[True] * 3 + [False] * 3, [True] * 6]
     assert (of_summary > 1e-5).tolist() == [[True, True, False, False]] * 2
+
+
+def test_the_gradient_of_a_projection_is_not_a_kernel_for_each_row():
+    backbone = ENCODERS["bert"]()
+    layers, rows = PrefixLMLayers(backbone), 7
+    tokens = tf.constant(np.tile(TEXTS[:1], (rows, 1)))
+    embedded = backbone.token_embedding(tokens)
+
+    @tf.function(autograph=False)
+    def gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layers.read(embedded, tokens)[0] ** 2)
+        return tape.gradient(loss, layers.trainable_variables)
+
+    width = backbone.hidden_dim
+    values = [output for each in gradients.get_concrete_function().graph.get_operations() for output in each.outputs]
+    assert not [value for value in values if value.shape == (rows, width, width)]

@@ -71,7 +71,9 @@ def test_its_numbers_are_those_of_keras():
     makers = (AdamW, keras_s_own)
     found, expected = (trained(tf.distribute.get_strategy(), make, learning_rate=RATE, decay=0.3)[0] for make in makers)
     for value, reference in zip(found, expected, strict=True):
-        np.testing.assert_allclose(value, reference, rtol=1e-6)
+        # Keras rounds 1 - beta_2 twice: once before it becomes a float32, for the moment, and once after, for its bias.
+        # The quotient of both is 1 - 1.3e-5, of which a step has the root.
+        np.testing.assert_allclose(value, reference, rtol=1e-5)
 
 
 def test_two_replicas_make_the_step_of_one(mirrored):

@@ -34,7 +34,8 @@ class PresetOptions(TrunkOptions):
     Attributes:
         preset: the name of a KerasHub preset, a handle such as `hf://...`, or the path of a local preset.
         max_length: the maximum number of tokens in a row, including its marks; longer rows are cut.
-        frozen: whether the trunk and the embedding keep their pretrained weights.
+        frozen: whether the trunk and the embedding keep their pretrained weights; `embedding` keeps only those of the
+            latter, which are often half of all weights.
         lora: low-rank updates of some layers, trained in the place of the trunk's weights (Hu et al. 2022); none if
             absent.
         layer_decay: the factor of a layer's learning rate for each layer above it (Howard and Ruder 2018); 1 trains all
@@ -51,7 +52,7 @@ class PresetOptions(TrunkOptions):
 
     preset: str
     max_length: int = Field(256, ge=4)
-    frozen: bool = False
+    frozen: Literal["embedding"] | bool = False
     lora: LoraOptions | None = None
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
     pooling: Literal["attention", "last", "mean"] | None = None
@@ -120,7 +121,7 @@ class PresetEncoder(Trunk):
         # A function, because Keras would take the layers of a list for sublayers.
         self._merge = self._add_lora(loaded) if options.lora else lambda: None
         self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
-        if options.frozen:
+        if options.frozen is True:
             self.trainable = False
 
     def _loaded(self) -> keras_hub.models.Backbone:

@@ -4,6 +4,7 @@ import keras
 from keras import KerasTensor, ops
 
 from tfmtl.data.special_tokens import PAD_ID, SPECIAL_IDS
+from tfmtl.models.layers.target_positions import at_targets, spread, target_places
 from tfmtl.models.layers.tokens import MASKED_SCORE
 
 
@@ -49,7 +50,8 @@ class PointerGeneratorHead(keras.layers.Layer):
         """Returns float32 `[batch, length]`: the log-likelihood of each target, 0 at padding.
 
         Args:
-            logits: the logits over the vocabulary, `[batch, length, vocabulary]`.
+            logits: the logits over the vocabulary at the positions that `TargetPositions` selects,
+                `[positions, vocabulary]`.
             hidden: the states of the decoder, `[batch, length, hidden]`.
             states: the states of the trunk, `[batch, source_length, hidden]`.
             embedded: embeddings of the source's tokens, `[batch, source_length, hidden]`.
@@ -57,9 +59,10 @@ class PointerGeneratorHead(keras.layers.Layer):
             targets: ids of the tokens that should follow, int32 `[batch, length]`.
             training: whether labels are smoothed.
         """
-        logits = ops.cast(logits, "float32")
-        likelihood = -ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-        generated = likelihood
+        logits, places = ops.cast(logits, "float32"), target_places(targets)
+        wanted = at_targets(targets, places)
+        generated = -ops.sparse_categorical_crossentropy(wanted, logits, from_logits=True)
+        likelihood = spread(generated, places, targets)
         if self.copy_source:
             scores = self.copy_scores(hidden, self.copy_keys(states, embedded), source)
             same = ops.equal(source[:, None, :], targets[:, :, None])
@@ -67,7 +70,8 @@ class PointerGeneratorHead(keras.layers.Layer):
             generate, copy = self._log_gate(hidden, source)
             likelihood = ops.logaddexp(generate + likelihood, copy + copied)
         if training and self.label_smoothing:
-            uniform = ops.mean(logits, axis=-1) - self._normaliser(logits, generated, targets)
+            uniform = ops.mean(logits, axis=-1) - self._normaliser(logits, generated, wanted)
+            uniform = spread(uniform, places, targets)
             likelihood = (1 - self.label_smoothing) * likelihood + self.label_smoothing * uniform
         return ops.where(ops.equal(targets, PAD_ID), 0.0, likelihood)
 

@@ -1,5 +1,6 @@
 """Encoders that write as prefix language models: a text is read in both directions, what follows it causally."""
 
+import keras
 import keras_hub
 from keras import KerasTensor, ops
 
@@ -63,7 +64,8 @@ def _called_layers(backbone: keras_hub.models.Backbone) -> list[keras_hub.layers
 
 def _keys_and_values(layer: EncoderLayer, hidden) -> KerasTensor:
     """Returns the keys and values of some positions, `[batch, 2, length, heads, size]`."""
-    return ops.stack([layer.attention.key_dense(hidden), layer.attention.value_dense(hidden)], axis=1)
+    attention = layer.attention
+    return ops.stack([_projected(dense, hidden) for dense in (attention.key_dense, attention.value_dense)], axis=1)
 
 
 def _through(layer: EncoderLayer, hidden, seen, bias) -> KerasTensor:
@@ -75,10 +77,26 @@ def _through(layer: EncoderLayer, hidden, seen, bias) -> KerasTensor:
         seen: all keys and values, `[batch, 2, all, heads, size]`.
         bias: what is added to their scores, float32, broadcast to `[batch, heads, length, all]`.
     """
-    attention, keys, values = layer.attention, seen[:, 0], seen[:, 1]
-    query = attention.query_dense(hidden) * ops.cast(keys.shape[-1] ** -0.5, hidden.dtype)
+    # Unstacked, because the gradient of a slice is as large as all that it was cut from.
+    attention, (keys, values) = layer.attention, ops.unstack(seen, 2, axis=1)
+    query = _projected(attention.query_dense, hidden) * ops.cast(keys.shape[-1] ** -0.5, hidden.dtype)
     scores = ops.cast(ops.einsum("bqhs,bkhs->bhqk", query, keys), "float32") + bias
     weights = layer.score_dropout(ops.cast(ops.softmax(scores, axis=-1), values.dtype))
-    read = attention.output_dense(ops.einsum("bhqk,bkhs->bqhs", weights, values))
+    read = _projected(attention.output_dense, ops.einsum("bhqk,bkhs->bqhs", weights, values))
     hidden = layer.attention_norm(layer.attention_dropout(read) + hidden)
     return layer.feedforward_norm(layer.feedforward_dropout(layer.feedforward(hidden)) + hidden)
+
+
+def _projected(dense: keras.layers.EinsumDense, hidden) -> KerasTensor:
+    """Returns the output of a projection of an attention, `[batch, length, ...]`.
+
+    All positions are given to it as one row: for several rows, Keras' gradient is a kernel for each of them, and their
+    sum, which takes some times as long (keras 3.15).
+
+    Args:
+        dense: the projection.
+        hidden: `[batch, length, ...]`.
+    """
+    batch_size, length, *width = ops.shape(hidden)
+    projected = dense(ops.reshape(hidden, (1, -1, *width)))
+    return ops.reshape(projected, (batch_size, length, *projected.shape[2:]))

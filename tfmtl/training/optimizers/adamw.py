@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import keras
+import tensorflow as tf
 from keras import ops
 from pydantic import Field
 
@@ -31,11 +32,14 @@ class AdamW(keras.optimizers.Adam):
     Weight decay applies to variables with two or more axes, and so neither to the scales of normalisations, whatever
     their name, nor to separators and task marks. It does not apply to biases of any shape.
 
-    Its numbers are those of Keras' own AdamW, except for rounding. Keras' has one learning rate for all variables, and
-    computes the schedule and Adam's bias corrections again for each of them; here they are computed once for each
-    replica. Updates take about as long with either (1.00 and 1.04 times, for the following models). The first update,
+    Its numbers are those of Keras' own AdamW, except for rounding: Keras rounds 1 - beta_2 in two ways, which makes its
+    steps shorter by 6e-6 of their length. Keras' has one learning rate for all variables, and computes the schedule and
+    Adam's bias corrections again for each of them; here they are computed once for each replica. The first update,
     which traces the step, takes 8.1 s of CPU time here and 11.2 s with Keras' for the model of `configs/pydocs.yaml`,
     which has 62 variables, and 13.0 s and 18.6 s with four layers of 256 units, which have 88 (Keras 3.15.1, medians).
+    Moments and variables are updated in one pass over memory, by a kernel of TensorFlow. Keras has a dozen operations
+    in its place, each with a result as large as the variable: they take 2.4 times as long for the 10.6 million weights
+    of a BERT with six layers of 384 units.
 
     Args:
         learning_rate: a number or a schedule.
@@ -66,10 +70,20 @@ class AdamW(keras.optimizers.Adam):
         rate, step = self._of_replica(learning_rate, self._rate_of[index])
         momentum, velocity = moments(self, index)
         if self._decay_of[index]:
-            self.assign_sub(variable, variable * self._decay_of[index] * rate)
-        self.assign_add(momentum, (gradient - momentum) * (1 - self.beta_1))
-        self.assign_add(velocity, (ops.square(gradient) - velocity) * (1 - self.beta_2))
-        self.assign_sub(variable, momentum * step / (ops.sqrt(velocity) + self.epsilon))
+            self.assign_sub(variable, variable * (self._decay_of[index] * rate))
+        # The kernel corrects no bias if the powers of both betas are zero: the step size does.
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=momentum.value.handle,
+            v=velocity.value.handle,
+            beta1_power=0.0,
+            beta2_power=0.0,
+            lr=step,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
 
     def _of_replica(self, learning_rate, factor: float):
         """Returns the learning rate times a factor, and the step size that corrects the bias of the averages."""
