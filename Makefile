@@ -9,11 +9,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint format registry lock clean
+.PHONY: help quickstart test test-all lint format registry lock clean
 .DELETE_ON_ERROR:
 
 help: ## Lists the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 quickstart: $(VENV)/.installed-test ## Trains, evaluates and exports a model of the built-in pydocs; prints predictions.
 	$(PYTHON) train.py configs/pydocs.yaml
@@ -22,8 +22,13 @@ quickstart: $(VENV)/.installed-test ## Trains, evaluates and exports a model of 
 	$(PYTHON) examples/show_predictions.py runs/pydocs
 
 # Three processes for two cores, because one of them is usually waiting for a server or a subprocess.
-test: $(VENV)/.installed-test ## Runs the tests.
-	$(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/.installed-test ## Runs the tests but those of further variants.
+	$(PYTEST)
+
+test-all: $(VENV)/.installed-test ## Runs all tests.
+	$(PYTEST) --run_large
 
 lint: $(VENV)/.installed-dev ## Checks style and formatting.
 	$(PYTHON) -m ruff check .

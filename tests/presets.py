@@ -71,12 +71,12 @@ FAMILIES: dict[str, tuple[Callable, Callable, dict]] = {
 MAX_LENGTH = 64
 
 
-def save_preset(family: str, folder: Path) -> Path:
-    """Writes a preset of a family; returns its folder."""
+def save_preset(family: str, folder: Path, **other_sizes: int) -> Path:
+    """Writes a preset of a family, with some sizes replaced; returns its folder."""
     backbone, make_tokenizer, sizes = FAMILIES[family]
     tokenizer = make_tokenizer()
     rows = "vocab_size" if family == "electra" else "vocabulary_size"
     longest = {} if family == "t5" else {"max_sequence_length": MAX_LENGTH}
-    backbone(**{rows: tokenizer.vocabulary_size()}, **sizes, **longest).save_to_preset(str(folder))
+    backbone(**{rows: tokenizer.vocabulary_size()}, **{**sizes, **other_sizes}, **longest).save_to_preset(str(folder))
     tokenizer.save_to_preset(str(folder))
     return folder

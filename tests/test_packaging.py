@@ -137,7 +137,7 @@ def test_every_file_of_the_package_is_shipped(setup):
     assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
 
 
-@pytest.mark.parametrize("target", ["quickstart", "test", "lint", "format", "lock", "clean", "help"])
+@pytest.mark.parametrize("target", ["quickstart", "test", "test-all", "lint", "format", "lock", "clean", "help"])
 def test_makefile_has_the_target(target):
     dry = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
     assert dry.returncode == 0, dry.stderr

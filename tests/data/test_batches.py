@@ -71,7 +71,7 @@ def test_all_batches_run_through_one_trace(data, experiment):
     dataset = batches(data.tables, plan)
     traces = []
 
-    @tf.function(input_signature=dataset.element_spec)
+    @tf.function(input_signature=dataset.element_spec, autograph=False)
     def count(inputs, targets):
         traces.append({name: tuple(tensor.shape) for name, tensor in inputs.items()})
         return tf.add_n([tf.reduce_sum(tensor) for tensor in inputs.values()])
@@ -144,13 +144,13 @@ def test_each_replica_knows_how_many_rows_it_gets(data, experiment, mirrored):
     plan = plan_training(data.tables, experiment.mixing, epochs=1, batch_size=12, multiple=2, seed=0)
     inputs, targets = {}, {}
 
-    @tf.function
+    @tf.function(autograph=False)
     def note(batch):
         inputs.update(batch[0])
         targets.update(batch[1])
 
     mirrored_batches = iter(distributed_batches(mirrored, data.tables, plan))
-    tf.function(lambda: mirrored.run(note, args=(next(mirrored_batches),)))()
+    tf.function(lambda: mirrored.run(note, args=(next(mirrored_batches),)), autograph=False)()
     rows = {part.tokens: of.rows.shape[1] // 2 for part, of in zip(data.slices, plan.slices, strict=True)}
     assert {name: inputs[name].shape[0] for name in rows} == rows
     for task in ("topic", "same", "stars", "title"):

@@ -1,4 +1,4 @@
-"""Encoders of our own through the command line, each with every kind of task that has an answer."""
+"""Encoders of our own through the command line, one of them in half precision, whose losses are scaled."""
 
 import json
 import math
@@ -6,6 +6,7 @@ import math
 import pytest
 
 from tfmtl.cli import main
+from tfmtl.runs.checkpoints import Checkpoints
 
 TEXTS = ["some old melodic window near the river", "many stormy garden under long violin"]
 PAIR = {"text": "good good old", "text_pair": "good with many"}
@@ -18,11 +19,15 @@ def run(*arguments) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", ["gpt", "bilstm_attention"])
-def test_it_is_trained_exported_and_asked(encoder, configure, tmp_path, capsys):
+@pytest.mark.parametrize(("encoder", "precision"), [("gpt", "mixed_float16"), ("bilstm_attention", "float32")])
+def test_it_is_trained_exported_and_asked(encoder, precision, configure, tmp_path, capsys):
     options = {"type": encoder, "layers": 1, "hidden": 32, "max_length": 48}
-    config = configure(model={"encoder": None}, training={"epochs": 1}, generation={"beams": 2})
+    config = configure(model={"encoder": None}, training={"epochs": 2, "precision": precision}, generation={"beams": 2})
     run("train", config, "--run", tmp_path / "run", "--set", f"model.encoder={json.dumps(options)}")
+    first, last = Checkpoints(tmp_path / "run" / "checkpoints").latest().state["history"]
+    assert all(math.isfinite(value) for row in (first, last) for value in row.values())
+    for task in ("subject", "title", "goodness"):
+        assert last[f"{task}_loss"] < first[f"{task}_loss"]
     # What is exported is compared with the run's own answers.
     run("export", tmp_path / "run", "--to", tmp_path / "export")
     rows = tmp_path / "rows.jsonl"

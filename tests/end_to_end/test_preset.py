@@ -15,10 +15,19 @@ def run(*arguments) -> None:
     assert not stopped.value.code
 
 
+# What experts behind a pretrained trunk read is what it has made, whatever it is.
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["bert", "gpt2", "bart", "t5"])
-def test_a_run_and_an_export_need_the_preset_no_more(family, configure, tmp_path, capsys):
-    folder = save_preset(family, tmp_path / "preset")
+@pytest.mark.parametrize(
+    ("family", "scheme"),
+    [
+        ("bert", "mmoe"),
+        ("gpt2", "hard"),
+        # Every family is trained, and writes, in the tests of `models/`.
+        *(pytest.param(*case, marks=pytest.mark.large) for case in (("gpt2", "ple"), ("bart", "hard"), ("t5", "hard"))),
+    ],
+)
+def test_a_run_and_an_export_need_the_preset_no_more(family, scheme, configure, tmp_path, capsys):
+    folder = save_preset(family, tmp_path / "preset", num_layers=1)
     encoder = {"type": "preset", "preset": str(folder), "max_length": 40, "layer_decay": 0.9, "decoder_heads": 2}
     config = configure(
         sources={"pairs": None},
@@ -27,8 +36,6 @@ def test_a_run_and_an_export_need_the_preset_no_more(family, configure, tmp_path
         tokenizer=None,
         training={"epochs": 1},
     )
-    # What experts behind a pretrained trunk read is what it has made, whatever it is.
-    scheme = {"bert": "mmoe", "gpt2": "ple"}.get(family, "hard")
     settings = (f"model.encoder={json.dumps(encoder)}", f"model.sharing.type={scheme}")
     run("train", config, "--run", tmp_path / "run", *(f"--set={setting}" for setting in settings))
     shutil.rmtree(folder)

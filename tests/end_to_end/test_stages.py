@@ -1,8 +1,10 @@
-"""A training in two stages: gaps first, by a summary's decoder and by the trunk alone, then what is asked."""
+"""Two stages: gaps first, by a summary's decoder and by the trunk alone, then what is asked, and its relations."""
 
 import csv
+import json
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -28,6 +30,8 @@ def config(configure):
         training={
             "checkpoint_every": 10,
             "weight_decay": 0.0,
+            # As where relations are measured.
+            "strategy": "none",
             "stages": [
                 {"tasks": ["gaps", "hidden"], "epochs": 2},
                 {"tasks": ["subject", "title"], "epochs": 1, "learning_rate": 0.003},
@@ -36,11 +40,10 @@ def config(configure):
     )
 
 
-def train(config, folder) -> RunFolder:
+def run(*arguments) -> int:
     with pytest.raises(SystemExit) as stopped:
-        main(["train", str(config), "--run", str(folder)])
-    assert not stopped.value.code
-    return RunFolder(folder)
+        main([str(argument) for argument in arguments])
+    return stopped.value.code or 0
 
 
 def weights(run: RunFolder, parts: Callable[[Layers], list[keras.layers.Layer]]) -> list[list[np.ndarray]]:
@@ -60,10 +63,26 @@ def rows(run: RunFolder) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def assert_relations_are_those_of(tasks: list[str], folder: Path) -> None:
+    found = json.loads((folder / "affinity.json").read_text())
+    assert found["tasks"] == tasks
+    for task in range(len(tasks)):
+        # A step for a task lowers its own loss.
+        assert found["affinity"][task][task] > 0 and found["cosine"][task][task] == pytest.approx(1.0, abs=1e-6)
+    assert sorted(task for group in found["groups"] for task in group) == sorted(tasks)
+    assert (folder / "affinity.png").is_file() and (folder / "affinity.md").is_file()
+
+
 @pytest.mark.slow
-def test_each_stage_trains_its_tasks_and_the_last_is_what_is_asked(config, tmp_path):
-    run = train(config, tmp_path / "run")
-    first, last = run.stages
+def test_each_stage_trains_its_tasks_and_the_last_is_what_is_asked_and_measured(config, tmp_path, capsys):
+    assert run("affinity", config, "--run", tmp_path / "run", "--every", "4") == 0
+    # 480 articles in batches of 32: fifteen updates, of which the fourth, the eighth and the twelfth are measured.
+    assert "Means of 3 measurements" in capsys.readouterr().out
+    trained = RunFolder(tmp_path / "run")
+    assert_relations_are_those_of(["subject", "title"], trained.path)
+    assert run("affinity", config, "--run", trained.path, "--every", "5") == 2
+    assert "measured every 4 updates, asked for every 5" in capsys.readouterr().err
+    first, last = trained.stages
     begun, ended = rows(first)
     losses = {"loss", "gaps_loss", "hidden_loss"}
     assert begun.keys() == {"epoch", "learning_rate", *losses, *(f"val_{name}" for name in losses)}
@@ -72,23 +91,24 @@ def test_each_stage_trains_its_tasks_and_the_last_is_what_is_asked(config, tmp_p
     assert float(row["val_subject_loss"]) > 0 and "gaps_loss" not in row
     scores = [float(row[f"val_{name}"]) for name in ("subject_accuracy", "title_rougeL")]
     assert float(row["val_score"]) == pytest.approx(np.mean(scores))
-    assert set(tfmtl.evaluate(run)["tasks"]) == {"subject", "title"}
+    assert set(tfmtl.evaluate(trained)["tasks"]) == {"subject", "title"}
     # Nothing decays, so that what a stage does not train stays what it was; summaries and spans share a decoder.
-    model = keras.models.load_model(run.best_model)
+    model = keras.models.load_model(trained.best_model)
     assert set(model.network.layers.decoders) == {"title", "hidden"}
     layers = {layer.name for layer in model.layers}
     assert {"title_decoder", "hidden_decoder"} <= layers and "gaps_decoder" not in layers
-    guesser = weights(run, lambda layers: [layers.decoders["hidden"]])
+    guesser = weights(trained, lambda layers: [layers.decoders["hidden"]])
     for value, before in zip(*guesser, strict=True):
         np.testing.assert_array_equal(value, before)
-    trunks = weights(run, lambda layers: [layers.sharing.trunk, layers.decoders["title"]])
+    trunks = weights(trained, lambda layers: [layers.sharing.trunk, layers.decoders["title"]])
     assert max(float(np.abs(value - before).max()) for value, before in zip(*trunks, strict=True)) > 1e-3
 
-    # A process that died when the first stage was over.
-    died = tmp_path / "died"
-    shutil.copytree(run.path, died)
-    shutil.rmtree(died / "checkpoints")
-    found, expected = (Checkpoints(train(config, died).checkpoints).latest(), Checkpoints(run.checkpoints).latest())
+    # A process that died when the first stage was over; it goes on without measuring, which changes nothing.
+    died = RunFolder(tmp_path / "died")
+    shutil.copytree(trained.path, died.path)
+    shutil.rmtree(died.checkpoints)
+    assert run("train", config, "--run", died.path) == 0
+    found, expected = (Checkpoints(of.checkpoints).latest() for of in (died, trained))
     assert found.state == expected.state
     for value, reference in zip(found.variables, expected.variables, strict=True):
         np.testing.assert_array_equal(value, reference)

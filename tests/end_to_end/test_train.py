@@ -3,7 +3,6 @@
 import csv
 import json
 import logging
-from collections import Counter
 
 import keras
 import numpy as np
@@ -190,33 +189,6 @@ def test_five_lines_of_python(trained, tmp_path):
 def test_the_best_model_is_a_keras_model_like_any_other(trained):
     model = keras.models.load_model(trained / "checkpoints" / "best.keras")
     assert set(model.output) == set(TASKS)
-
-
-def test_a_run_is_compared_with_its_task_alone(trained, configure, tmp_path, monkeypatch, capsys):
-    config = configure(tasks={"title": None, "goodness": None}, training={"epochs": 2})
-    monkeypatch.chdir(tmp_path)
-    assert run("train", config, "--single-tasks", "--seeds", "0") == 0
-    alone = tmp_path / "runs" / "tiny-subject-seed0"
-    assert capsys.readouterr().out.splitlines()[-1] == "trained: runs/tiny-subject-seed0"
-    # It has not been evaluated, so that is done first.
-    assert run("compare", trained, alone, "--output", tmp_path / "comparison") == 0
-    printed = capsys.readouterr().out
-    assert "gain over tiny-subject" in printed and "| task | metric | majority | naive_bayes |" in printed
-    found = json.loads((tmp_path / "comparison" / "comparison.json").read_text())
-    scores = [
-        json.loads((folder / "evaluation_test.json").read_text())["tasks"]["subject"] for folder in (trained, alone)
-    ]
-    majority = found["reference"]["baselines"]["majority"]["subject"]["accuracy"]
-    answered = [json.loads(line) for line in (alone / "answers_test.jsonl").read_text().splitlines()]
-    shares = [count / len(answered) for count in Counter(row["target"] for row in answered).values()]
-    assert any(majority == pytest.approx(share) for share in shares)
-    (gain,) = found["gains"]
-    change = next(change for change in gain["changes"] if change["metric"] == "accuracy")
-    assert change["difference"] == pytest.approx(scores[0]["accuracy"] - scores[1]["accuracy"])
-    costs = [system["cost"] for system in found["systems"].values()]
-    # A decoder has more parameters than its absence; 480 rows of articles, in batches of 32, twice.
-    assert costs[0]["parameters"] > costs[1]["parameters"] > 400 * 32 and costs[1]["rows read"] == 960
-    assert 0 < costs[1]["seconds of training"] < 300 and costs[1]["ms a text"] > 0
 
 
 def test_a_comparison_of_one_run_is_refused(trained, capsys):

@@ -33,7 +33,7 @@ def count_down(numbers, steps):
         pairs = state.pairs + tf.repeat(tf.where(state.undone, labels, 0), 2) * tf.tile([1, -1], [tf.size(left)])
         return Countdown(left > 0, left, sums, pairs)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)] * 2)
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)] * 2, autograph=False)
     def run(numbers, labels):
         state = Countdown(numbers > -1, numbers, tf.zeros_like(labels), tf.zeros([2 * tf.size(labels)], tf.int32))
         return until_done(
@@ -86,4 +86,4 @@ def test_what_grows_is_refused():
 
     state = Countdown(tf.fill([2], True), tf.zeros([2], tf.int32), tf.zeros([2]), tf.zeros([4]))
     with pytest.raises(ValueError, match="rank"):
-        tf.function(lambda: until_done(advance, lambda state: state.sums, state, (), 3))()
+        tf.function(lambda: until_done(advance, lambda state: state.sums, state, (), 3), autograph=False)()

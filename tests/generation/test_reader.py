@@ -27,7 +27,9 @@ def read(reader):
 @pytest.fixture(scope="module")
 def pack(reader):
     text = tf.TensorSpec([None], tf.string)
-    return tf.function(reader.pack, [text]), tf.function(lambda text, pair: reader.pack(text, pair), [text, text])
+    return tf.function(reader.pack, [text], autograph=False), tf.function(
+        lambda text, pair: reader.pack(text, pair), [text, text], autograph=False
+    )
 
 
 def test_any_text_is_answered(read, data):
@@ -53,7 +55,9 @@ def test_the_encoder_is_traced_once_for_all_functions(model, data, monkeypatch):
     reader = Reader(model, data.tasks, data.tokenizer, 48, GenerationOptions(beams=1, no_repeat_ngram=0))
     tokens = [tf.TensorSpec([None, None], tf.int32)]
     for names in (["topic"], ["stars"], ["topic", "stars"]):
-        tf.function(lambda rows, names=names: reader.answer(names, rows), tokens).get_concrete_function()
+        tf.function(
+            lambda rows, names=names: reader.answer(names, rows), tokens, autograph=False
+        ).get_concrete_function()
     assert len(traces) == 1
 
 

@@ -55,7 +55,7 @@ def test_one_graph_serves_every_batch_and_a_saved_model(tmp_path, history_model,
     class Writer(tf.Module):
         traces = 0
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False)
         def write(self, rows):
             Writer.traces += 1
             return generate(model.step, *model.states(rows), options)._asdict()

@@ -23,7 +23,7 @@ def encoded(model, source):
 
 def written(model, encoded, max_length=12, **options):
     generation = GenerationOptions(**{**PLAIN, **options})
-    return tf.function(lambda: write(model.network, "title", encoded, max_length, generation))()
+    return tf.function(lambda: write(model.network, "title", encoded, max_length, generation), autograph=False)()
 
 
 def parts(model):

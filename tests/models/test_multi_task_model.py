@@ -32,7 +32,7 @@ def saved(model, tmp_path_factory):
 
 
 def traced(model):
-    return tf.function(lambda inputs: model(inputs, training=False))
+    return tf.function(lambda inputs: model(inputs, training=False), autograph=False)
 
 
 def assert_same_outputs(found, expected, **tolerance):

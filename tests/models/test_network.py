@@ -24,7 +24,7 @@ def batch(data):
 @pytest.fixture(scope="module")
 def trace(model):
     """The model as one traced function: calling it eagerly layer by layer is slow."""
-    return tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+    return tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True, autograph=False)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_a_target_is_as_likely_written_token_by_token_as_whole(encoded, model, b
     writer = model.network.writer("title")
     whole = writer.log_likelihood(read, "title", target)
     context, cache = writer.context(read, "title"), writer.initial_cache(read, "title")
-    step = tf.function(writer.step)
+    step = tf.function(writer.step, autograph=False)
     for position in range(target.shape[1] - 1):
         log_probabilities, cache = step(target[:, position], tf.constant(position), cache, context)
         said = tf.gather(log_probabilities, target[:, position + 1], axis=1, batch_dims=1)

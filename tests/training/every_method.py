@@ -1,6 +1,6 @@
 """Three steps of a tiny model by every balancing method; as a program, those of one worker out of several.
 
-python every_method.py OUTPUT.npz
+python every_method.py OUTPUT.npz CASE...
 """
 
 import random
@@ -144,12 +144,12 @@ def trained(
     return [variable.numpy() for variable in (*model.trainable_variables, *update.variables)]
 
 
-def main(output: str) -> None:
+def main(output: str, *cases: str) -> None:
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    found = {case: trained(strategy, *CASES[case], in_graph=False) for case in CASES}
+    found = {case: trained(strategy, *CASES[case], in_graph=False) for case in cases}
     if strategy.cluster_resolver.task_id == 0:
         np.savez(output, **{f"{case}:{k}": value for case, values in found.items() for k, value in enumerate(values)})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -19,7 +19,7 @@ def test_the_average_follows_its_formula(momentum):
     values = np.random.default_rng(0).normal(size=[9, 3, 2]).astype(np.float32)
     variable = keras.Variable(values[0])
     average = WeightAverage([variable], momentum)
-    update = tf.function(average.update)
+    update = tf.function(average.update, autograph=False)
     for count, value in enumerate(values[1:], start=1):
         variable.assign(value)
         update(tf.constant(count))
@@ -42,7 +42,7 @@ def test_replicas_that_trained_alike_have_one_average(mirrored):
         variable = keras.Variable([1.0, 3.0])
         average = WeightAverage([variable], 0.5)
     variable.assign([2.0, 7.0])
-    tf.function(lambda: mirrored.run(average.update, args=(tf.constant(1),)))()
+    tf.function(lambda: mirrored.run(average.update, args=(tf.constant(1),)), autograph=False)()
     # (1 + 1) / (10 + 1) is the momentum of the first update.
     expected = np.array([1.0, 3.0]) + 9 / 11 * np.array([1.0, 4.0])
     for copy in mirrored.experimental_local_results(average.variables[0].value):

@@ -12,6 +12,12 @@ from tests.training import every_method
 from tests.training.every_method import CASES, trained
 from tests.workers import worker_configurations
 
+# One of each way in which replicas come to the same update: by weights that are drawn, learned, or made of losses or of
+# the norms of gradients; by gradients in rows, by their products, or by a state of both; by the states. What the others
+# make of the same losses and gradients is tested by their names in `tests/balancing/methods`.
+WAYS = ["rlw", "uncertainty", "famo", "gradnorm", "graddrop", "mgda", "moco", "mgda by the representation"]
+OTHERS = sorted(CASES.keys() - {*WAYS})
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _graphs_as_they_are():
@@ -33,7 +39,7 @@ def assert_same(found, expected):
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=2e-6)
 
 
-@pytest.mark.parametrize("case", sorted(CASES))
+@pytest.mark.parametrize("case", [*WAYS, *(pytest.param(case, marks=pytest.mark.large) for case in OTHERS)])
 def test_two_replicas_make_the_update_of_one(alone, mirrored, case):
     assert_same(trained(mirrored, *CASES[case]), alone[case])
 
@@ -93,9 +99,10 @@ def test_an_update_that_overflows_is_skipped_and_nothing_is_learned_from_it(alon
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_update_of_one(alone, tmp_path):
+@pytest.mark.parametrize("cases", [WAYS, pytest.param(OTHERS, marks=pytest.mark.large)], ids=["ways", "others"])
+def test_two_processes_make_the_update_of_one(alone, tmp_path, cases):
     output = tmp_path / "found.npz"
-    command = [sys.executable, every_method.__file__, str(output)]
+    command = [sys.executable, every_method.__file__, str(output), *cases]
     processes = [
         subprocess.Popen(
             command,
@@ -108,5 +115,5 @@ def test_two_processes_make_the_update_of_one(alone, tmp_path):
     logs = [process.communicate(timeout=500)[0].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], logs[0][-3000:] + logs[1][-3000:]
     found = np.load(output)
-    for case, expected in alone.items():
-        assert_same([found[f"{case}:{k}"] for k in range(len(expected))], expected)
+    for case in cases:
+        assert_same([found[f"{case}:{k}"] for k in range(len(alone[case]))], alone[case])

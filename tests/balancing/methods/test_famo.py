@@ -145,7 +145,7 @@ def test_a_graph_is_traced_once_and_learns_as_without_it():
     method = get("famo")
     method.build(3, dtype="float64")
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(before, after):
         weights = method.weights(before)
         method.observe(before, after)
@@ -166,7 +166,7 @@ def test_replicas_learn_as_one(mirrored):
         method.observe(before, after)
         return weights
 
-    run = tf.function(lambda before, after: mirrored.run(step, (before, after)))
+    run = tf.function(lambda before, after: mirrored.run(step, (before, after)), autograph=False)
     expected, _ = published(LOSSES, 1e-3)
     for row, (before, after) in enumerate(pairwise(LOSSES[:5])):
         for weights in mirrored.experimental_local_results(run(tf.constant(before), tf.constant(after))):

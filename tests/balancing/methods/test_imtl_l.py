@@ -44,7 +44,7 @@ def test_at_the_optimum_every_scaled_loss_is_one_and_s_stays():
 def test_losses_of_any_size_are_brought_to_one():
     method = get("imtl_l", learning_rate=0.1)
     losses = tf.constant([0.05, 1.0, 20.0], tf.float64)
-    graph = tf.function(method.weights)
+    graph = tf.function(method.weights, autograph=False)
     for _ in range(600):
         weights = graph(losses)
     np.testing.assert_allclose(weights * losses, [1.0, 1.0, 1.0], rtol=1e-3)
@@ -124,7 +124,7 @@ def test_a_restored_method_goes_on_as_the_one_that_was_saved():
 def test_a_graph_is_traced_once_and_weighs_as_without_it():
     method, eager = get("imtl_l"), get("imtl_l")
     method.build(3, dtype="float64")
-    graph = tf.function(method.weights)
+    graph = tf.function(method.weights, autograph=False)
     for losses in LOSSES:
         np.testing.assert_allclose(graph(tf.constant(losses)), eager.weights(tf.constant(losses)), rtol=1e-12)
     assert graph.experimental_get_tracing_count() == 1

@@ -7,7 +7,7 @@ from tfmtl.balancing import get
 
 def draws(method, count, tasks=3, dtype="float32"):
     method.build(tasks, dtype=dtype)
-    graph = tf.function(method.weights)
+    graph = tf.function(method.weights, autograph=False)
     return np.array([graph(tf.ones([tasks], dtype)) for _ in range(count)])
 
 
@@ -65,7 +65,7 @@ def test_a_restored_method_goes_on_as_the_one_that_was_saved():
 def test_a_graph_is_traced_once_and_draws_as_without_it():
     method, eager = get("rlw"), get("rlw")
     method.build(2)
-    graph = tf.function(method.weights)
+    graph = tf.function(method.weights, autograph=False)
     for _ in range(4):
         np.testing.assert_allclose(graph(tf.ones([2])), eager.weights(tf.ones([2])), rtol=1e-6)
     assert graph.experimental_get_tracing_count() == 1
@@ -75,7 +75,7 @@ def test_replicas_draw_the_same(mirrored):
     method, single = get("rlw"), get("rlw")
     with mirrored.scope():
         method.build(3)
-    step = tf.function(lambda losses: mirrored.run(method.weights, (losses,)))
+    step = tf.function(lambda losses: mirrored.run(method.weights, (losses,)), autograph=False)
     for _ in range(4):
         expected = single.weights(tf.ones([3]))
         for weights in mirrored.experimental_local_results(step(tf.ones([3]))):

@@ -19,8 +19,8 @@ TEXTS = [f"the cat number {row} sleeps near the {place}" for row in range(40) fo
 def graphs(tokenizer):
     """Both ways in a graph, as everywhere: outside of one KerasHub returns lists."""
     return (
-        tf.function(tokenizer.tokenize, [tf.TensorSpec([None], tf.string)]),
-        tf.function(tokenizer.detokenize, [tf.TensorSpec([None, None], tf.int32)]),
+        tf.function(tokenizer.tokenize, [tf.TensorSpec([None], tf.string)], autograph=False),
+        tf.function(tokenizer.detokenize, [tf.TensorSpec([None, None], tf.int32)], autograph=False),
     )
 
 

@@ -57,7 +57,7 @@ def test_it_is_the_formula_of_the_papers(decoder):
 
 
 def test_a_position_at_a_time_gives_what_the_whole_gives(decoder):
-    @tf.function
+    @tf.function(autograph=False)
     def step(embedded, position, cache):
         return decoder.step(embedded, position, cache, decoder.keys_and_values(STATES), TOKENS)
 

@@ -64,7 +64,7 @@ def test_a_position_at_a_time_gives_what_the_whole_gives(backbone, decoder, whol
     states, _ = whole
     embedded = backbone.token_embedding(SUMMARY)
 
-    @tf.function
+    @tf.function(autograph=False)
     def written():
         cache, source, steps = decoder.initial_cache(states, TOKENS), decoder.keys_and_values(states), []
         for position in range(SUMMARY.shape[1]):

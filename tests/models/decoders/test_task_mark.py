@@ -76,7 +76,7 @@ def test_piece_by_piece_it_writes_as_at_once(backbone, encoder, writer):
     embed = backbone.token_embedding
     states = encoder(embed(TEXTS), TEXTS)
     whole = writer(embed(SUMMARIES), states, TEXTS)
-    step = tf.function(writer.step)
+    step = tf.function(writer.step, autograph=False)
     cache, source = writer.initial_cache(states, TEXTS), writer.keys_and_values(states)
     for position in range(SUMMARIES.shape[1]):
         one = embed(SUMMARIES[:, position : position + 1])

@@ -32,7 +32,7 @@ def decoder(request):
 
 
 def test_a_position_at_a_time_gives_what_the_whole_gives(decoder):
-    @tf.function
+    @tf.function(autograph=False)
     def step(embedded, position, cache):
         return decoder.step(embedded, position, cache, decoder.keys_and_values(STATES), TOKENS)
 

@@ -78,7 +78,7 @@ def test_a_summary_is_written_as_if_it_stood_behind_its_text(trunk):
 def test_a_position_at_a_time_gives_what_the_whole_gives(trunk):
     writer, states = writer_of(trunk), trunk(TEXT, TOKENS)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(embedded, position, cache):
         return writer.step(embedded, position, cache, writer.keys_and_values(states), TOKENS)
 

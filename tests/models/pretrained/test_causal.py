@@ -49,7 +49,7 @@ def test_token_by_token_it_writes_as_at_once(family):
     _, context = layers.read(embed(TEXTS), TEXTS)
     whole = np.array(layers.write(embed(SUMMARIES), context, TEXTS))
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(embedded, position, cache):
         return layers.step(embedded, position, cache, context, tf.constant(TEXTS))
 

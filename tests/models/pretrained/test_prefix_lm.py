@@ -78,7 +78,7 @@ def test_token_by_token_it_writes_as_at_once(family):
     embed = backbone.token_embedding
     _, context = layers.read(embed(TEXTS), TEXTS)
     whole = np.array(layers.write(embed(SUMMARIES), context, TEXTS))
-    step = tf.function(lambda *given: layers.step(*given, context, tf.constant(TEXTS)))
+    step = tf.function(lambda *given: layers.step(*given, context, tf.constant(TEXTS)), autograph=False)
     cache = layers.initial_cache(len(TEXTS), SUMMARIES.shape[1] + 2)
     for position in range(SUMMARIES.shape[1]):
         hidden, cache = step(embed(SUMMARIES[:, position : position + 1]), tf.constant(position), cache)
