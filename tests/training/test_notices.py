@@ -2,7 +2,25 @@ import logging
 
 from tfmtl.data.plan import task_shares
 from tfmtl.training import notices
-from tfmtl.training.notices import warn_of_few_updates
+from tfmtl.training.notices import recommend_pretrained, warn_of_few_updates
+
+
+def test_a_pretrained_trunk_is_recommended_where_rows_are_few(model, data, caplog, monkeypatch):
+    trunk, rows = model.network.layers.sharing.trunk, sum(len(table.tokens) for table in data.tables)
+
+    def recommended():
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "tfmtl"):
+            recommend_pretrained(trunk, data.tables)
+        return caplog.messages
+
+    (message,) = recommended()
+    assert message.startswith(f"{rows} training rows are few ") and "type: preset" in message
+    monkeypatch.setattr(notices, "FEW_ROWS", rows - 1)
+    assert not recommended()
+    monkeypatch.setattr(notices, "FEW_ROWS", rows)
+    monkeypatch.setattr(type(trunk), "is_pretrained", True)
+    assert not recommended()
 
 
 def messages(caplog, network, tables, plan):

@@ -47,10 +47,12 @@ class Trunk(OptionsLayer):
 
     Attributes:
         pooling: the class of the layer with which a head pools the states of a text into one vector.
+        is_pretrained: whether its weights are those of a preset before it is trained.
     """
 
     options_class: ClassVar[type[TrunkOptions]] = TrunkOptions
     pooling: type[keras.layers.Layer] = AttentionPooling
+    is_pretrained: ClassVar[bool] = False
 
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> keras.layers.Layer:
         """Returns the layer that one generating task owns: a decoder, or its addition to a trunk that writes.

@@ -1,20 +1,25 @@
 """What a training is told at its start, because it would be a surprise at its end."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfmtl.data.plan import Plan, task_shares
 from tfmtl.data.tables import Table
 from tfmtl.models.network import Network
+from tfmtl.models.trunk import Trunk
 
 FEWEST_UPDATES = 500
 """The number of updates below which new layers have rarely learned to write."""
 
+FEW_ROWS = 20_000
+"""The number of training rows up to which a pretrained trunk is recommended."""
+
 _logger = logging.getLogger("tfmtl")
 
 
-def warn_of_few_updates(network: Network, tables: list[Table], plan: Plan) -> None:
+def warn_of_few_updates(network: Network, tables: Sequence[Table], plan: Plan) -> None:
     """Warns of written tasks whose decoder is new and is trained by few updates; see `FEWEST_UPDATES`."""
     shares = task_shares(tables, plan)
     for task, owner in network.decoder_of.items():
@@ -26,3 +31,14 @@ def warn_of_few_updates(network: Network, tables: list[Table], plan: Plan) -> No
                 task,
                 updates,
             )
+
+
+def recommend_pretrained(trunk: Trunk, tables: Sequence[Table]) -> None:
+    """Recommends a pretrained trunk where a new one has few rows to learn from; see `FEW_ROWS`."""
+    rows = sum(len(table.tokens) for table in tables)
+    if not trunk.is_pretrained and rows <= FEW_ROWS:
+        _logger.info(
+            "%d training rows are few for a trunk that begins from scratch; a pretrained one, such as 'model.encoder: "
+            "{type: preset, preset: hf://sentence-transformers/all-MiniLM-L6-v2}' for English, usually does better",
+            rows,
+        )

@@ -31,7 +31,7 @@ from tfmtl.training.fit_linear_experts import fit_linear_experts
 from tfmtl.training.lazy_rows import average_of, connect_rows
 from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.make_update import make_update
-from tfmtl.training.notices import warn_of_few_updates
+from tfmtl.training.notices import recommend_pretrained, warn_of_few_updates
 from tfmtl.training.prepared_data import TrainingData, claim_folder, prepare
 from tfmtl.training.progress import Progress
 from tfmtl.training.rate_factors import rate_factors
@@ -87,6 +87,7 @@ def train_model(
     if writes:
         claim_folder(run, experiment, data)
         if last.epochs:
+            recommend_pretrained(model.network.layers.sharing.trunk, data.tables)
             warn_of_few_updates(model.network, data.tables, data.plan)
     for number, stage in enumerate(first, start=1):
         _logger.info("stage %d of %d: %s", number, len(experiment.stages), ", ".join(stage.tasks))

@@ -84,7 +84,7 @@ def test_an_export_of_it_answers_in_another_graph(tokenizers, tmp_path):
 
 
 def test_what_cannot_be_loaded_is_told_in_a_line(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"^tokenizer.preset: there is no folder 'not/here'$"):
+    with pytest.raises(ConfigurationError, match=r"^model.encoder.preset: there is no folder 'not/here'$"):
         PresetTokenizer.train(PresetTokenizerOptions(preset="not/here"), [])
     with pytest.raises(RunError, match="there is no tokenizer"):
         PresetTokenizer.load(tmp_path)

@@ -66,7 +66,7 @@ class PresetTokenizer:
         try:
             return cls(load_tokenizer(options.preset))
         except (AttributeError, KeyError, ValueError, OSError, ImportError) as error:
-            raise ConfigurationError(f"tokenizer.preset: {preset_error(options.preset, error)}") from None
+            raise ConfigurationError(f"model.encoder.preset: {preset_error(options.preset, error)}") from None
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -99,6 +99,7 @@ class PresetEncoder(Trunk):
     """
 
     options_class = PresetOptions
+    is_pretrained = True
 
     def __init__(self, backbone: dict | None = None, **kwargs):
         super().__init__(**kwargs)
