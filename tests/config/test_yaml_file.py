@@ -41,7 +41,7 @@ def test_a_setting_of_null_takes_a_section_away(file):
         ("training.epochs=[", "--set training.epochs=[: the value is not YAML"),
         ("training.epochs.x=1", "--set training.epochs.x=1: 'epochs' holds a value, not keys"),
         ("training.epoch=1", "--set training.epoch=1: training: unknown key 'epoch'; did you mean 'epochs'? "),
-        ("training.epochs=0", "--set training.epochs=0: training.epochs: "),
+        ("training.epochs=-1", "--set training.epochs=-1: training.epochs: "),
         ("training=5", "--set training=5: training: "),
         ("model.encoder.type=lstm", "--set model.encoder.type=lstm: model.encoder"),
     ],
@@ -155,8 +155,8 @@ def test_a_mistake_of_the_file_that_is_extended_names_it(tmp_path, wrong, text, 
 
 def test_a_mistake_of_a_setting_is_not_said_of_a_file(tmp_path):
     path = extending(tmp_path, "model: {encoder: {hidden: 8}}")
-    with pytest.raises(ConfigurationError, match=r"^--set training.epochs=0: training.epochs: "):
-        load_experiment(path, ["training.batch_size=4", "training.epochs=0"])
+    with pytest.raises(ConfigurationError, match=r"^--set training.epochs=-1: training.epochs: "):
+        load_experiment(path, ["training.batch_size=4", "training.epochs=-1"])
     (tmp_path / "base.yaml").write_text(BASE.replace("epochs: 7", "epochs: -7"), encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"base.yaml: training.epochs: "):
         load_experiment(path, ["training.batch_size=4"])

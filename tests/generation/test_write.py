@@ -73,7 +73,8 @@ def test_the_beams_of_a_row_read_its_own_source(model, encoded, source):
     embedding, decoder, head = parts(model)
     states = encoded.states["title"]
     summary = np.concatenate([np.full([4, 1], START_ID), found.tokens], axis=1).astype(np.int32)
-    hidden = decoder(embedding(summary[:, :-1]), states, source)
-    likelihood = head(embedding(hidden, reverse=True), hidden, states.last, embedding(source), source, summary[:, 1:])
+    hidden, following = decoder(embedding(summary[:, :-1]), states, source), summary[:, 1:]
+    logits = embedding(tf.boolean_mask(hidden, following != PAD_ID), reverse=True)
+    likelihood = head(logits, hidden, states.last, embedding(source), source, following)
     np.testing.assert_allclose(found.log_probabilities, tf.reduce_sum(likelihood, axis=1), rtol=1e-4, atol=1e-4)
     assert (found.log_probabilities.numpy() >= written(model, encoded).log_probabilities.numpy() - 1e-3).any()

@@ -16,11 +16,12 @@ class DecoderOptions(Options):
     Attributes:
         layers: the number of layers, Transformer or LSTM like the trunk's; `gpt` has only the layers of its trunk.
         copy_source: whether the decoder can copy tokens of the source (See et al. 2017); `copy` in a configuration.
+            `None` means that it can unless it could write before it was trained, as a pretrained language model can.
         dropout: the dropout rate of the embedding and of each sublayer; the trunk's rate if absent.
     """
 
     layers: int = Field(2, ge=1)
-    copy_source: bool = Field(True, alias="copy")
+    copy_source: bool | None = Field(None, alias="copy")
     dropout: float | None = Field(None, ge=0.0, lt=1.0)
 
 

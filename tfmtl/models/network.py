@@ -138,6 +138,10 @@ class Network:
             layers.append(self.layers.decoders[task])
         return [variable for layer in layers for variable in layer.trainable_variables]
 
+    def merge_updates(self) -> None:
+        """Adds updates that the trunk keeps beside its weights to them, before the model is served."""
+        self.layers.sharing.trunk.merge_updates()
+
     def readings(self, tasks: int) -> int:
         """Returns how often the trunk reads a text to answer a number of tasks."""
         return self.layers.sharing.readings(tasks)

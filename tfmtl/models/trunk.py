@@ -84,6 +84,11 @@ class Trunk(OptionsLayer):
         return self.width
 
     @property
+    def can_write(self) -> bool:
+        """Whether its decoders write sentences before they have been trained."""
+        return False
+
+    @property
     def tied(self) -> bool:
         """Whether tokens are written with the same embedding that they are read with."""
         return True

@@ -48,11 +48,15 @@ def test_a_least_length_that_leaves_no_room_for_the_end_is_told():
         KIND.check(task, GenerationOptions(min_length=12))
 
 
-@pytest.mark.parametrize("copy", [True, False])
-def test_its_head_copies_where_the_decoder_does_and_smooths_as_the_task_says(copy):
+@pytest.mark.parametrize(
+    ("configured", "can_write", "copy"),
+    [(True, True, True), (False, False, False), (None, False, True), (None, True, False)],
+)
+def test_its_head_copies_where_the_decoder_does_and_smooths_as_the_task_says(configured, can_write, copy):
     task = Summarization(name="title", source="s", label_smoothing=0.25, max_length=9)
-    options = ModelOptions.model_validate({"decoder": {"copy": copy}})
-    head = KIND.head(task, HeadContext(SimpleNamespace(dtype_policy="float32"), options, None))
+    options = ModelOptions.model_validate({"decoder": {"copy": configured}})
+    trunk = SimpleNamespace(dtype_policy="float32", can_write=can_write)
+    head = KIND.head(task, HeadContext(trunk, options, None))
     assert (head.name, head.copy_source) == ("title", copy)
     assert head.get_config()["label_smoothing"] == 0.25
     assert KIND.target_length(task, 512) == 9

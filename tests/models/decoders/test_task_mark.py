@@ -105,7 +105,8 @@ def test_a_saved_trunk_still_continues(encoder, writer, backbone):
 def test_a_text_and_its_summary_must_have_places(folder, backbone):
     encoder = PresetEncoder(preset=str(folder), max_length=MAX_LENGTH - 5)
     with pytest.raises(
-        ConfigurationError, match=f"has positions for {MAX_LENGTH} tokens; a text of 59 and a summary of 6"
+        ConfigurationError,
+        match=f"has positions for {MAX_LENGTH} tokens; a text of 59 and what follows it, 6, need more",
     ):
         encoder.decoder(1, None, 6)
 

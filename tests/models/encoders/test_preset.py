@@ -110,6 +110,20 @@ def test_lower_layers_learn_more_slowly(preset):
     assert model_of(preset("bert")).encoder.rates() == {}
 
 
+@pytest.mark.parametrize(
+    ("family", "options", "can_write"),
+    [
+        ("bert", {}, False),
+        ("gpt2", {}, True),
+        ("gpt2", {"pretrained_decoder": False}, False),
+        ("bart", {}, True),
+        ("deberta_v3", {}, False),
+    ],
+)
+def test_what_has_written_before_can_write(preset, family, options, can_write):
+    assert model_of(preset(family), **options).encoder.can_write is can_write
+
+
 def test_frozen_it_stays_as_it_is(preset):
     model = model_of(preset("roberta"), frozen=True).model
     assert not model.trainable_variables and len(model.variables) > 10

@@ -128,7 +128,7 @@ def unloaded(run, monkeypatch):
     monkeypatch.setattr(export_module, "_write_saved_model", write)
     monkeypatch.setattr(export_module, "check_parity", lambda *_: None)
     monkeypatch.setattr(export_module, "probe_texts", lambda *_: [])
-    model = SimpleNamespace(network=SimpleNamespace(readings=lambda tasks: 1))
+    model = SimpleNamespace(network=SimpleNamespace(readings=lambda tasks: 1, merge_updates=lambda: None))
     monkeypatch.setattr(export_module, "load_reader", lambda *_: SimpleNamespace(tokenizer=None, model=model))
     return run
 

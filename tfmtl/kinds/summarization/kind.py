@@ -55,12 +55,11 @@ class SummarizationKind(Kind):
         SearchOptions.of(generation, task.max_length)
 
     def head(self, task: Summarization, context: HeadContext, common: str | None = None) -> PointerGeneratorHead:
-        return PointerGeneratorHead(
-            context.options.decoder.copy_source,
-            task.label_smoothing,
-            name=task.name,
-            dtype=context.trunk.dtype_policy,
-        )
+        copy_source, trunk = context.options.decoder.copy_source, context.trunk
+        if copy_source is None:
+            # What a language model writes would be mixed with copies that it has not learned yet.
+            copy_source = not trunk.can_write
+        return PointerGeneratorHead(copy_source, task.label_smoothing, name=task.name, dtype=trunk.dtype_policy)
 
     def target_length(self, task: Summarization, text_length: int) -> int:
         return task.max_length

@@ -160,6 +160,10 @@ class PresetEncoder(Trunk):
         return self._states_width
 
     @property
+    def can_write(self) -> bool:
+        return self._decoder is not None or (self._is_causal and self._can_continue)
+
+    @property
     def tied(self) -> bool:
         return self._tied
 

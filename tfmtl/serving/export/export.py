@@ -61,7 +61,7 @@ def export_run(
     for split in filter(lambda split: run.evaluation(split).is_file(), EVALUATED):
         read_evaluation(run, split)
     reader = load_reader(run)
-    reader.model.network.layers.sharing.trunk.merge_updates()
+    reader.model.network.merge_updates()
     description = description.model_copy(update={"readings": reader.model.network.readings(len(tasks))})
     streams = _validation_streams(experiment)
     quantization = None
