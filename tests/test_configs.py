@@ -73,7 +73,7 @@ def test_denoising_takes_no_epoch_of_the_tasks(path):
     assert last.epochs == without.training.epochs
 
 
-@pytest.mark.parametrize("name", TASK_SETS)
+@pytest.mark.parametrize("name", ["arxiv", *(pytest.param(name, marks=pytest.mark.large) for name in TASK_SETS[1:])])
 def test_compared_systems_have_as_many_parameters_within_a_tenth(name):
     counts = [parameters(load_experiment(path)) for path in COMPARED if path.stem.startswith(name)]
     assert max(counts) < 1.1 * min(counts)

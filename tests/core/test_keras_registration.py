@@ -4,7 +4,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("order", ["import keras\nimport tfmtl", "import tfmtl\nimport keras"])
+@pytest.mark.parametrize(
+    "order", ["import keras\nimport tfmtl", pytest.param("import tfmtl\nimport keras", marks=pytest.mark.large)]
+)
 def test_a_saved_model_is_known_by_name_after_the_import_alone(order):
     program = f"""
 import sys

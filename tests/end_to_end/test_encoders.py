@@ -19,7 +19,14 @@ def run(*arguments) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("encoder", "precision"), [("gpt", "mixed_float16"), ("bilstm_attention", "float32")])
+@pytest.mark.parametrize(
+    ("encoder", "precision"),
+    [
+        ("gpt", "mixed_float16"),
+        # Its layers, and an export of theirs, are tested in `models/`.
+        pytest.param("bilstm_attention", "float32", marks=pytest.mark.large),
+    ],
+)
 def test_it_is_trained_exported_and_asked(encoder, precision, configure, tmp_path, capsys):
     options = {"type": encoder, "layers": 1, "hidden": 32, "max_length": 48}
     config = configure(model={"encoder": None}, training={"epochs": 2, "precision": precision}, generation={"beams": 2})

@@ -199,6 +199,8 @@ def test_what_is_frozen_has_no_slots(make, kind, frozen, tmp_path):
     assert sum(sizes) == 2 * sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
 
 
+# Two devices in one process are told apart above.
+@pytest.mark.large
 @pytest.mark.slow
 def test_two_processes_make_the_updates_of_one(tmp_path):
     expected = lazy_workers.trained(tf.distribute.get_strategy())

@@ -182,10 +182,11 @@ def _callbacks(training: Training, writer: tf.summary.SummaryWriter) -> list[ker
 def _observers(training: Training, writer: tf.summary.SummaryWriter) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of every stage, which only observe."""
     data, run, progress, update = training.data, training.run, training.progress, training.update
-    callbacks = [
-        GradientNorms(writer, update, progress, functools.cache(lambda: _first_batch(training))),
-        History(run, progress, training.writes),
-    ]
+    callbacks: list[keras.callbacks.Callback] = [History(run, progress, training.writes)]
+    if training.stage.epochs:
+        # Gradients are of no interest where there is no update, and may need more memory than all else.
+        first_batch = functools.cache(lambda: _first_batch(training))
+        callbacks.insert(0, GradientNorms(writer, update, progress, first_batch))
     if training.writes:
         shares, tokens = task_shares(data.tables, data.plan), tokens_read(data.tables, data.plan)
         every, configuration = training.experiment.training.log_every, training.experiment.to_yaml()

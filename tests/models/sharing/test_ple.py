@@ -39,9 +39,10 @@ def test_the_own_variables_are_those_that_no_other_task_reads(make_scheme, embed
         views = scheme(embedded, TOKENS)
         sums = {task: tf.reduce_sum(view.last) for task, view in views.items()}
     readers: dict[str, set[str]] = {}
+    values = [variable.value for variable in scheme.trainable_variables]
     for task, total in sums.items():
-        for variable in scheme.trainable_variables:
-            if tape.gradient(total, variable.value) is not None:
+        for variable, gradient in zip(scheme.trainable_variables, tape.gradient(total, values), strict=True):
+            if gradient is not None:
                 readers.setdefault(variable.path, set()).add(task)
     for task in TASKS:
         alone = {path for path, of_tasks in readers.items() if of_tasks == {task}}
