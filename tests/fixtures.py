@@ -19,18 +19,6 @@ _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
-# TensorFlow's optimizer of graphs takes longer for a tiny model than all its steps.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-
-
-@pytest.fixture(scope="module")
-def optimized_graphs():
-    """Lets TensorFlow optimize graphs as it does for users, where a process of the tests is compared with another."""
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
-    yield
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-
-
 ANIMALS = {"cats": ["the cat", "a kitten", "her tomcat"], "dogs": ["the dog", "a puppy", "his hound"]}
 VERBS = ["sleeps", "eats the fish", "runs away", "waits for the rain", "plays with an old ball"]
 PLACES = ["in the garden", "under a chair", "near the river", "behind our house", "on the warm roof of the barn"]

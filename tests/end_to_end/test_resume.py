@@ -19,8 +19,6 @@ import os, signal, sys
 from tests.end_to_end.conftest import MARKED
 from tfmtl.cli import main
 from tfmtl.runs.checkpoints import Checkpoints
-
-pytestmark = pytest.mark.usefixtures("optimized_graphs")
 save = Checkpoints.save
 def save_unless_an_epoch_ends(self, update, variables, state):
     if update % state["updates_per_epoch"] == 0:

@@ -6,10 +6,7 @@ import tensorflow as tf
 
 from tests.serving.c_api import IS_THERE, ask, signatures_of
 
-pytestmark = [
-    pytest.mark.skipif(not IS_THERE, reason="TensorFlow's shared libraries are elsewhere"),
-    pytest.mark.usefixtures("optimized_graphs"),
-]
+pytestmark = pytest.mark.skipif(not IS_THERE, reason="TensorFlow's shared libraries are elsewhere")
 
 
 def test_every_signature_answers_in_a_process_without_tensorflow_for_python(export, run_answerer, odd_texts):

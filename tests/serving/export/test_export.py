@@ -18,8 +18,6 @@ from tfmtl.serving.export.description import Description
 from tfmtl.serving.export.export import export_run
 from tfmtl.serving.export.parity import probe_texts
 
-pytestmark = pytest.mark.usefixtures("optimized_graphs")
-
 FRESH_PROCESS = """
 import json, sys
 import numpy as np

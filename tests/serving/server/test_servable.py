@@ -9,8 +9,6 @@ from tfmtl.core.errors import RunError
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.server.servable import Servable
 
-pytestmark = pytest.mark.usefixtures("optimized_graphs")
-
 
 @pytest.fixture(scope="module")
 def servable(export):

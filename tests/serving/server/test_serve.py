@@ -19,8 +19,6 @@ from tensorflow_serving.apis import (
 from tests.serving.server.asked import PAIRS, SECONDS, TEXTS, predict_request
 from tfmtl.cli import main
 
-pytestmark = pytest.mark.usefixtures("optimized_graphs")
-
 SIGNATURES = ["serving_default", "classify", "summarize", "topic", "title", "same", "stars"]
 
 
