@@ -35,10 +35,10 @@ EXPERTS = {name: (f"model.sharing.type={name}",) for name in ("mmoe", "ple")}
         # Every family is trained, and writes, in the tests of `models/`.
         *(
             pytest.param(*case, marks=pytest.mark.large)
-            for case in (("gpt2", EXPERTS["ple"]), ("bart", ()), ("t5", ()))
+            for case in (("gpt2", EXPERTS["ple"]), ("albert", ()), ("bart", ()), ("t5", ()))
         ),
     ],
-    ids=["bert-mmoe", "gpt2-told", "gpt2-ple", "bart", "t5"],
+    ids=["bert-mmoe", "gpt2-told", "gpt2-ple", "albert", "bart", "t5"],
 )
 def test_a_run_and_an_export_need_the_preset_no_more(family, settings, configure, tmp_path, capsys):
     folder = save_preset(family, tmp_path / "preset", num_layers=1)
