@@ -116,7 +116,7 @@ def test_labels_of_configured_words_are_texts_too():
     assert configured_words(True) is True and configured_words(False) is False
 
 
-@pytest.mark.parametrize("words", ["yes", ["a"], {"a": 1}, {"a": " "}])
+@pytest.mark.parametrize("words", ["yes", ["a"], {"a": 1}, {"a": " "}, {}])
 def test_what_are_no_words_of_labels_is_named(words):
     message = "^tasks.topic.label_words: expected true, or the words of labels such as {label: words}"
     with pytest.raises(ConfigurationError, match=message):

@@ -70,8 +70,8 @@ def _cut(train: Rows, name: str, missing: Sequence[str], seed: int) -> dict[str,
 def limited(rows: Rows, size: int | None) -> Rows:
     """Returns at most `size` rows: the first ones of a shuffle that is always the same, in their own order.
 
-    They do not depend on the experiment's seed, so that experiments that differ in it have the same rows; and a larger
-    size adds rows to those of a smaller one.
+    They do not depend on the experiment's seed, so that experiments that differ in it have the same rows, unless the
+    seed has cut other splits from them; and a larger size adds rows to those of a smaller one.
     """
     if size is None or size >= len(rows):
         return rows

@@ -1,6 +1,6 @@
 """How tasks are put to a trunk that continues texts, as ids of tokens."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -56,5 +56,20 @@ def word_tasks(tasks: Mapping[str, Task], tokenizer, preset: str | None) -> dict
             )
         instruction = tokenizer.ids_of(parts_of_instruction(preset, task.instruction)) if task.instruction else ()
         labels = tokenizer.tokenize(tf.constant(words)).to_list() if words else ()
+        _check_labels(name, words, labels, tokenizer.unknown_id if words else None)
         wordings[name] = Wording(tuple(instruction), tuple((START_ID, *ids, END_ID) for ids in labels))
     return {name: wording for name, wording in wordings.items() if wording}
+
+
+def _check_labels(task: str, words: Sequence[str], ids: Sequence[Sequence[int]], unknown: int | None) -> None:
+    """Raises if labels cannot be told apart by their words."""
+    seen: dict[tuple[int, ...], str] = {}
+    for text, of_text in zip(words, map(tuple, ids), strict=True):
+        if not of_text or unknown in of_text:
+            raise ConfigurationError(f"tasks.{task}.label_words: the trunk's tokenizer does not know all of '{text}'")
+        if of_text in seen:
+            raise ConfigurationError(
+                f"tasks.{task}.label_words: '{seen[of_text]}' and '{text}' are the same to the trunk; each label needs "
+                "words of its own"
+            )
+        seen[of_text] = text

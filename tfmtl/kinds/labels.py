@@ -136,7 +136,11 @@ def configured_words(words: Any) -> bool | dict[str, str]:
     """
     if isinstance(words, bool):
         return words
-    if not isinstance(words, Mapping) or not all(isinstance(text, str) and text.strip() for text in words.values()):
+    if (
+        not isinstance(words, Mapping)
+        or not words
+        or not all(isinstance(text, str) and text.strip() for text in words.values())
+    ):
         raise ValueError("expected true, or the words of labels such as {label: words}")
     return {as_written(label).strip(): text for label, text in words.items()}
 

@@ -1,9 +1,9 @@
 """The configuration that tasks of all kinds have in common."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from tfmtl.core.registry import SIGNATURES, Options
 
@@ -40,7 +40,7 @@ class Task(Options):
     source: str
     text: str = "text"
     text_pair: str | None = None
-    instruction: str | None = Field(None, min_length=1)
+    instruction: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     metrics: tuple[str, ...] = ()
     primary: str = ""
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.presets import FAMILIES
 from tfmtl.core.errors import ConfigurationError, RunError
-from tfmtl.data.special_tokens import SPECIAL_IDS
+from tfmtl.data.special_tokens import END_ID, SPECIAL_IDS, START_ID
 from tfmtl.data.tokenizers.preset import NEW_ROW, PresetTokenizer, PresetTokenizerOptions, load_tokenizer, piece_order
 
 MARKS = {
@@ -106,3 +106,24 @@ def test_a_bert_of_transformers_strips_accents_where_it_lowercases(said, expecte
     (tmp_path / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
     tokenizer = load_tokenizer(str(tmp_path))
     assert [tokenizer.id_to_token(int(piece)) for piece in tokenizer.tokenize("A café")] == expected
+
+
+def test_a_llama_with_marks_of_its_own_is_saved_with_them(tmp_path):
+    letters = ["\u0120", ".", "<", ">", "|", "_", *(chr(code) for code in range(ord("a"), ord("z") + 1))]
+    marks = {"bos_token": "<|go|>", "eos_token": "<|stop|>", "misc_special_tokens": {"<|pad|>", "<|tool|>"}}
+    pieces = [*letters, "he", "<|go|>", "<|stop|>", "<|pad|>", "<|tool|>"]
+    layer = keras_hub.models.Llama3Tokenizer({piece: number for number, piece in enumerate(pieces)}, ["h e"], **marks)
+    layer.save_to_preset(str(tmp_path / "whole"))
+    # KerasHub cannot load its own preset of such a tokenizer; one of Transformers has the marks in its files.
+    layer.unsplittable_tokens = []
+    tokenizer = PresetTokenizer(layer)
+    tokenizer.save(tmp_path / "run")
+    loaded = PresetTokenizer.load(tmp_path / "run")
+    assert (loaded.layer.start_token, loaded.layer.end_token) == ("<|go|>", "<|stop|>")
+    np.testing.assert_array_equal(piece_order(loaded.layer), piece_order(layer))
+    texts = tf.constant(["a <|tool|> is <|stop|> here"])
+    for each in (tokenizer, loaded):
+        tokens = each.tokenize(texts)
+        # What looks like a mark is a text, which nothing can tell from other texts.
+        assert START_ID not in tokens.to_list()[0] and END_ID not in tokens.to_list()[0]
+        assert tf.function(each.detokenize)(tokens.to_tensor()).numpy().tolist() == texts.numpy().tolist()

@@ -31,10 +31,11 @@ TASKS = {
     "bare": {**CLASSIFIED, "label_words": True},
     "pooled": CLASSIFIED,
     "title": {"kind": "summarization", "source": "s", "max_length": 4},
+    "note": {"kind": "summarization", "source": "s", "max_length": 6},
 }
 
 
-def built(folder, names=tuple(TASKS), wordings=WORDINGS, **model):
+def built(folder, names=tuple(WORDINGS), wordings=WORDINGS, **model):
     encoder = {"type": "preset", "preset": str(folder), "max_length": 8, **model.pop("encoder", {})}
     experiment = parse(
         {
@@ -44,8 +45,8 @@ def built(folder, names=tuple(TASKS), wordings=WORDINGS, **model):
         }
     )
     columns = dict.fromkeys(names, DenseColumn(np.array([0, 1], np.int32)))
-    heads = tuple(name for name in names if name != "title")
-    slices = [Slice("tokens", heads, tuple(name for name in names if name == "title"))]
+    written = tuple(name for name in names if TASKS[name]["kind"] == "summarization")
+    slices = [Slice("tokens", tuple(name for name in names if name not in written), written)]
     rows = len(piece_order(load_tokenizer(str(folder))))
     wordings = {name: wordings[name] for name in names if name in wordings}
     return build_model(experiment.model, experiment.tasks, slices, columns, rows, "float32", wordings)
@@ -153,3 +154,16 @@ def test_a_saved_model_keeps_words_and_instructions(model, outputs, tmp_path):
 def test_words_that_a_model_cannot_read_are_named(preset, changes, message):
     with pytest.raises(ConfigurationError, match=message):
         built(preset, ("said", "title"), **changes)
+
+
+def test_two_tasks_of_an_encoder_write_with_predictions_of_their_own(tmp_path):
+    model = built(save_preset("bert", tmp_path), ("title", "note"), {})
+    decoders = model.network.layers.decoders
+    paths = [[variable.path for variable in decoders[name].trainable_variables] for name in ("title", "note")]
+    assert len(paths[0]) == len(paths[1]) == 5 and not set(paths[0]) & set(paths[1])
+    inputs = {"tokens": TOKENS, target_name("title"): TITLES, target_name("note"): TITLES}
+    before = model(inputs)
+    decoders["note"].transform.bias.assign_add(np.arange(8, dtype=np.float32))
+    after = model(inputs)
+    np.testing.assert_array_equal(after["title"], before["title"])
+    assert np.abs(after["note"] - before["note"]).max() > 1e-3

@@ -71,7 +71,7 @@ def test_only_the_factors_learn_and_a_kernel_of_heads_is_one_matrix(case):
 
 
 def test_initial_factors_have_the_bounds_of_pytorch_s_linear_layers():
-    layer = keras.layers.Dense(8)
+    layer = keras.layers.Dense(16)
     layer.build((None, 400))
     update = LowRankUpdate(layer, rank=16, alpha=1.0)
     found = update.down.numpy()
@@ -86,3 +86,10 @@ def test_an_equation_that_is_no_matrix_product_is_refused():
     layer.build((2, 2, 3))
     with pytest.raises(ValueError, match="abc,cd->adb"):
         LowRankUpdate(layer, rank=1, alpha=1.0)
+
+
+def test_a_rank_beyond_the_kernel_s_is_refused():
+    layer = keras.layers.Dense(3)
+    layer.build((None, 5))
+    with pytest.raises(ValueError, match="a kernel of 5 x 3 has no update of rank 4"):
+        LowRankUpdate(layer, rank=4, alpha=1.0)

@@ -46,6 +46,12 @@ def test_a_target_that_does_not_exist_is_named():
         add_lora(backbone, LoraOptions(), "model.encoder.lora")
 
 
+def test_a_rank_beyond_the_kernel_s_is_named_and_a_target_named_twice_is_one():
+    with pytest.raises(ConfigurationError, match=r"^lora\.rank: a kernel of 16 x 8 has no update of rank 9$"):
+        add_lora(CAUSAL["llama"](), LoraOptions(rank=9, targets=("value",)), "lora")
+    assert LoraOptions(targets=("query", "query", "key")).targets == ("query", "key")
+
+
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
     return save_preset("bert", tmp_path_factory.mktemp("bert"))

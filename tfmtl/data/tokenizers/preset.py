@@ -1,9 +1,10 @@
 """The tokenizer of a KerasHub preset, with its ids reordered so that the marks have the ids of tfmtl."""
 
+import inspect
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import keras
 import keras_hub
@@ -76,7 +77,7 @@ class PresetTokenizer:
             raise RunError(f"{path}: there is no tokenizer")
         try:
             # The folder of a run is not a complete preset: `from_preset` would need a backbone in it.
-            layer = keras.saving.deserialize_keras_object(json.loads(path.read_text(encoding="utf-8")))
+            layer = _with_marks(json.loads(path.read_text(encoding="utf-8")))
             layer.load_preset_assets(str(folder))
             return cls(layer)
         except (ValueError, TypeError, AttributeError, OSError, KeyError) as error:
@@ -86,10 +87,18 @@ class PresetTokenizer:
         """Writes the tokenizer and its files to `folder`; loading them does not need the original preset."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         self.layer.save_to_preset(str(folder))
+        path = Path(folder) / "tokenizer.json"
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**saved, _MARKS: _marks(self.layer)}), encoding="utf-8")
 
     @property
     def vocabulary_size(self) -> int:
         return len(self._order)
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of what the vocabulary lacks; `None` if it lacks nothing."""
+        return None if _known(self.layer, "[UNK]", "<unk>") == NEW_ROW else self._unknown
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Returns the ids, int32 `[batch, None]`, of texts, string `[batch]`; a mark in a text becomes unknown."""
@@ -147,7 +156,32 @@ def load_tokenizer(preset: str) -> keras_hub.tokenizers.Tokenizer:
         if "XLMRoberta" not in said.get("tokenizer_class", ""):
             strip = said.get("strip_accents")
             options["strip_accents"] = said["do_lower_case"] if strip is None else strip
-    return keras_hub.tokenizers.Tokenizer.from_preset(preset, **options)
+    tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(preset, **options)
+    if _marks(tokenizer):
+        # KerasHub puts placeholders for marks in texts, whose order changes with each process, and does not always find
+        # them again. What looks like a mark in a text is a text.
+        tokenizer.unsplittable_tokens = []
+    return tokenizer
+
+
+_MARKS = "marks"
+"""The key of the arguments that KerasHub does not save."""
+
+
+def _marks(layer: keras_hub.tokenizers.Tokenizer) -> dict[str, Any]:
+    """Returns the marks that a tokenizer was made with, if it takes any; KerasHub 0.32 saves Llama 3's without them."""
+    if "bos_token" not in inspect.signature(type(layer)).parameters:
+        return {}
+    rest = sorted(set(layer.special_tokens) - {layer.start_token, layer.end_token})
+    return {"bos_token": layer.start_token, "eos_token": layer.end_token, "misc_special_tokens": rest}
+
+
+def _with_marks(saved: dict[str, Any]) -> keras_hub.tokenizers.Tokenizer:
+    """Returns the tokenizer that was saved, with the marks that it was made with."""
+    marks = saved.pop(_MARKS, {})
+    if marks:
+        marks["misc_special_tokens"] = set(marks["misc_special_tokens"])
+    return keras.saving.deserialize_keras_object({**saved, "config": {**saved["config"], **marks}})
 
 
 def _known(layer: keras_hub.tokenizers.Tokenizer, *names: str) -> int:

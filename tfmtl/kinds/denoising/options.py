@@ -31,11 +31,11 @@ class Denoising(Task):
     mean_span: float = Field(3.0, ge=1.0)
     decoder: str | None = None
 
-    @field_validator("text_pair", "metrics", "primary")
+    @field_validator("text_pair", "metrics", "primary", "instruction")
     @classmethod
     def _none(cls, value: Any) -> Any:
         if value:
-            raise ValueError("a denoising task reads one text, and has no metrics but its loss")
+            raise ValueError("a denoising task reads one text without an instruction, and has no metrics but its loss")
         return value
 
     @model_validator(mode="after")

@@ -64,8 +64,10 @@ class PrefixLMMark(TaskMark):
         super().build(embedded_shape)
         policy, width = self.dtype_policy, embedded_shape[-1]
         normal = keras.initializers.TruncatedNormal(stddev=0.02)
-        self.transform = keras.layers.Dense(width, "gelu", kernel_initializer=normal, name="transform", dtype=policy)
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-12, name="norm", dtype=policy)
+        # Both are called outside of this layer, by which a functional model would tell those of two tasks apart.
+        name = f"{self.name}_transform"
+        self.transform = keras.layers.Dense(width, "gelu", kernel_initializer=normal, name=name, dtype=policy)
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-12, name=f"{self.name}_norm", dtype=policy)
         self.transform.build((*embedded_shape[:-1], self._hidden))
         self.norm.build(embedded_shape)
 

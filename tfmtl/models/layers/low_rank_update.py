@@ -1,5 +1,6 @@
 """A frozen dense layer with a trained update of low rank beside it (LoRA)."""
 
+import math
 from contextlib import ExitStack
 
 import keras
@@ -21,6 +22,9 @@ class LowRankUpdate(keras.layers.Layer):
         base: the built layer, whose kernel and bias stay as they are.
         rank: the rank of the update.
         alpha: the update is multiplied by `alpha / rank`.
+
+    Raises:
+        ValueError: if the kernel is no matrix, or one of a smaller rank.
     """
 
     def __init__(self, base: keras.layers.Dense | keras.layers.EinsumDense, rank: int, alpha: float, **kwargs):
@@ -32,6 +36,9 @@ class LowRankUpdate(keras.layers.Layer):
         self._kernel_axes, read, written = _axes(base)
         sizes = dict(zip(self._kernel_axes, base.kernel.shape, strict=True))
         self._down, self._up = f"{read}{_RANK}", f"{_RANK}{written}"
+        sides = [math.prod(sizes[axis] for axis in side) for side in (read, written)]
+        if rank > min(sides):
+            raise ValueError(f"a kernel of {sides[0]} x {sides[1]} has no update of rank {rank}")
         with ExitStack() as scopes:
             # Gives the factors paths of their own, below that of the kernel.
             for scope in base.path.split("/"):

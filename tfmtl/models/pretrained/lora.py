@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import keras
 import keras_hub
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.private_api import all_layers, replace_layer
@@ -37,6 +37,11 @@ class LoraOptions(Options):
     rank: int = Field(8, ge=1)
     alpha: float | None = Field(None, gt=0.0)
     targets: tuple[Target, ...] = Field(("query", "value"), min_length=1)
+
+    @field_validator("targets")
+    @classmethod
+    def _distinct(cls, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        return tuple(dict.fromkeys(targets))
 
 
 class Adapted(NamedTuple):
@@ -72,7 +77,11 @@ def add_lora(backbone: keras_hub.models.Backbone, options: LoraOptions, place: s
             known = ", ".join(name for name, places in found.items() if places)
             raise ConfigurationError(f"{place}.targets: this preset has no layer '{target}'; it has: {known}")
     alpha = 2.0 * options.rank if options.alpha is None else options.alpha
-    return [_adapt(*where, options.rank, alpha) for target in options.targets for where in found[target]]
+    places = [where for target in options.targets for where in found[target]]
+    try:
+        return [_adapt(*where, options.rank, alpha) for where in places]
+    except ValueError as error:
+        raise ConfigurationError(f"{place}.rank: {error}") from None
 
 
 def _dense_layers(backbone: keras_hub.models.Backbone, name: str) -> Iterator[tuple[keras.layers.Layer, str]]:
