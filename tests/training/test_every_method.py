@@ -1,16 +1,12 @@
 """One replica and two, one process and two, one pass over all rows and one a group: the same update by every method."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.training import every_method
 from tests.training.every_method import CASES, trained
-from tests.workers import worker_configurations
+from tests.workers import run_two_workers
 
 # One of each way in which replicas come to the same update: by weights that are drawn, learned, or made of losses or of
 # the norms of gradients; by gradients in rows, by their products, or by a state of both; by the states. What the others
@@ -102,18 +98,7 @@ def test_an_update_that_overflows_is_skipped_and_nothing_is_learned_from_it(alon
 @pytest.mark.parametrize("cases", [WAYS, pytest.param(OTHERS, marks=pytest.mark.large)], ids=["ways", "others"])
 def test_two_processes_make_the_update_of_one(alone, tmp_path, cases):
     output = tmp_path / "found.npz"
-    command = [sys.executable, every_method.__file__, str(output), *cases]
-    processes = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, "TF_CONFIG": configuration},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        for configuration in worker_configurations(2)
-    ]
-    logs = [process.communicate(timeout=500)[0].decode() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], logs[0][-3000:] + logs[1][-3000:]
+    run_two_workers([every_method.__file__, str(output), *cases])
     found = np.load(output)
     for case in cases:
         assert_same([found[f"{case}:{k}"] for k in range(len(alone[case]))], alone[case])

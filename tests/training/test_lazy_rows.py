@@ -1,9 +1,6 @@
 """A lazy optimizer in whole trainings: of one device and two, in parts, with an average, with what cannot be lazy."""
 
-import os
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +8,7 @@ import tensorflow as tf
 
 from tests.presets import save_preset
 from tests.training import lazy_workers
-from tests.workers import worker_configurations
+from tests.workers import run_two_workers
 from tfmtl.data.batches import batches, distributed_batches
 from tfmtl.data.plan import plan_training
 from tfmtl.runs.run_folder import RunFolder
@@ -204,18 +201,7 @@ def test_what_is_frozen_has_no_slots(make, kind, frozen, tmp_path):
 @pytest.mark.slow
 def test_two_processes_make_the_updates_of_one(tmp_path):
     expected = lazy_workers.trained(tf.distribute.get_strategy())
-    command = [sys.executable, lazy_workers.__file__, str(tmp_path / "found")]
-    processes = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, "TF_CONFIG": configuration},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        for configuration in worker_configurations(2)
-    ]
-    logs = [process.communicate(timeout=500)[0].decode() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], logs[0][-3000:] + logs[1][-3000:]
+    run_two_workers([lazy_workers.__file__, str(tmp_path / "found")])
     for worker in range(2):
         found = np.load(tmp_path / f"found_{worker}.npz")
         for name, value in expected.items():
