@@ -40,5 +40,5 @@ def test_a_new_decoder_with_few_updates_is_named_with_their_number(model, data, 
 
 
 def test_layers_that_can_write_need_no_number_of_updates(model, data, caplog, monkeypatch):
-    monkeypatch.setattr(type(model.network.layers.decoders["title"]), "can_write", True, raising=False)
+    monkeypatch.setattr(type(model.network.layers.sharing.trunk), "can_write", True)
     assert not messages(caplog, model.network, data.tables, data.plan)

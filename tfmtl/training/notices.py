@@ -21,10 +21,12 @@ _logger = logging.getLogger("tfmtl")
 
 def warn_of_few_updates(network: Network, tables: Sequence[Table], plan: Plan) -> None:
     """Warns of written tasks whose decoder is new and is trained by few updates; see `FEWEST_UPDATES`."""
+    if network.layers.sharing.trunk.can_write:
+        return
     shares = task_shares(tables, plan)
-    for task, owner in network.decoder_of.items():
+    for task in network.decoder_of:
         updates = np.count_nonzero(shares[task])
-        if updates < FEWEST_UPDATES and not getattr(network.layers.decoders[owner], "can_write", False):
+        if updates < FEWEST_UPDATES:
             _logger.warning(
                 "task '%s': %d updates are few for layers that have never written; train longer, with a smaller "
                 "batch, or use a pretrained model that writes",

@@ -22,11 +22,9 @@ class PresetDecoder(keras.layers.Layer, ABC):
 
     Attributes:
         is_pretrained: that it learns at the rate of the trunk, not of new decoders.
-        can_write: that it writes sentences before it has been trained.
     """
 
     is_pretrained = True
-    can_write = True
 
     def __init__(self, backbone: dict, max_length: int, **kwargs):
         super().__init__(**kwargs)

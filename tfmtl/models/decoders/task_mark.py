@@ -10,12 +10,7 @@ class TaskMark(keras.layers.Layer):
 
     Args:
         max_length: the maximum number of tokens that are written, those of an instruction included.
-
-    Attributes:
-        can_write: whether the layers write sentences before they have been trained.
     """
-
-    can_write = True
 
     def __init__(self, max_length: int, **kwargs):
         super().__init__(**kwargs)
@@ -53,8 +48,6 @@ class PrefixLMMark(TaskMark):
         max_length: the maximum number of tokens that are written.
         hidden: the width of the encoder's states.
     """
-
-    can_write = False
 
     def __init__(self, max_length: int, hidden: int, **kwargs):
         super().__init__(max_length, **kwargs)
