@@ -133,7 +133,7 @@ def test_a_preset_reads_another_source_by_name_or_by_format():
         ),
         (["tasks"], {}, "tasks: "),
         (["training", "epochs"], -1, "training.epochs: input should be greater than or equal to 0, found -1"),
-        (["training", "strategy"], "tpus", "training.strategy: input should be 'auto', "),
+        (["training", "strategy"], "tpus", "training.strategy: expected 'auto', "),
     ],
 )
 def test_a_mistake_is_one_line_that_names_its_place(path, value, expected):

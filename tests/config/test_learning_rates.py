@@ -60,7 +60,7 @@ def test_factors_are_shares_of_the_largest_rate():
     [
         (True, "training.learning_rate: expected a number, found True"),
         (0, "training.learning_rate: input should be greater than 0, found 0"),
-        ("fast", "training.learning_rate: input should be a valid number"),
+        ("fast", "training.learning_rate: expected a number, found"),
         ({"trunk": -1}, "training.learning_rate.trunk: input should be greater than 0, found -1"),
         ({"trnk": 1}, "training.learning_rate: unknown key 'trnk'; did you mean 'trunk'"),
     ],

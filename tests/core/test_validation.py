@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 from pydantic import BaseModel, Field
 
@@ -17,6 +19,8 @@ class Outer(Options):
     share: float | None = None
     named: bool = False
     tasks: dict[str, int] = Field({"a": 1}, min_length=1)
+    frozen: Literal["embedding"] | bool = False
+    stages: list[Inner | None] = Field([])
 
 
 def message(options, values, place="outer"):
@@ -41,7 +45,8 @@ def test_options_pass_unchanged():
     [
         (
             {"name": "a", "iner": {}},
-            "outer: unknown key 'iner'; did you mean 'inner'? (known: inner, name, named, other, share, tasks)",
+            "outer: unknown key 'iner'; did you mean 'inner'? "
+            "(known: frozen, inner, name, named, other, share, stages, tasks)",
         ),
         ({"name": "a", "inner": {"dept": 2}}, "outer.inner: unknown key 'dept'; did you mean 'depth'? (known: depth)"),
         ({"name": "a", "other": {"dept": 2}}, "outer.other: unknown key 'dept'; did you mean 'depth'? (known: depth)"),
@@ -60,6 +65,11 @@ def test_options_pass_unchanged():
         ({"name": 3}, "outer.name: expected a text, found 3"),
         ({"name": "a", "tasks": {}}, "outer.tasks: name at least one"),
         ({"name": "a", "tasks": [1]}, "outer.tasks: expected keys and values, found [1]"),
+        ({"name": "a", "frozen": "embeding"}, "outer.frozen: expected 'embedding' or true or false, found 'embeding'"),
+        (
+            {"name": "a", "stages": [{}, {"dept": 2}]},
+            "outer.stages.1: unknown key 'dept'; did you mean 'depth'? (known: depth)",
+        ),
     ],
 )
 def test_an_error_names_the_place_and_the_nearest_right_key(values, expected):

@@ -1,7 +1,7 @@
 """Turns plain mappings into typed options; errors are one line that names the place and the nearest correct key."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError
@@ -29,41 +29,72 @@ def validate(options: type[Options], values: Any, place: str) -> Any:
 def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> str:
     # A misspelt key explains why another one is missing.
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    # The location also contains the branches of a union. They are named after types, and no key of ours is.
-    path = [str(part) for part in first["loc"] if str(part) not in _BRANCHES and "[" not in str(part)]
+    path = _path(first)
     where = ".".join(filter(None, [place, *path]))
     if first["type"] == "extra_forbidden":
         parent = ".".join(filter(None, [place, *path[:-1]])) or "configuration"
         return f"{parent}: unknown key '{path[-1]}'; {nearest(path[-1], _keys(options, path[:-1]))}"
     if first["type"] == "missing":
         return f"{where}: this key is required"
+    # A value that fits no branch of a union has an error for each of them.
+    alternatives = [_expected(each) for each in error.errors() if _path(each) == path]
     message = _MESSAGES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    if all(alternatives):
+        message = f"expected {' or '.join(dict.fromkeys(alternatives))}"
     found = "" if isinstance(first["input"], Mapping) else f", found {first['input']!r}"
     return f"{where or 'configuration'}: {message[0].lower()}{message[1:]}{found}"
 
 
-_MESSAGES = {
-    "dict_type": "expected keys and values",
-    "model_type": "expected keys and values",
-    "too_short": "name at least one",
-    "string_type": "expected a text",
-    "list_type": "expected a list",
-    "tuple_type": "expected a list",
-}
+def _path(error: Mapping) -> list[str]:
+    """Returns the keys of an error's place, without the branches of unions, which are named after types."""
+    return [str(part) for part in error["loc"] if str(part) not in _BRANCHES and "[" not in str(part)]
+
+
+def _expected(error: Mapping) -> str | None:
+    """Returns what a value should have been, or None if its type is not what is wrong with it."""
+    if error["type"] == "literal_error":
+        return error["ctx"]["expected"]
+    return _TYPES.get(error["type"])
+
+
+_MESSAGES = {"too_short": "name at least one"}
 """Replacements for Pydantic's messages that speak of Python types."""
 
+_TYPES = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "keys and values",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "keys and values",
+    "string_type": "a text",
+    "tuple_type": "a list",
+}
+"""What a user calls the types that a value can have."""
+
 _BRANCHES = {"bool", "int", "float", "str", "list", "dict", "tuple", "none"}
+"""Names that Pydantic gives to the branches of a union; no key of ours is one of them."""
 
 
 def _keys(options: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
-        annotation = options.model_fields[part].annotation if part in options.model_fields else None
-        # A section that may be absent is a union.
-        for section in (getattr(each, "__origin__", each) for each in get_args(annotation) or (annotation,)):
-            if isinstance(section, type) and issubclass(section, BaseModel):
-                options = section
+        if part in options.model_fields:
+            # A section that may be absent, or a list of sections.
+            options = next(_sections(options.model_fields[part].annotation), options)
     left_out = getattr(options, "not_keys", ())
     return [field.alias or name for name, field in options.model_fields.items() if name not in left_out]
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yields the sections that the type of a field contains."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections(part)
 
 
 def missing_choice(section: Mapping, keys: Sequence[str], registry: Registry, place: str) -> ConfigurationError:

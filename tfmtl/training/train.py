@@ -116,8 +116,8 @@ def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
     if readings > 1:
         _logger.warning("model.sharing: '%s' reads each text %d times", experiment.model.sharing.name, readings)
     fit_linear_experts(model, experiment, data)
-    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    _logger.info("%s parameters, of which %s are trained", f"{model.count_params():,}", f"{trained:,}")
+    trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    _logger.info("%s parameters, of which %s are trainable", f"{model.count_params():,}", f"{trainable:,}")
     return model
 
 

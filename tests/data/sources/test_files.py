@@ -108,7 +108,7 @@ def test_splits_are_those_that_have_paths():
         ({"train": "a", "splits": {"test": "b"}}, "sources.s.splits: 'test' is a key of the source itself"),
         (
             {"train": "a", "encoding_errors": "ignore"},
-            "sources.s.encoding_errors: input should be 'strict' or 'replace'",
+            "sources.s.encoding_errors: expected 'strict' or 'replace'",
         ),
         ({"train": "a", "valid": "b"}, "sources.s: unknown key 'valid'; did you mean 'validation'? "),
     ],

@@ -1,6 +1,6 @@
 """The interface of a source, whatever its format."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from pydantic import PositiveInt, field_validator
@@ -25,7 +25,11 @@ class SourceOptions(Options):
     @field_validator("limit", mode="before")
     @classmethod
     def _of_training(cls, limit: Any) -> Any:
-        return {"train": limit} if isinstance(limit, int) and not isinstance(limit, bool) else limit
+        if isinstance(limit, int) and not isinstance(limit, bool):
+            return {"train": limit}
+        if limit is not None and not isinstance(limit, Mapping):
+            raise ValueError("expected a whole number, or one for each split")
+        return limit
 
 
 class Source(Protocol):
