@@ -3,72 +3,40 @@
 python examples/show_predictions.py RUN [ROWS]
 """
 
+import json
 import sys
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
-from tfmtl.core.errors import UserError
-from tfmtl.data.streams import Stream, load_streams
-from tfmtl.generation.batch_reader import BatchReader
-from tfmtl.kinds.classification.options import Classification
-from tfmtl.kinds.kind import kind_of
-from tfmtl.kinds.regression.options import Regression
-from tfmtl.kinds.summarization.options import Summarization
-from tfmtl.kinds.task import Task
-from tfmtl.runs.identity import experiment_of
-from tfmtl.runs.loading import load_reader
-from tfmtl.runs.run_folder import RunFolder
+import tfmtl
 
 TEXT_START = 300
 
 
-@singledispatch
-def shown(task: Task, target: Any, answer: Any) -> list[str]:
-    """Returns the lines that compare a task's answer to one row with its target."""
-    raise TypeError(f"nothing to show of {type(task).__name__}")
-
-
-@shown.register
-def _(task: Classification, target: int, answer: np.ndarray) -> list[str]:
-    best = int(np.argmax(answer))
-    true = task.labels[target] if target >= 0 else "unknown"
-    return [f"{task.name}: {task.labels[best]} ({answer[best]:.0%})", f"  true: {true}"]
-
-
-@shown.register
-def _(task: Regression, target: float, answer: float) -> list[str]:
-    return [f"{task.name}: {answer:.2f}", f"  true: {target:.2f}"]
-
-
-@shown.register
-def _(task: Summarization, target: tuple[str, ...], answer: str) -> list[str]:
-    return [f"{task.name}: {answer}", f"  true: {target[0] if target else 'unknown'}"]
-
-
-def show(stream: Stream, answering: BatchReader, count: int) -> None:
-    """Prints some evenly spread rows of a stream's test split, with the answers of all its tasks."""
-    test = stream.splits["test"]
-    chosen = np.unique(np.linspace(0, len(test) - 1, num=min(count, len(test))).astype(int))
-    examples = test.take(chosen)
-    answers = answering.answer([task.name for task in stream.tasks], answering.tokenize(examples))
-    for row, text in enumerate(examples.text):
-        start = " ".join(text.split())[:TEXT_START]
-        print(f"\n{stream.name}: {start}{'...' if len(text) > TEXT_START else ''}")
-        for task in stream.tasks:
-            predicted = kind_of(task).predictions(answers[task.name])[row]
-            print(*shown(task, examples.targets[task.name][row], predicted), sep="\n")
+def as_line(prediction: dict[str, Any]) -> str:
+    """Returns an answer without its details, such as the probabilities of all labels."""
+    return ", ".join(
+        json.dumps(value, ensure_ascii=False) for value in prediction.values() if not isinstance(value, dict)
+    )
 
 
 def main(folder: str, count: int = 5) -> None:
-    """Shows `count` rows of each stream of the run in `folder`."""
-    run = RunFolder.open(folder)
-    experiment = experiment_of(run)
-    streams, _ = load_streams(experiment, ("test",))
-    answering = BatchReader(load_reader(run), experiment.evaluation.batch_size)
-    for stream in streams:
-        show(stream, answering, count)
+    """Shows `count` evenly spread texts of the test split of the run in `folder`."""
+    answers = tfmtl.RunFolder.open(folder).answers("test")
+    if not answers.is_file():
+        raise tfmtl.UserError(f"{answers}: missing; evaluate the run first")
+    texts: dict[str, list[dict]] = {}
+    with open(answers, encoding="utf-8") as lines:
+        for answer in map(json.loads, lines):
+            texts.setdefault(answer["text"], []).append(answer)
+    chosen = np.unique(np.linspace(0, len(texts) - 1, num=min(count, len(texts))).astype(int))
+    for text in [list(texts)[index] for index in chosen]:
+        start = " ".join(text.split())[:TEXT_START]
+        print(f"\n{start}{'...' if len(text) > TEXT_START else ''}")
+        for answer in texts[text]:
+            print(f"{answer['task']}: {as_line(answer['prediction'])}")
+            print(f"  true: {json.dumps(answer['target'], ensure_ascii=False)}")
 
 
 if __name__ == "__main__":
@@ -76,6 +44,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         main(sys.argv[1], *map(int, sys.argv[2:]))
-    except UserError as error:
+    except tfmtl.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

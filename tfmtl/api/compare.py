@@ -13,8 +13,8 @@ from tfmtl.core.registry import SOURCES
 from tfmtl.data.splits import missing_splits
 from tfmtl.data.streams import tasks_with_split
 from tfmtl.kinds.task import Task, answered
-from tfmtl.reports.comparison.compare import Comparison, compare_runs
-from tfmtl.reports.comparison.compared_run import check_same_data, load_runs
+from tfmtl.reports.comparison.compare import Comparison, compare_runs, with_reference
+from tfmtl.reports.comparison.compared_run import check_same_data, is_evaluated, load_runs
 from tfmtl.reports.comparison.reference import reference_of
 from tfmtl.reports.comparison.report import write_comparison
 from tfmtl.runs.identity import experiment_of
@@ -85,7 +85,12 @@ def compare(
     """
     folders = [run if isinstance(run, RunFolder) else RunFolder.open(run) for run in runs]
     _check_several(folders)
-    comparison = compare_runs(load_runs(folders, split, evaluate), split, reference_of if baselines else None)
+    for folder in folders:
+        if not is_evaluated(folder, split):
+            evaluate(folder, split)
+    comparison = compare_runs(load_runs(folders, split), split)
+    if baselines:
+        comparison = with_reference(comparison, reference_of(comparison.systems, split))
     if output is not None:
         try:
             write_comparison(Path(output), comparison)

@@ -68,6 +68,11 @@ def moments(adam, index: int) -> tuple:
     return adam._momentums[index], adam._velocities[index]
 
 
+def optimized_variables(optimizer) -> list[keras.Variable]:
+    """Returns the variables that a built optimizer updates, in the order of their indices."""
+    return optimizer._trainable_variables
+
+
 def replace_layer(owner: keras.layers.Layer, name: str, new: keras.layers.Layer) -> None:
     """Puts another layer into an attribute of a built layer, and into the list of its sublayers.
 
@@ -76,6 +81,11 @@ def replace_layer(owner: keras.layers.Layer, name: str, new: keras.layers.Layer)
     tracker, old = owner._tracker, getattr(owner, name)
     tracker.replace_tracked_value("layers", old, new)
     setattr(owner, name, new)
+
+
+def layer_attributes(layer: keras.layers.Layer) -> list[tuple[str, keras.layers.Layer]]:
+    """Returns the sublayers that a layer has as attributes, with their names; KerasHub's are mostly private."""
+    return [(name, value) for name, value in vars(layer).items() if isinstance(value, keras.layers.Layer)]
 
 
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

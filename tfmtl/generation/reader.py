@@ -104,7 +104,8 @@ class Reader:
         return self._as_answer(name, self.model.network.answer(name, encoded, linear))
 
     def _written(self, name: str, encoded: Encoded, linear: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        max_length = self.tasks[name].max_length
+        task = self.tasks[name]
+        max_length = kind_of(task).target_length(task, self.max_length)
         sequences = write(self.model.network, name, encoded, max_length, self.generation)
         return self._as_answer(name, self.tokenizer.detokenize(sequences.tokens))
 

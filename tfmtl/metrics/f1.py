@@ -5,6 +5,7 @@ from sklearn.metrics import f1_score
 
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import METRICS
+from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.metrics.metric import CountMetric, f1_per_class, predicted_classes
 
@@ -14,7 +15,8 @@ class F1(CountMetric):
     """F1 of the second of two labels, as in GLUE for MRPC and QQP; 0 if that label is neither true nor predicted."""
 
     def objection(self, task: Task) -> str | None:
-        return None if task.labels is None else _objection(len(task.labels))
+        labels = kind_of(task).label_set(task)
+        return _objection(len(labels)) if labels else None
 
     def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:
         objection = _objection(predictions.shape[1])

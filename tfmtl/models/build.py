@@ -130,10 +130,9 @@ def _check_wordings(wordings: Mapping[str, Wording], trunk: Trunk, options: Mode
     for name, wording in wordings.items():
         place = f"tasks.{name}.{'instruction' if wording.instruction else 'label_words'}"
         trunk.check_words(wording.length, place)
-        if options.sharing.name != "hard":
+        if not SHARING.get(options.sharing.name).build.supports_instructions:
             raise ConfigurationError(
-                f"{place}: words behind a text are read by the trunk alone, without '{options.sharing.name}'; use "
-                "'model.sharing: hard'"
+                f"{place}: instructions and label words require 'model.sharing: hard', found '{options.sharing.name}'"
             )
 
 

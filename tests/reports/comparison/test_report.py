@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.reports.comparison.conftest import TARGETS
-from tfmtl.reports.comparison.compare import compare_runs
+from tfmtl.reports.comparison.compare import compare_runs, with_reference
 from tfmtl.reports.comparison.reference import Reference
 from tfmtl.reports.comparison.report import as_mapping, write_comparison
 
@@ -84,7 +84,7 @@ def test_baselines_are_compared_with_the_first_system(compared, tmp_path):
     runs += [compared(f"b-seed{seed}", {"topic": 0.6, "stars": 0.5}, seed=seed, hidden=128) for seed in (0, 1)]
     always_first = np.tile(np.float32([1.0, 0.0]), [len(TARGETS["topic"]), 1])
     answers = {"majority": {"topic": always_first}, "other": {}}
-    comparison = compare_runs(runs, "test", lambda systems, split: Reference({}, {}, {}, answers))
+    comparison = with_reference(compare_runs(runs, "test"), Reference({}, {}, {}, answers))
     expected = np.mean(TARGETS["topic"] == 0) - comparison.systems[0].score("topic", "accuracy")
     (change,) = as_mapping(comparison)["baseline_differences"]["majority"]
     assert change["task"] == "topic" and change["metric"] == "accuracy"

@@ -21,6 +21,7 @@ class Denoising(Task):
         decoder: the name of the task whose decoder also writes the spans; if absent, the task has its own decoder.
     """
 
+    not_keys: ClassVar[frozenset[str]] = Task.not_keys | {"text_pair", "instruction", "metrics", "primary"}
     kind: ClassVar[str] = "denoising"
     kind_metrics: ClassVar[tuple[str, ...]] = ()
     is_answered: ClassVar[bool] = False

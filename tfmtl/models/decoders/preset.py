@@ -156,11 +156,3 @@ class T5Decoder(PresetDecoder):
     def end(self, hidden, training):
         hidden = self.parts["dropout"](self.parts["layer_norm"](hidden), training=training)
         return hidden * self._width**-0.5 if self._tied else hidden
-
-
-_DECODERS = {keras_hub.models.BartBackbone: BartDecoder, keras_hub.models.T5Backbone: T5Decoder}
-
-
-def decoder_of(backbone: keras_hub.models.Backbone) -> type[PresetDecoder] | None:
-    """Returns the class for a backbone's decoder; `None` without a decoder that caches keys and values."""
-    return next((decoder for family, decoder in _DECODERS.items() if isinstance(backbone, family)), None)

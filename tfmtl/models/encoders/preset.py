@@ -1,6 +1,5 @@
 """A pretrained trunk: a text backbone of KerasHub, with the rows of its own embedding."""
 
-import re
 from collections.abc import Callable
 from typing import Literal, Self
 
@@ -18,7 +17,7 @@ from tfmtl.models.decoders.preset import PresetDecoder
 from tfmtl.models.decoders.task_mark import PrefixLMMark, TaskMark
 from tfmtl.models.decoders.transformer import TransformerDecoder
 from tfmtl.models.layers.pooling import AttentionPooling, LastPooling, MeanPooling
-from tfmtl.models.pretrained.encoder_graph import encoder_graph, encoder_inputs
+from tfmtl.models.pretrained.encoder_graph import encoder_graph, encoder_inputs, layer_depths
 from tfmtl.models.pretrained.families import family_of
 from tfmtl.models.pretrained.loading import deserialize_backbone, load_backbone, read_preset, serialize_backbone
 from tfmtl.models.pretrained.lora import LoraOptions, add_lora, merge_lora
@@ -119,7 +118,9 @@ class PresetEncoder(Trunk):
         self._soft_cap = getattr(loaded.token_embedding, "logit_soft_cap", None) if writes else None
         self.pooling = POOLING[options.pooling or ("last" if family.causal else "attention")]
         self._pretrained = self._weights_of(loaded) if backbone is None else None
-        # A function, because Keras would take the layers of a list for sublayers.
+        # Functions, because Keras would take the layers of a list for sublayers.
+        depths = layer_depths(loaded)
+        self._depths = lambda: depths
         self._merge = self._add_lora(loaded) if options.lora else lambda: None
         self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
         if options.frozen is True:
@@ -279,9 +280,8 @@ class PresetEncoder(Trunk):
     def rates(self) -> dict[str, float]:
         """Returns ELECTRA's fine-tuning rates (Clark et al. 2020, appendix B); the embedding lies below all layers."""
         decay, depths = self.options.layer_decay, {"embedding/embeddings": 0}
-        for variable in self.trainable_variables:
-            number = re.search(r"(?:layer|block)_(\d+)/", variable.path)
-            depths[variable.path] = int(number[1]) + 1 if number else 0
+        of_variables = {id(variable): depth for layer, depth in self._depths() for variable in layer.variables}
+        depths |= {variable.path: of_variables.get(id(variable), 0) for variable in self.trainable_variables}
         top = max(depths.values()) + 1
         return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}
 

@@ -36,6 +36,21 @@ def encoder_graph(backbone: keras_hub.models.Backbone) -> keras.Model:
     )
 
 
+def layer_depths(backbone: keras_hub.models.Backbone) -> list[tuple[keras.layers.Layer, int]]:
+    """Returns the layers of a backbone that lie above its embedding, with their depths.
+
+    The first layer that reads has the depth 1. What precedes it has 0, and what follows a layer has that of the layer.
+    """
+    reading = getattr(backbone, "encoder_transformer_layers", None) or backbone.transformer_layers
+    numbered = {id(layer) for layer in keras.tree.flatten(reading)}
+    depth, depths = 0, []
+    for layer in backbone.layers:
+        depth += id(layer) in numbered
+        if layer is not backbone.token_embedding:
+            depths.append((layer, depth))
+    return depths
+
+
 def encoder_inputs(graph: keras.Model, embedded, tokens) -> dict[str, KerasTensor]:
     """Returns the inputs of an encoder's graph.
 

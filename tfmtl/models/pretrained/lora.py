@@ -9,7 +9,7 @@ import keras_hub
 from pydantic import Field, field_validator
 
 from tfmtl.core.errors import ConfigurationError
-from tfmtl.core.private_api import all_layers, replace_layer
+from tfmtl.core.private_api import all_layers, layer_attributes, replace_layer
 from tfmtl.core.registry import Options
 from tfmtl.models.layers.low_rank_update import LowRankUpdate
 
@@ -88,7 +88,7 @@ def _dense_layers(backbone: keras_hub.models.Backbone, name: str) -> Iterator[tu
     """Yields the owner and the attribute of each dense layer whose attribute has such a name."""
     encoder = getattr(backbone, "encoder_transformer_layers", backbone.layers)
     for owner in (part for layer in encoder for part in all_layers(layer)):
-        for attribute, layer in list(vars(owner).items()):
+        for attribute, layer in layer_attributes(owner):
             is_dense = isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
             if is_dense and re.fullmatch(name, attribute.lstrip("_")):
                 yield owner, attribute

@@ -12,5 +12,7 @@ from tfmtl.models.trunk import States
 class HardSharing(SharingScheme):
     """Every task reads the same states of one trunk."""
 
+    supports_instructions = True
+
     def views(self, states: States, tokens, training=None) -> dict[str, States]:
         return dict.fromkeys(self.tasks, states)

@@ -25,6 +25,8 @@ class SharingScheme(OptionsLayer):
     """
 
     options_class: ClassVar[type[Options]] = Options
+    supports_instructions: ClassVar[bool] = False
+    """Whether heads and decoders read the trunk's own states, behind which the trunk can read more tokens."""
 
     def __init__(self, trunk: Trunk | Mapping, tasks: Sequence[str], **kwargs):
         super().__init__(**kwargs)

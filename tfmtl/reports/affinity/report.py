@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.markdown import table
 from tfmtl.reports.affinity.grouping import group_value
 from tfmtl.reports.affinity.measured import Relations
-
-_DPI = 120
+from tfmtl.reports.plots import DPI
 
 
 def write_affinity(folder: Path, relations: Relations, groups: list[list[int]]) -> Path:
@@ -97,7 +97,7 @@ def plot_relations(relations: Relations, path: Path) -> None:
         axes.set_ylabel("a step for")
         axes.set_title(title, fontsize=10)
         figure.colorbar(image, ax=axes, shrink=0.8)
-    figure.savefig(path, dpi=_DPI)
+    figure.savefig(path, dpi=DPI)
 
 
 def _matrix(tasks: list[str], values: np.ndarray, errors: np.ndarray | None = None) -> list[str]:
@@ -108,7 +108,7 @@ def _matrix(tasks: list[str], values: np.ndarray, errors: np.ndarray | None = No
         return f"{values[row, column]:.3f}" + (f" \u00b1 {errors[row, column]:.3f}" if known else "")
 
     lines = [[name, *(cell(row, column) for column in range(len(tasks)))] for row, name in enumerate(tasks)]
-    return [f"| {' | '.join(cells)} |" for cells in (["", *tasks], ["---"] * (len(tasks) + 1), *lines)]
+    return table(["", *tasks], lines)
 
 
 def _as_mapping(relations: Relations, groups: list[list[int]]) -> dict:

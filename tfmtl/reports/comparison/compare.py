@@ -1,8 +1,9 @@
 """The comparison of systems: their differences, gains over single tasks, and ranks."""
 
+import dataclasses
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -18,8 +19,6 @@ from tfmtl.reports.comparison.compared_run import ComparedRun, check_comparable,
 from tfmtl.reports.comparison.paired import Difference, paired_difference
 from tfmtl.reports.comparison.reference import Reference
 from tfmtl.reports.comparison.systems import System, counterpart, systems_of
-
-ReadReference = Callable[[Sequence[System], str], Reference]
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Comparison:
         differences: the differences of each later system from the first, by its name.
         ranks: the mean rank of each system by its name, over the tasks that all systems have; 1 is the best.
         warnings: warnings, as sentences.
-        reference: the baselines; `None` if they were not requested.
+        reference: the baselines; `None` if they were left out.
         baseline_differences: the differences of each baseline from the first system in the tasks' primary metrics, by
             its name.
     """
@@ -128,17 +127,16 @@ class Comparison:
     differences: dict[str, list[Change]]
     ranks: dict[str, float]
     warnings: list[str]
-    reference: Reference | None
-    baseline_differences: dict[str, list[Change]]
+    reference: Reference | None = None
+    baseline_differences: dict[str, list[Change]] = field(default_factory=dict)
 
 
-def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadReference | None = None) -> Comparison:
+def compare_runs(runs: Sequence[ComparedRun], split: str) -> Comparison:
     """Compares runs that share their data.
 
     Args:
         runs: two or more runs.
         split: the split on which they were evaluated.
-        read_reference: the function that scores baselines for comparison, such as `reference_of`.
 
     Raises:
         RunError: if they do not share their data, or one system has more trainings than another.
@@ -153,7 +151,6 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
         if single is not None:
             gains.append(Gain(system, single, _changes(single, system, samples)))
     differences = {system.name: _changes(systems[0], system, samples) for system in systems[1:]}
-    reference = read_reference(systems, split) if read_reference else None
     return Comparison(
         split,
         samples,
@@ -162,9 +159,13 @@ def compare_runs(runs: Sequence[ComparedRun], split: str, read_reference: ReadRe
         differences,
         _mean_ranks(systems),
         [*unfinished(runs), *unequal_budgets(systems)],
-        reference,
-        _baseline_differences(systems[0], reference, samples) if reference else {},
     )
+
+
+def with_reference(comparison: Comparison, reference: Reference) -> Comparison:
+    """Returns a comparison that also has baselines, and their differences from the first system."""
+    differences = _baseline_differences(comparison.systems[0], reference, comparison.samples)
+    return dataclasses.replace(comparison, reference=reference, baseline_differences=differences)
 
 
 def _with_names(systems: Sequence[System]) -> list[System]:

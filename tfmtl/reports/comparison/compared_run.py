@@ -1,7 +1,7 @@
 """Runs for a comparison: their tasks, their answers and their costs."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,6 @@ from tfmtl.runs.loading import load_reader, read_evaluation
 from tfmtl.runs.run_folder import RunFolder
 
 _TIMED_TEXTS = 33
-
-Evaluate = Callable[[RunFolder, str], Any]
-"""Evaluates a run on a split and writes the results into the run."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +56,8 @@ class ComparedRun:
         return self.training.updates * self.experiment.training.batch_size
 
 
-def load_runs(runs: Sequence[RunFolder], split: str, evaluate: Evaluate) -> list[ComparedRun]:
-    """Returns runs with their evaluations, which are made if a run's current model has none.
-
-    All runs answer the same texts while they are timed.
-    """
-    for run in runs:
-        if not _is_evaluated(run, split):
-            evaluate(run, split)
+def load_runs(runs: Sequence[RunFolder], split: str) -> list[ComparedRun]:
+    """Returns runs with their evaluations; all runs answer the same texts while they are timed."""
     answers = [_answers(run, split) for run in runs]
     texts = timed_texts(answers)
     return [_compared(run, split, of_run, texts) for run, of_run in zip(runs, answers, strict=True)]
@@ -124,7 +115,7 @@ def unfinished(runs: Iterable[ComparedRun]) -> list[str]:
     ]
 
 
-def _is_evaluated(run: RunFolder, split: str) -> bool:
+def is_evaluated(run: RunFolder, split: str) -> bool:
     """Whether there are metrics and answers that are newer than the best model and the configuration."""
     written = [path for path in (run.evaluation(split), run.answers(split)) if path.is_file()]
     changed = [path.stat().st_mtime for path in (run.best_model, run.config) if path.is_file()]

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.core.errors import ConfigurationError
-from tfmtl.core.private_api import moments, variable_index
+from tfmtl.core.private_api import moments, optimized_variables, variable_index
 from tfmtl.core.registry import OPTIMIZERS
 from tfmtl.training.optimizers.adamw import AdamW, AdamWOptions
 from tfmtl.training.row_gradients import rows_of_entries
@@ -120,9 +120,8 @@ class LazyAdamW(AdamW):
 
     def catch_up(self) -> None:
         """Applies all weight decay that is due; not to be called within a step."""
-        for variable, decayed, of_rows in zip(
-            self._trainable_variables, self._decayed, self._decayed_rows, strict=True
-        ):
+        variables = optimized_variables(self)
+        for variable, decayed, of_rows in zip(variables, self._decayed, self._decayed_rows, strict=True):
             if decayed is not None:
                 variable.assign(self.up_to_date(variable))
                 decayed.assign(0.0)
