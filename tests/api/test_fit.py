@@ -107,11 +107,11 @@ ONLY = {"queue": TASKS["queue"]}
         ({"sources": {"dta": {}}}, "sources.dta: 'data' has no table of this source; did you mean 'data'"),
         (
             {"sources": {"data": {"format": "csv"}}},
-            "sources.data.format: the rows are those of a table; leave this key",
+            "sources.data.format: remove this key: the rows come from",
         ),
         (
             {"sources": {"data": {"train": "a"}}},
-            "sources.data.train: the rows are those of a table; leave this key out",
+            "sources.data.train: remove this key: the rows come from a table",
         ),
         ({"run": 3}, "run: expected the path of a folder, found 3"),
     ],

@@ -143,7 +143,7 @@ def test_a_mistake_is_one_line_that_names_its_place(path, value, expected):
 @pytest.mark.parametrize(
     ("tasks", "expected"),
     [
-        ({"gaps": {"kind": "denoising"}}, "tasks: none of them is answered"),
+        ({"gaps": {"kind": "denoising"}}, "tasks: all of them are auxiliary"),
         ({"topic": {}, "gaps": {"kind": "denoising", "decoder": "topic"}}, "no task 'topic' with a decoder"),
         (
             {"topic": {}, "gaps": {"kind": "denoising", "objective": "pieces", "decoder": "x"}},

@@ -116,7 +116,7 @@ def test_metrics_read_the_last_output_and_nothing_is_calibrated():
         (lambda: PLAIN.corrupt(TASK), "read texts as they are"),
         (lambda: PLAIN.common_head(TASK, None, "shared_head_0"), "have no head in common"),
         (lambda: PLAIN.class_weights(TASK, None), "have no classes"),
-        (lambda: PLAIN.target_length(TASK, 9), "are not written"),
+        (lambda: PLAIN.target_length(TASK, 9), "do not generate text"),
         (lambda: PLAIN.answer(TASK, None, None), "are not answered"),
         (lambda: PLAIN.from_json(TASK, []), "are not answered"),
         (lambda: PLAIN.target_as_json(TASK, 0), "are not answered"),

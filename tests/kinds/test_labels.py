@@ -152,7 +152,7 @@ def test_weights_of_labels_pass_and_labels_without_one_are_named(caplog, weights
     caplog.set_level(logging.INFO, "tfmtl")
     labels = ("music", "travel")
     check_class_weights(Classification(name="a", source="s", labels=labels, class_weights=weights), labels)
-    message = f"tasks.a.class_weights: labels without a weight, which weigh 1: {rest}"
+    message = f"tasks.a.class_weights: labels without a configured weight have weight 1: {rest}"
     assert caplog.messages == ([message] if rest else [])
 
 

@@ -78,7 +78,7 @@ def _check_unseen(run: RunFolder, streams: Sequence[Stream], split: str) -> None
     if change:
         raise RunError(
             f"{run.path}: {split} is cut from the training split, which has other rows than when this run was trained "
-            f"({change}), so that rows that the model has learned from would be measured"
+            f"({change}), so it may contain rows that the model was trained on"
         )
     change = change_of_rows(run, fingerprints(streams), (split,))
     if change:

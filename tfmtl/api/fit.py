@@ -103,7 +103,7 @@ def _rows_of_tables(names: Mapping[Path, str]) -> Iterator[None]:
 
 @contextmanager
 def _stored(folder: RunFolder, texts: Mapping[Path, str]) -> Iterator[None]:
-    """Keeps the rows in the run's folder; if the run never begins, nothing of them is left.
+    """Keeps the rows in the run's folder, and removes them if training does not start.
 
     Raises:
         RunError: if the folder contains a run with other rows.

@@ -63,7 +63,7 @@ def source_options(options: Any, tables: Tables) -> dict[str, Mapping[str, Any]]
         taken = ["format", *(split for split in tables if source in tables[split])]
         for key in taken if source in tables["train"] else ():
             if key in section:
-                raise ConfigurationError(f"{place}.{key}: the rows are those of a table; leave this key out")
+                raise ConfigurationError(f"{place}.{key}: remove this key: the rows come from a table")
     return dict(options)
 
 

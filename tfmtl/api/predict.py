@@ -29,7 +29,7 @@ class LoadedModel:
         self.tasks: Mapping[str, ServedTask] = predictor.tasks
 
     def predict(self, rows: Any) -> list[dict[str, Any]]:
-        """Answers every task about rows.
+        """Returns every task's answer for each row.
 
         Args:
             rows: texts, or pairs of texts; or a table, such as a DataFrame or a list of dicts, with the field that the
@@ -69,7 +69,7 @@ def load(model: RunFolder | str | Path) -> LoadedModel:
 
 
 def predict(model: RunFolder | str | Path, rows: Iterable[Any]) -> list[dict[str, Any]]:
-    """Answers every task about rows once; see `load` and `LoadedModel.predict`.
+    """Returns every task's answer for each row; see `load` and `LoadedModel.predict`.
 
     Args:
         model: a run, or the folder of a run or of an export.

@@ -153,7 +153,7 @@ def _check_decoders(tasks: dict[str, Task]) -> None:
             known = nearest(task.decoder_of, writing)
             raise ConfigurationError(f"tasks.{name}.decoder: no task '{task.decoder_of}' with a decoder; {known}")
     if tasks and not answered(tasks):
-        raise ConfigurationError("tasks: none of them is answered, so nothing would choose the best model; add one")
+        raise ConfigurationError("tasks: all of them are auxiliary; add one whose metric chooses the best model")
 
 
 def _check_task_name(name: str, place: str) -> None:

@@ -94,5 +94,5 @@ def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def uncast_value(variable: keras.Variable):
-    """Returns the variable of TensorFlow, of which Keras gives a layer in mixed precision a copy in another dtype."""
+    """Returns the underlying TensorFlow variable; in mixed precision, layers see a cast copy of it."""
     return variable._value

@@ -42,7 +42,7 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered thing: its name, what builds it, the type of its options, and a summary of one line."""
+    """A registry entry: its name, what builds it, the type of its options, and a summary of one line."""
 
     name: str
     build: Callable[..., Any]

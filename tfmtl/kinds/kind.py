@@ -163,7 +163,7 @@ class Kind(ABC):
 
     def target_length(self, task: Task, text_length: int) -> int:
         """Returns the maximum number of tokens that a decoder reads or writes for texts of at most `text_length`."""
-        raise TypeError(f"tasks of kind '{task.kind}' are not written")
+        raise TypeError(f"tasks of kind '{task.kind}' do not generate text")
 
     def decoder(self, task: Task, **kwargs) -> "keras.layers.Layer | None":
         """Returns a layer to use in place of a decoder, given `name` and `dtype`; `None` for the trunk's decoder."""

@@ -120,7 +120,7 @@ def check_class_weights(task: Task, labels: Sequence[str]) -> None:
             raise ConfigurationError(f"{place}: unknown label '{label}'; {nearest(label, labels)}")
     rest = [label for label in labels if label not in task.class_weights]
     if rest:
-        _logger.info("%s: labels without a weight, which weigh 1: %s", place, listed(rest))
+        _logger.info("%s: labels without a configured weight have weight 1: %s", place, listed(rest))
 
 
 def named_weights(labels: Iterable[str], weights: Mapping[str, float]) -> np.ndarray:

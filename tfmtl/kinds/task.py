@@ -21,7 +21,7 @@ class Task(Options):
         source: the name of the source that provides texts and targets.
         text: the field with the text to read.
         text_pair: the field with the second text of a pair; `None` for single texts.
-        instruction: what a pretrained trunk that continues texts is told to do, behind the text; `None` for nothing.
+        instruction: the prompt that follows the text, for a pretrained trunk that continues texts; `None` for none.
         metrics: the metrics to report in addition to those that all tasks of the kind have.
         primary: the metric that chooses the best checkpoint.
     """

@@ -78,7 +78,7 @@ def validation_score(tasks: Mapping[str, Task], scores: Mapping[str, Mapping[str
         max(0.0, scores[name][task.primary]) for name, task in tasks.items() if task.primary in scores.get(name, {})
     ]
     if not primary:
-        raise DataError("validation: no row has a target of any task, so no checkpoint can be called the best")
+        raise DataError("validation: no row has a target of any task, so the best checkpoint cannot be chosen")
     return float(np.mean(primary))
 
 

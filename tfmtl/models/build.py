@@ -151,7 +151,9 @@ def _decoders(
     decoders = {name: kind_of(task).decoder(task, **named(name)) for name, task in generated.items()}
     decoders = {name: decoder for name, decoder in decoders.items() if decoder is not None}
     for name in decoders.keys() & wordings.keys():
-        raise ConfigurationError(f"tasks.{name}.instruction: a task of kind '{generated[name].kind}' has none")
+        raise ConfigurationError(
+            f"tasks.{name}.instruction: tasks of kind '{generated[name].kind}' do not support instructions"
+        )
     lengths: dict[str, int] = {}
     for name, task in generated.items():
         if name not in decoders:

@@ -34,6 +34,11 @@ class TrunkOptions(Options):
         return None
 
     @property
+    def pretrained_from(self) -> str | None:
+        """The preset of the trunk; `None` if the trunk is not pretrained."""
+        return None
+
+    @property
     def learning_rates(self) -> float | LearningRates:
         """The learning rates that an experiment has by default, one for all parts of the network or one for each."""
         return 1e-3
@@ -109,7 +114,8 @@ class Trunk(OptionsLayer):
             ConfigurationError: if it cannot.
         """
         raise ConfigurationError(
-            f"{place}: this trunk reads no words behind a text; a pretrained one that writes with its own layers does"
+            f"{place}: this encoder cannot read an instruction after the text; a pretrained one that writes with its own "
+            "layers can"
         )
 
     def load_pretrained_rows(self, embedding: keras.layers.Layer) -> None:

@@ -1,4 +1,4 @@
-"""Linear models of words and word pairs from scikit-learn, which a sceptic would try first."""
+"""Linear models of words and word pairs from scikit-learn."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

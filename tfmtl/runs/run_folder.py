@@ -14,7 +14,7 @@ class RunFolder:
         path: the folder, `runs/<name>` unless the user says otherwise.
 
     Raises:
-        RunError: if it is made from what is no path.
+        RunError: if it is not made from a path.
     """
 
     def __init__(self, path: str | Path):

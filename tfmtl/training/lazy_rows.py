@@ -45,11 +45,13 @@ def connect_rows(optimizer: keras.optimizers.Optimizer, update: Update, model: M
         return
     found = _looked_up(model.network)
     if not found:
-        reason = "it is frozen, or also projects summaries to the vocabulary, which needs all rows"
+        embedding = model.network.layers.embedding
+        reason = "it also projects summaries to the vocabulary, for which all rows are needed"
+        reason = reason if embedding.trainable else "it is frozen"
     elif not update.keeps_rows:
         reason, found = "the balancing method combines whole gradients", []
     if not found:
-        _logger.warning("training.optimizer: no update of the embedding is lazy: %s", reason)
+        _logger.warning("training.optimizer: the embedding is not updated lazily: %s", reason)
     lazy.rows = tuple(variable.path for variable in found)
     positions = {id(variable): position for position, variable in enumerate(model.trainable_variables)}
     update.rows = frozenset(positions[id(variable)] for variable in found)

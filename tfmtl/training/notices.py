@@ -1,4 +1,4 @@
-"""What a training is told at its start, because it would be a surprise at its end."""
+"""Warnings and advice that are logged before a training starts."""
 
 import logging
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ def warn_of_few_updates(network: Network, tables: Sequence[Table], plan: Plan) -
         updates = np.count_nonzero(shares[task])
         if updates < FEWEST_UPDATES:
             _logger.warning(
-                "task '%s': %d updates are few for layers that have never written; train longer, with a smaller "
-                "batch, or use a pretrained model that writes",
+                "task '%s': only %d updates to train a new decoder; train longer, with a smaller batch, or use a "
+                "pretrained model that writes",
                 task,
                 updates,
             )
@@ -40,7 +40,7 @@ def recommend_pretrained(trunk: Trunk, tables: Sequence[Table]) -> None:
     rows = sum(len(table.tokens) for table in tables)
     if not trunk.is_pretrained and rows <= FEW_ROWS:
         _logger.info(
-            "%d training rows are few for a trunk that begins from scratch; a pretrained one, such as 'model.encoder: "
+            "only %d training rows to train an encoder from scratch; a pretrained one, such as 'model.encoder: "
             "{type: preset, preset: hf://sentence-transformers/all-MiniLM-L6-v2}' for English, usually does better",
             rows,
         )

@@ -109,7 +109,7 @@ def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
     """Builds the model of an experiment, and fits its linear experts if it has any."""
     precision = experiment.training.precision
     vocabulary_size = data.tokenizer.vocabulary_size
-    preset = getattr(experiment.model.encoder.options, "preset", None)
+    preset = experiment.model.encoder.options.pretrained_from
     wordings = word_tasks(data.tasks, data.tokenizer, preset)
     model = build_model(experiment.model, data.tasks, data.slices, data.columns, vocabulary_size, precision, wordings)
     readings = model.network.readings(len(data.tasks))

@@ -16,7 +16,7 @@ from tfmtl.metrics.scoring import quick_scores, validation_score
 
 _SHOWN = 4
 _ROWS = 8
-"""The number of rows from which on it is no chance that all have the same answer."""
+"""The number of rows above which identical answers are unlikely to be a coincidence."""
 
 _logger = logging.getLogger("tfmtl")
 

@@ -31,7 +31,7 @@ def test_an_unknown_label_is_named_with_its_place():
 
 
 def test_what_holds_no_labels_is_named_with_its_place():
-    with pytest.raises(DataError, match=r"^tags.jsonl:1: 'labels' of task 'tags' holds no labels: \[\{'a': 1\}\]"):
+    with pytest.raises(DataError, match=r"^tags.jsonl:1: 'labels' of task 'tags' is not a list of labels: "):
         encoded(task(label_set=["a"]), rows([{"a": 1}]))
 
 

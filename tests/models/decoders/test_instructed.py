@@ -143,12 +143,15 @@ def test_a_saved_model_keeps_words_and_instructions(model, outputs, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sharing": {"type": "mmoe"}}, r"tasks\.said\.instruction: .* 'mmoe'; use 'model\.sharing: hard'"),
+        ({"sharing": {"type": "mmoe"}}, r"tasks\.said\.instruction: .* 'model\.sharing: hard', found 'mmoe'"),
         (
             {"encoder": {"max_length": 60}},
             r"tasks\.said\.instruction: .* 64 tokens; a text of 60 and what follows it, 6, ",
         ),
-        ({"encoder": {"pretrained_decoder": False}}, r"tasks\.said\.instruction: this trunk reads no words behind"),
+        (
+            {"encoder": {"pretrained_decoder": False}},
+            r"tasks\.said\.instruction: this encoder cannot read an ins",
+        ),
     ],
 )
 def test_words_that_a_model_cannot_read_are_named(preset, changes, message):

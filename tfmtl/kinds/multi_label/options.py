@@ -19,7 +19,7 @@ class MultiLabel(Task):
             no target.
         separator: the text between two labels.
         label_set: all labels, in the order of the probabilities; inferred from the training split if absent.
-        label_smoothing: the share of the way by which targets are moved from 0 and 1 towards one half.
+        label_smoothing: the fraction by which targets move from 0 and 1 towards one half.
         class_weights: by label, the factor of the loss of rows that have the label, 1 for labels that are left out;
             `balanced` is the number of training rows without the label divided by the number of rows with it.
     """

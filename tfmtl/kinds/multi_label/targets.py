@@ -53,7 +53,9 @@ def _labels(task: MultiLabel, rows: Rows) -> Iterator[Sequence[str] | None]:
             yield [label for label in map(as_label, _parts(value, task.separator)) if label is not None]
         except TypeError:
             place, shown = rows.place(row), str(value)[:60]
-            raise DataError(f"{place}: '{task.labels}' of task '{task.name}' holds no labels: {shown}") from None
+            raise DataError(
+                f"{place}: '{task.labels}' of task '{task.name}' is not a list of labels: {shown}"
+            ) from None
 
 
 def _parts(value: Any, separator: str) -> Sequence[Any]:

@@ -1,1 +1,1 @@
-"""Trunks, of which all tasks of a model share one."""
+"""Trunks: the encoders and causal models that all tasks of a model share."""

@@ -65,6 +65,10 @@ class PresetOptions(TrunkOptions):
         return {"type": "preset", "preset": self.preset}
 
     @property
+    def pretrained_from(self) -> str:
+        return self.preset
+
+    @property
     def learning_rates(self) -> LearningRates:
         return LearningRates(trunk=1e-3 if self.lora else 1e-4, heads=1e-3, decoders=1e-3)
 

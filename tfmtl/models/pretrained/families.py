@@ -77,7 +77,7 @@ FAMILIES = (
     Family(models.Phi3Backbone, **_CAUSAL),
     Family(models.SmolLM3Backbone, ("smollm3",), **_CAUSAL),
 )
-"""All families that were checked; any other is refused, because it might be read wrongly without a sign of it."""
+"""All families that were checked; any other is refused, because it might silently produce wrong states."""
 
 _RECURRENT = "it keeps recurrent states, not keys and values alone"
 _WIDER = "its layers read more than the states of the previous one"

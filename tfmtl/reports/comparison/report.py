@@ -52,7 +52,7 @@ def as_markdown(comparison: Comparison) -> str:
     for name, changes in comparison.differences.items():
         if changes:
             lines += [
-                f"## {plain(name)} less {plain(comparison.systems[0].name)}",
+                f"## {plain(name)} minus {plain(comparison.systems[0].name)}",
                 "",
                 f"Mean of the tasks by their primary metrics: {_mean(MeanChange.of_primary(changes))}.",
                 "",
@@ -219,7 +219,7 @@ def _baseline_differences(comparison: Comparison) -> list[str]:
         if changes
     ]
     header = ["baseline", "tasks", "mean of the tasks by their primary metrics"]
-    return [f"## Baselines less {plain(first.name)}", "", *_table(header, rows), ""]
+    return [f"## Baselines minus {plain(first.name)}", "", *_table(header, rows), ""]
 
 
 def _changes_table(changes: Sequence[Change], flag: str) -> list[str]:

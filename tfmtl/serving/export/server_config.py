@@ -132,29 +132,6 @@ def kubernetes(description: Description) -> list[dict[str, Any]]:
     """
     name = _dns_label(description.name)
     labels = {"app": name}
-    ready = {"httpGet": {"path": f"/v1/models/{description.name}", "port": "rest"}}
-    container = {
-        "name": "tensorflow-serving",
-        "image": _image(description),
-        "args": _arguments(),
-        "ports": [{"name": "grpc", "containerPort": GRPC_PORT}, {"name": "rest", "containerPort": REST_PORT}],
-        "startupProbe": {**ready, "periodSeconds": 5, "failureThreshold": 60},
-        "readinessProbe": {**ready, "periodSeconds": 5},
-        "livenessProbe": {"tcpSocket": {"port": "grpc"}, "periodSeconds": 10},
-        "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "4Gi"}},
-        "volumeMounts": [
-            {"name": "models", "mountPath": str(_MODELS), "readOnly": True},
-            {"name": "configuration", "mountPath": str(_CONFIGURATION), "readOnly": True},
-        ],
-    }
-    pod = {
-        "containers": [container],
-        "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "volumes": [
-            {"name": "models", "persistentVolumeClaim": {"claimName": name, "readOnly": True}},
-            {"name": "configuration", "configMap": {"name": name}},
-        ],
-    }
     metadata = {"name": name, "labels": labels}
     scrape = {"scrape": "true", "path": MONITORING_PATH, "port": str(REST_PORT)}
     scraped = {"labels": labels, "annotations": {f"prometheus.io/{key}": value for key, value in scrape.items()}}
@@ -162,7 +139,10 @@ def kubernetes(description: Description) -> list[dict[str, Any]]:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata,
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": scraped, "spec": pod}},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": scraped, "spec": _pod(description, name)},
+        },
     }
     ports = [{"name": "grpc", "port": GRPC_PORT}, {"name": "rest", "port": REST_PORT}]
     service = {
@@ -185,6 +165,33 @@ def kubernetes(description: Description) -> list[dict[str, Any]]:
         },
     }
     return [deployment, service, autoscaler]
+
+
+def _pod(description: Description, name: str) -> dict[str, Any]:
+    """Returns the pods of the Deployment `name`: a server that reads models and configuration from volumes."""
+    ready = {"httpGet": {"path": f"/v1/models/{description.name}", "port": "rest"}}
+    container = {
+        "name": "tensorflow-serving",
+        "image": _image(description),
+        "args": _arguments(),
+        "ports": [{"name": "grpc", "containerPort": GRPC_PORT}, {"name": "rest", "containerPort": REST_PORT}],
+        "startupProbe": {**ready, "periodSeconds": 5, "failureThreshold": 60},
+        "readinessProbe": {**ready, "periodSeconds": 5},
+        "livenessProbe": {"tcpSocket": {"port": "grpc"}, "periodSeconds": 10},
+        "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "4Gi"}},
+        "volumeMounts": [
+            {"name": "models", "mountPath": str(_MODELS), "readOnly": True},
+            {"name": "configuration", "mountPath": str(_CONFIGURATION), "readOnly": True},
+        ],
+    }
+    return {
+        "containers": [container],
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "volumes": [
+            {"name": "models", "persistentVolumeClaim": {"claimName": name, "readOnly": True}},
+            {"name": "configuration", "configMap": {"name": name}},
+        ],
+    }
 
 
 def _dns_label(name: str) -> str:

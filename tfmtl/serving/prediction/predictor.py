@@ -22,7 +22,7 @@ from tfmtl.serving.prediction.rows import Row
 
 @dataclass(frozen=True)
 class Predictor:
-    """Answers every task about rows.
+    """A loaded model, which returns every task's answer for each row.
 
     Attributes:
         tasks: the tasks, by name.

@@ -136,7 +136,7 @@ def lazy_adamw(learning_rate, weight_decay: float, rates: Mapping[str, float], o
     """AdamW that updates only the rows of the embedding that a batch has (`LazyAdam`, `SparseAdam`)."""
     if learning_rate.peak * weight_decay >= 1.0:
         raise ConfigurationError(
-            f"training.weight_decay: times the learning rate it must be below 1, got {weight_decay} * "
+            f"training.weight_decay: times the learning rate it must be below 1, found {weight_decay} * "
             f"{learning_rate.peak}"
         )
     return LazyAdamW(learning_rate, weight_decay, rates, **options.model_dump())
