@@ -114,8 +114,8 @@ class Trunk(OptionsLayer):
             ConfigurationError: if it cannot.
         """
         raise ConfigurationError(
-            f"{place}: this encoder cannot read an instruction after the text; a pretrained one that writes with its own "
-            "layers can"
+            f"{place}: this encoder cannot read an instruction after the text; a pretrained one that writes with its "
+            "own layers can"
         )
 
     def load_pretrained_rows(self, embedding: keras.layers.Layer) -> None:
