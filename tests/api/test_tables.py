@@ -69,4 +69,6 @@ def test_values_become_what_json_holds():
 @pytest.mark.parametrize("labels", [[0, 1, None], [0.0, 1.0, np.nan], pandas.array([0, 1, None], dtype="Int64")])
 def test_a_missing_value_does_not_change_the_labels_of_a_column(labels):
     columns = columns_of(pandas.DataFrame({"label": labels}), "data")
+    # Written to a file as the same rows, too.
+    assert repr(columns["label"]) == "[0, 1, None]"
     assert [as_label(value) for value in columns["label"]] == ["0", "1", None]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfmtl.core.errors import DataError
+from tfmtl.data.rows import without_fraction
 
 Columns = dict[str, list[Any]]
 """The values of each field, one per row, in the types of JSON; `None` for a missing value."""
@@ -73,7 +74,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int | float):
-        return None if value != value else value
+        return None if value != value else without_fraction(value)
     return None if type(value).__name__ in ("NAType", "NaTType") else str(value)
 
 

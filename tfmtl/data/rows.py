@@ -52,11 +52,13 @@ def as_written(value: bool | int | float | str) -> str:
     >>> as_written(True), as_written(1.0), as_written(1.5), as_written("1.0")
     ('true', '1', '1.5', '1.0')
     """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return str(int(value))
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(without_fraction(value))
+
+
+def without_fraction(value: Any) -> Any:
+    """Returns a whole number as an integer, as it was before a missing value made its column one of floats."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return int(value) if is_whole else value
 
 
 _EXACT = 2.0**53
