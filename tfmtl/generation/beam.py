@@ -17,12 +17,12 @@ class _Running(NamedTuple):
 
     Attributes:
         tokens: int32 `[batch, beams, max_length]`.
-        pieces: int32 `[batch, beams]`, the last token of each.
+        last_tokens: int32 `[batch, beams]`, the last token of each.
         totals: float32 `[batch, beams]`, their log-probabilities.
     """
 
     tokens: tf.Tensor
-    pieces: tf.Tensor
+    last_tokens: tf.Tensor
     totals: tf.Tensor
 
 
@@ -63,13 +63,13 @@ class _Candidates(NamedTuple):
 
     Attributes:
         tokens: int32 `[batch, 2 * beams, max_length]`.
-        pieces: int32 `[batch, 2 * beams]`, the last token of each.
+        last_tokens: int32 `[batch, 2 * beams]`, the last token of each.
         totals: float32 `[batch, 2 * beams]`, their log-probabilities.
         parents: int32 `[batch, 2 * beams]`, the running hypotheses that they continue.
     """
 
     tokens: tf.Tensor
-    pieces: tf.Tensor
+    last_tokens: tf.Tensor
     totals: tf.Tensor
     parents: tf.Tensor
 
@@ -93,8 +93,8 @@ def beam_search(step: Step, cache: Nest, context: Nest, options: SearchOptions) 
     penalties = _length_penalties(options)
 
     def advance(position: tf.Tensor, state: _State, context: Nest) -> _State:
-        pieces = tf.reshape(state.running.pieces, [-1])
-        log_probabilities, cache = step(pieces, position, state.cache, context)
+        last_tokens = tf.reshape(state.running.last_tokens, [-1])
+        log_probabilities, cache = step(last_tokens, position, state.cache, context)
         tokens = tf.reshape(state.running.tokens, [-1, options.max_length])
         allowed = constrain(log_probabilities, tokens, position, options)
         candidates = _best(state.running, position, allowed)
@@ -138,7 +138,7 @@ def _first(batch: tf.Tensor, options: SearchOptions) -> _Running:
     totals = tf.one_hot(0, options.beams, on_value=0.0, off_value=FORBIDDEN)
     return _Running(
         tokens=tf.fill([batch, options.beams, options.max_length], options.pad_id),
-        pieces=tf.fill([batch, options.beams], options.start_id),
+        last_tokens=tf.fill([batch, options.beams], options.start_id),
         totals=tf.tile(totals[tf.newaxis], [batch, 1]),
     )
 
@@ -153,19 +153,19 @@ def _best(running: _Running, position: tf.Tensor, log_probabilities: tf.Tensor) 
     beams = running.totals.shape[1]
     # The best of each hypothesis come first, so that totals are added to these alone and not to the whole vocabulary.
     count = min(2 * beams, log_probabilities.shape[-1])
-    best, best_pieces = top_k(log_probabilities, count)
+    best, best_tokens = top_k(log_probabilities, count)
     totals = tf.reshape(running.totals, [-1, 1]) + best
     totals, indices = tf.math.top_k(tf.reshape(totals, [-1, beams * count]), 2 * beams)
     parents = indices // count
-    pieces = tf.gather(tf.reshape(best_pieces, [-1, beams * count]), indices, batch_dims=1)
-    tokens = write(tf.gather(running.tokens, parents, batch_dims=1), position, pieces)
-    return _Candidates(tokens, pieces, totals, parents)
+    last_tokens = tf.gather(tf.reshape(best_tokens, [-1, beams * count]), indices, batch_dims=1)
+    tokens = write(tf.gather(running.tokens, parents, batch_dims=1), position, last_tokens)
+    return _Candidates(tokens, last_tokens, totals, parents)
 
 
 def _end(state: _State, candidates: _Candidates, penalty: tf.Tensor, options: SearchOptions) -> _Ended:
     """The best of the ended hypothesis and, in undone rows, of the first `beams` candidates that end now."""
     first = _Candidates(*(field[:, : options.beams] for field in candidates))
-    scores = tf.where(first.pieces == options.end_id, _scores(first.totals, penalty), FORBIDDEN)
+    scores = tf.where(first.last_tokens == options.end_id, _scores(first.totals, penalty), FORBIDDEN)
     best = tf.argmax(scores, axis=-1, output_type=tf.int32)
     new = _Ended(*(tf.gather(field, best, batch_dims=1) for field in (first.tokens, first.totals, scores)))
     ended = state.ended
@@ -179,7 +179,7 @@ def _end(state: _State, candidates: _Candidates, penalty: tf.Tensor, options: Se
 
 def _continue(candidates: _Candidates, options: SearchOptions) -> tuple[_Running, tf.Tensor]:
     """The best candidates without an end mark, and the hypotheses int32 `[batch, beams]` that they continue."""
-    order = tf.where(candidates.pieces == options.end_id, tf.float32.min, candidates.totals)
+    order = tf.where(candidates.last_tokens == options.end_id, tf.float32.min, candidates.totals)
     best = tf.math.top_k(order, options.beams).indices
     *running, parents = (tf.gather(field, best, batch_dims=1) for field in candidates)
     return _Running(*running), parents

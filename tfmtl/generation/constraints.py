@@ -50,9 +50,9 @@ def constrain(
 
 def _forbidden_marks(vocabulary: tf.Tensor, position: tf.Tensor, options: SearchOptions) -> tf.Tensor:
     """Bool `[vocabulary]`: whether a token is a mark that is forbidden at `position`."""
-    pieces = tf.range(vocabulary)
-    is_end = pieces == options.end_id
-    is_other = tf.logical_or(pieces == options.pad_id, pieces == options.start_id)
+    ids = tf.range(vocabulary)
+    is_end = ids == options.end_id
+    is_other = tf.logical_or(ids == options.pad_id, ids == options.start_id)
     return tf.where(is_end, position < options.min_length, is_other)
 
 

@@ -15,14 +15,14 @@ class _State(NamedTuple):
 
     Attributes:
         undone: bool `[rows]`: whether a row has no end mark yet.
-        pieces: int32 `[rows]`, the last token of each.
+        last_tokens: int32 `[rows]`, the last token of each.
         tokens: int32 `[rows, max_length]`.
         totals: float32 `[rows]`, their log-probabilities.
         cache: the cache of the step.
     """
 
     undone: tf.Tensor
-    pieces: tf.Tensor
+    last_tokens: tf.Tensor
     tokens: tf.Tensor
     totals: tf.Tensor
     cache: Nest
@@ -39,18 +39,18 @@ def greedy_search(step: Step, cache: Nest, context: Nest, options: SearchOptions
     """
 
     def advance(position: tf.Tensor, state: _State, context: Nest) -> _State:
-        log_probabilities, cache = step(state.pieces, position, state.cache, context)
+        log_probabilities, cache = step(state.last_tokens, position, state.cache, context)
         allowed = constrain(log_probabilities, state.tokens, position, options)
         best = tf.argmax(allowed, axis=-1, output_type=tf.int32)
-        pieces = tf.where(state.undone, best, options.pad_id)
+        last_tokens = tf.where(state.undone, best, options.pad_id)
         totals = state.totals + tf.where(state.undone, tf.reduce_max(allowed, axis=-1), 0.0)
-        undone = tf.logical_and(state.undone, pieces != options.end_id)
-        return _State(undone, pieces, write(state.tokens, position, pieces), totals, cache)
+        undone = tf.logical_and(state.undone, last_tokens != options.end_id)
+        return _State(undone, last_tokens, write(state.tokens, position, last_tokens), totals, cache)
 
     batch = batch_size(cache, context)
     start = _State(
         undone=tf.fill([batch], True),
-        pieces=tf.fill([batch], options.start_id),
+        last_tokens=tf.fill([batch], options.start_id),
         tokens=tf.fill([batch, options.max_length], options.pad_id),
         totals=tf.zeros([batch]),
         cache=cache,

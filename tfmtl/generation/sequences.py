@@ -49,7 +49,7 @@ def batch_size(*states: Nest) -> tf.Tensor:
     return tf.shape(tensors[0])[0]
 
 
-def write(tokens: tf.Tensor, position: tf.Tensor, pieces: tf.Tensor) -> tf.Tensor:
-    """Returns `tokens` `[..., max_length]` with `pieces` `[...]` at `position`."""
+def write(tokens: tf.Tensor, position: tf.Tensor, last_tokens: tf.Tensor) -> tf.Tensor:
+    """Returns `tokens` `[..., max_length]` with `last_tokens` `[...]` at `position`."""
     here = tf.range(tf.shape(tokens)[-1]) == position
-    return tf.where(here, pieces[..., tf.newaxis], tokens)
+    return tf.where(here, last_tokens[..., tf.newaxis], tokens)

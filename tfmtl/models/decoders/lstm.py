@@ -1,4 +1,4 @@
-"""A recurrent decoder for one summarization task."""
+"""A recurrent decoder for one task that generates text."""
 
 import keras
 from keras import KerasTensor, ops

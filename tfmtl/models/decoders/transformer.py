@@ -1,4 +1,4 @@
-"""The Transformer decoder of one summarization task."""
+"""The Transformer decoder of one task that generates text."""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,4 @@
-"""The output of a summarization task: a distribution over tokens, from the vocabulary and from the source."""
+"""The output of a task that generates text: a distribution over tokens, from the vocabulary and from the source."""
 
 import keras
 from keras import KerasTensor, ops
