@@ -1,3 +1,4 @@
+import importlib.metadata
 import os
 import signal
 import subprocess
@@ -47,6 +48,10 @@ def test_what_the_user_can_mend_is_one_line_and_code_2(arguments, said, capsys):
     assert (code, out) == (2, "")
     assert error.startswith("error: ") and error.count("\n") == 1
     assert said in error
+
+
+def test_the_version_is_that_of_the_distribution(capsys):
+    assert run(["--version"], capsys) == (0, importlib.metadata.version("tfmtl") + "\n", "")
 
 
 def test_who_reads_no_further_is_no_failure():

@@ -1,6 +1,7 @@
 """The commands, each of which calls one function of the package and prints its result."""
 
 import functools
+import importlib.metadata
 import logging
 import os
 import signal
@@ -39,6 +40,20 @@ class _Command(TyperCommand):
             sys.exit(128 + signal.SIGPIPE)
         except KeyboardInterrupt:
             _fail("interrupted; run the same command again to resume a training from its last checkpoint", 130)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(importlib.metadata.version("tfmtl"))
+        raise typer.Exit()
+
+
+@app.callback()
+def _tfmtl(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None: ...
 
 
 command = functools.partial(app.command, cls=_Command)

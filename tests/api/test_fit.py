@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -51,15 +52,15 @@ def test_other_rows_are_refused_and_leave_the_run_as_it_is(fitted):
 
 def test_what_cannot_be_used_leaves_nothing_behind(tmp_path):
     run = tmp_path / "run"
-    with pytest.raises(DataError, match=r"fit: data: there is no column 'bdy'; did you mean 'body'"):
+    with pytest.raises(DataError, match=r"column 'bdy', which tasks.queue.text names; did you mean 'body'"):
         tfmtl.fit({"queue": {**TASKS["queue"], "text": "bdy"}}, table(64), run=run, **SECTIONS)
     with pytest.raises(ConfigurationError, match=r"tasks.queue: unknown key 'lable'; did you mean 'label'"):
         tfmtl.fit({"queue": {"kind": "classification", "lable": "queue"}}, table(64), run=run, **SECTIONS)
     with pytest.raises(ConfigurationError, match=r"tasks.queue.source: this key is required; known: mails, chats"):
         tfmtl.fit({"queue": TASKS["queue"]}, {"mails": table(9), "chats": table(9)}, run=run, **SECTIONS)
-    with pytest.raises(ConfigurationError, match=r"fit: validation: 'data' has no source 'mail'; did you mean 'mails'"):
+    with pytest.raises(ConfigurationError, match=r"no table of 'data' is named 'mail'; did you mean 'mails'"):
         tfmtl.fit({"queue": TASKS["queue"]}, {"mails": table(9)}, validation={"mail": table(9)}, run=run, **SECTIONS)
-    with pytest.raises(ConfigurationError, match=r"fit: test: 'data' has no source 'data'; known: mails"):
+    with pytest.raises(ConfigurationError, match=r"fit: test: expected a mapping from sources \(mails\) to tables"):
         tfmtl.fit({"queue": TASKS["queue"]}, {"mails": table(9)}, test=table(9), run=run, **SECTIONS)
     with pytest.raises(DataError, match="task 'queue' has no label 'lost'"):
         lost = table(8).assign(queue="lost")
@@ -99,6 +100,9 @@ ONLY = {"queue": TASKS["queue"]}
     [
         ({"data": None}, "fit: data: expected a DataFrame, a dict of columns, .*, found None"),
         ({"data": []}, "fit: data: the table has no rows"),
+        ({"data": {"body": ["a", "b"], "queue": "x"}}, r"fit: data\['queue'\]: expected a list of values, found 'x'"),
+        ({"run": Path(__file__)}, ".*test_fit.py: this is a file, not a folder; choose another by 'run'"),
+        ({"run": "/proc/x/y"}, "/proc/x/y: cannot be written: .*; choose another by 'run'"),
         ({"tasks": [1]}, "fit: tasks: expected tasks by their names, .*, found list"),
         ({"tasks": None}, "fit: tasks: expected tasks by their names, .*, found None"),
         ({"tasks": {"queue": {**TASKS["queue"], "labels": ["a"]}}}, "tasks.queue.labels: a classification needs two"),

@@ -23,6 +23,12 @@ def test_a_bare_text_is_refused_before_the_model_is_opened(tmp_path):
     assert str(caught.value) == f"{tmp_path}/none: there is no such run or export folder"
 
 
+@pytest.mark.parametrize("rows", [None, 3])
+def test_what_holds_no_rows_is_refused(tmp_path, rows):
+    with pytest.raises(UserError, match=rf"^predict: expected texts, pairs of texts or a table, found {rows}$"):
+        predict(tmp_path / "none", rows)
+
+
 @pytest.mark.parametrize("text", [("a", "b", "c"), b"ab", (1, 2), None, 3, ()])
 def test_what_is_neither_a_text_nor_a_pair_is_refused(tmp_path, text):
     with pytest.raises(UserError, match=r"^predict: expected a text, or a pair of texts, found "):

@@ -23,7 +23,7 @@ def test_a_training_goes_into_the_folder_of_its_name_where_no_other_is_given(her
         for arguments in several:
             with pytest.raises(RunError) as caught:
                 train(*arguments)
-            assert str(caught.value) == f"{folder}: this is a file, not a folder; choose another with --run"
+            assert str(caught.value) == f"{folder}: this is a file, not a folder; choose another by 'run'"
 
 
 def test_the_folder_of_a_run_is_that_of_its_name(experiment):

@@ -28,6 +28,14 @@ def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, makes_folder)
     assert {entry.name: entry.read_text(encoding="utf-8") for entry in tmp_path.iterdir()} == {"history.csv": "before"}
 
 
+def test_an_error_of_the_system_names_the_file_itself(tmp_path):
+    path = tmp_path / "report.md"
+    with pytest.raises(IsADirectoryError) as caught, atomic_write(path) as aside:
+        aside.mkdir()
+        aside.write_text("half", encoding="utf-8")
+    assert caught.value.filename == str(path)
+
+
 def test_a_folder_is_there_whole(tmp_path):
     with atomic_write(tmp_path / "tokenizer") as aside:
         aside.mkdir()

@@ -139,7 +139,11 @@ def test_a_pair_task_without_its_pair(experiment, tmp_path):
 @pytest.mark.parametrize(
     ("tasks", "changes", "expected"),
     [
-        ({"topic": {**TOPIC, "label": "labl"}}, {}, "train.jsonl: there is no column 'labl'; did you mean 'label'? "),
+        (
+            {"topic": {**TOPIC, "label": "labl"}},
+            {},
+            "train.jsonl: there is no column 'labl', which tasks.topic.label names; did you mean 'label'? ",
+        ),
         ({"topic": TOPIC}, {"train": []}, "train.jsonl: the file has no rows"),
         (
             {"topic": TOPIC},

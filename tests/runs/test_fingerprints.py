@@ -43,21 +43,21 @@ def test_the_same_rows_are_known_again():
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "what"),
     [
-        stream(texts=("one", "twO")),
-        stream(texts=("two", "one")),
-        stream(texts=("onet", "wo")),
-        stream(pairs=("x", "y")),
-        stream(labels=(0, 1)),
-        stream(titles=(("a",), ())),
-        stream(titles=(("a", "b"), ("",))),
-        stream(stars=(1.5, 0.0)),
-        stream(texts=("one", "\ud800")),
+        (stream(texts=("one", "twO")), "texts"),
+        (stream(texts=("two", "one")), "texts"),
+        (stream(texts=("onet", "wo")), "texts"),
+        (stream(pairs=("x", "y")), "texts"),
+        (stream(labels=(0, 1)), "targets of task 'topic'"),
+        (stream(titles=(("a",), ())), "targets of task 'title'"),
+        (stream(titles=(("a", "b"), ("",))), "targets of task 'title'"),
+        (stream(stars=(1.5, 0.0)), "targets of task 'stars'"),
+        (stream(texts=("one", "\ud800")), "texts"),
     ],
 )
-def test_another_value_is_a_change(other):
-    assert changed(stream(), other) == "train of s/text: 2 rows then, 2 now"
+def test_another_value_is_a_change(other, what):
+    assert changed(stream(), other) == f"train of s/text: 2 rows as before, with other {what}"
 
 
 def test_the_numbers_of_rows_are_told():

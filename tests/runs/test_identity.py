@@ -65,7 +65,7 @@ def test_another_configuration_is_refused_with_its_first_difference(folder, sect
             ask(folder, other, labelled(other))
         assert str(caught.value) == (
             f"{folder.path}: this run belongs to another configuration ({difference}); "
-            "choose another folder with --run, or another name"
+            "choose another folder by 'run', or another name"
         )
     assert folder.config.read_bytes() == before
 
@@ -115,7 +115,7 @@ def test_what_a_killed_claim_leaves_is_no_foreign_file_but_all_else_is(tmp_path)
     (tmp_path / ".configuration").write_text("mine", encoding="utf-8")
     with pytest.raises(RunError) as caught:
         claim(RunFolder(tmp_path), experiment, labelled(experiment))
-    assert str(caught.value) == f"{tmp_path}: the folder is not empty and holds no run; choose another with --run"
+    assert str(caught.value) == f"{tmp_path}: the folder is not empty and holds no run; choose another by 'run'"
     assert not (tmp_path / "config.yaml").exists()
     (tmp_path / ".configuration").unlink()
     claim(RunFolder(tmp_path), experiment, labelled(experiment))
@@ -127,9 +127,9 @@ def test_a_file_in_the_folder_s_place_stays(tmp_path):
     (tmp_path / "run").write_text("mine", encoding="utf-8")
     with pytest.raises(RunError) as caught:
         claim(RunFolder(tmp_path / "run"), experiment, labelled(experiment))
-    assert str(caught.value) == f"{tmp_path}/run: this is a file, not a folder; choose another with --run"
+    assert str(caught.value) == f"{tmp_path}/run: this is a file, not a folder; choose another by 'run'"
     with pytest.raises(RunError) as caught:
         claim(RunFolder(tmp_path / "run" / "deep"), experiment, labelled(experiment))
-    expected = f"{tmp_path}/run/deep: '{tmp_path}/run' is a file, not a folder; choose another with --run"
+    expected = f"{tmp_path}/run/deep: '{tmp_path}/run' is a file, not a folder; choose another by 'run'"
     assert str(caught.value) == expected
     assert (tmp_path / "run").read_text(encoding="utf-8") == "mine"

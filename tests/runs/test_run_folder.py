@@ -12,6 +12,13 @@ def test_only_a_folder_with_a_configuration_is_opened(folder, tmp_path):
     with pytest.raises(RunError) as caught:
         RunFolder.open(tmp_path)
     assert str(caught.value) == f"{tmp_path}: not a run folder: there is no config.yaml in it"
+    with pytest.raises(RunError, match=rf"none: there is no such run folder; did you mean '{tmp_path}/nine'\?$"):
+        (tmp_path / "nine").mkdir()
+        RunFolder.open(tmp_path / "none")
+    (tmp_path / "nine" / "1").mkdir()
+    (tmp_path / "nine" / "1" / "saved_model.pb").touch()
+    with pytest.raises(RunError, match=r"nine: not a run folder: this is an export$"):
+        RunFolder.open(tmp_path / "nine")
 
 
 def test_a_folder_shows_its_path_and_is_made_from_nothing_else():

@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_used_is_told_before_any_text_is_read(make_exper
     (tmp_path / "run").write_text("mine", encoding="utf-8")
     sources = experiment.as_mapping()["sources"]
     sources["scores"]["train"] = ["gone.jsonl"]
-    with pytest.raises(RunError, match=r"run: this is a file, not a folder; choose another with --run"):
+    with pytest.raises(RunError, match=r"run: this is a file, not a folder; choose another by 'run'"):
         prepare(make_experiment(sources=sources), RunFolder(tmp_path / "run"), 1)
 
 

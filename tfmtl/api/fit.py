@@ -15,6 +15,7 @@ from tfmtl.config.experiment import parse
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.core.messages import show_messages
+from tfmtl.runs.identity import check_place
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.train import train_run
 
@@ -101,12 +102,22 @@ def _rows_of_tables(names: Mapping[Path, str]) -> Iterator[None]:
         raise type(error)(message) from None
 
 
+def _write(folder: RunFolder, texts: Mapping[Path, str]) -> None:
+    check_place(folder)
+    try:
+        for path, text in texts.items():
+            with atomic_write(path) as aside:
+                aside.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{folder.path}: cannot be written: {error.strerror}; choose another by 'run'") from None
+
+
 @contextmanager
 def _stored(folder: RunFolder, texts: Mapping[Path, str]) -> Iterator[None]:
     """Keeps the rows in the run's folder, and removes them if training does not start.
 
     Raises:
-        RunError: if the folder contains a run with other rows.
+        RunError: if the folder contains a run with other rows, or cannot be written.
     """
     if folder.config.is_file():
         for path, text in texts.items():
@@ -115,12 +126,10 @@ def _stored(folder: RunFolder, texts: Mapping[Path, str]) -> Iterator[None]:
         yield
         return
     is_new = not folder.path.exists()
-    if not is_new and any(folder.path.iterdir()):
+    if folder.path.is_dir() and any(folder.path.iterdir()):
         raise RunError(f"{folder.path}: the folder is not empty and holds no run; choose another by 'run'")
     try:
-        for path, text in texts.items():
-            with atomic_write(path) as aside:
-                aside.write_text(text, encoding="utf-8")
+        _write(folder, texts)
         yield
     finally:
         if not folder.config.is_file():

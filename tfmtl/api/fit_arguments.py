@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfmtl.api.tables import Columns, columns_of, is_table
-from tfmtl.core.errors import ConfigurationError, DataError, nearest
+from tfmtl.api.tables import Columns, columns_of, is_column, is_table
+from tfmtl.core.errors import ConfigurationError, DataError, MissingColumnError, nearest
 from tfmtl.data.rows import is_absent
 from tfmtl.kinds.task import Task
 
@@ -28,14 +28,21 @@ def tables_of(data: Any, validation: Any, test: Any) -> Tables:
     for split, of_split in tables.items():
         for source in of_split:
             if source not in tables["train"]:
+                names = ", ".join(tables["train"])
+                if source == _ONLY_SOURCE:
+                    raise ConfigurationError(f"fit: {split}: expected a mapping from sources ({names}) to tables")
                 known = nearest(source, tables["train"])
-                raise ConfigurationError(f"fit: {split}: 'data' has no source '{source}'; {known}")
+                raise ConfigurationError(f"fit: {split}: no table of 'data' is named '{source}'; {known}")
     return tables
 
 
 def _by_source(table: Any, split: str) -> dict[str, Columns]:
     if is_table(table) or not isinstance(table, Mapping):
         return {_ONLY_SOURCE: columns_of(table, table_name(split))}
+    columns = {name: is_column(each) for name, each in table.items()}
+    if any(columns.values()) and not all(columns.values()):
+        name = next(name for name, fits in columns.items() if not fits)
+        raise DataError(f"{table_name(split, name)}: expected a list of values, found {str(table[name])[:60]!r}")
     return {str(source): columns_of(each, table_name(split, source)) for source, each in table.items()}
 
 
@@ -106,7 +113,7 @@ def _check_fields(task: Task, columns: Columns, what: str) -> None:
         raise DataError(f"{what}: the table has no rows")
     for field in task.fields:
         if field not in columns:
-            raise DataError(f"{what}: there is no column '{field}'; {nearest(field, columns)}")
+            raise MissingColumnError(what, field, columns, task.key_of(field))
     for field in filter(None, (task.text, task.text_pair)):
         if all(is_absent(value) for value in columns[field]):
             raise DataError(f"{what}: every row of the column '{field}', the text of task '{task.name}', is empty")

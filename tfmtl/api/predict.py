@@ -96,6 +96,8 @@ def _rows_of_texts(rows: Any) -> list[Row]:
         raise UserError("predict: expected several texts, found one; put it into a list")
     if isinstance(rows, Mapping):
         raise UserError(f"predict: expected lists of values by field, found {str(dict(rows))[:60]}")
+    if not isinstance(rows, Iterable):
+        raise UserError(f"predict: expected texts, pairs of texts or a table, found {rows!r}")
     return [_row(row, number) for number, row in enumerate(rows)]
 
 

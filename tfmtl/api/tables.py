@@ -20,7 +20,7 @@ def is_table(value: Any) -> bool:
     if _is_frame(value) or _is_dataset(value):
         return True
     if isinstance(value, Mapping):
-        return all(isinstance(name, str) and _is_column(column) for name, column in value.items())
+        return all(isinstance(name, str) and is_column(column) for name, column in value.items())
     return isinstance(value, list | tuple) and all(isinstance(row, Mapping) for row in value)
 
 
@@ -86,7 +86,8 @@ def _is_dataset(value: Any) -> bool:
     return hasattr(value, "column_names") and hasattr(value, "features")
 
 
-def _is_column(value: Any) -> bool:
+def is_column(value: Any) -> bool:
+    """Returns whether a value can be the column of a dict of columns."""
     is_sequence = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes)
     return (is_sequence or hasattr(value, "tolist")) and not is_rows(value) and not _is_frame(value)
 

@@ -127,8 +127,10 @@ def _read(path: Path) -> Mapping:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigurationError(missing_file(path)) from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path}: this is a folder; name the YAML file of an experiment") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+        raise ConfigurationError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     except yaml.MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
         raise ConfigurationError(f"{path}: not YAML: {place}: {error.problem}") from None

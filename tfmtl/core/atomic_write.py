@@ -26,6 +26,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     try:
         yield aside
         os.replace(aside, path)
+    except OSError as error:
+        if error.filename == str(aside):
+            error.filename = str(path)
+        raise
     finally:
         if aside.is_dir():
             shutil.rmtree(aside)

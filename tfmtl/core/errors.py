@@ -20,6 +20,22 @@ class DataError(UserError):
     """A source, file, column or row that cannot be used."""
 
 
+class MissingColumnError(DataError):
+    """A field that a task reads and a table does not have.
+
+    Args:
+        place: the table.
+        field: the missing field.
+        known: the columns of the table.
+        key: the key of the configuration that names the field; empty if it is not known.
+    """
+
+    def __init__(self, place: str, field: str, known: Iterable[str], key: str = ""):
+        self.place, self.field, self.known = place, field, list(known)
+        named = f", which {key} names" if key else ""
+        super().__init__(f"{place}: there is no column '{field}'{named}; {nearest(field, self.known)}")
+
+
 class RunError(UserError):
     """A run folder, checkpoint or export that cannot do what was asked of it."""
 
@@ -55,5 +71,20 @@ def missing_file(path: str | Path) -> str:
     sentence = f"{path}: there is no such file"
     if not path.parent.is_dir():
         return f"{sentence}, and no folder {path.parent}"
-    close = difflib.get_close_matches(path.name, sorted(entry.name for entry in path.parent.iterdir()), n=1)
-    return f"{sentence}; did you mean '{path.parent / close[0]}'?" if close else sentence
+    return sentence + _similar(path, (entry.name for entry in path.parent.iterdir()))
+
+
+def missing_folder(path: str | Path, what: str) -> str:
+    """Returns a sentence that says that a folder does not exist, with the most similar one beside it.
+
+    >>> missing_folder("nowhere/a", "run folder")
+    'nowhere/a: there is no such run folder'
+    """
+    path = Path(path)
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    return f"{path}: there is no such {what}" + _similar(path, (each.name for each in beside if each.is_dir()))
+
+
+def _similar(path: Path, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(path.name, sorted(names), n=1)
+    return f"; did you mean '{path.parent / close[0]}'?" if close else ""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfmtl.config.experiment import Experiment
-from tfmtl.core.errors import DataError, nearest
+from tfmtl.core.errors import DataError, MissingColumnError, nearest
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.columns import is_present
 from tfmtl.data.rows import Rows, as_written, is_absent, joined
@@ -80,7 +80,11 @@ def load_streams(
         source = SOURCES.get(choice.name).build(choice.options)
         # Labels come from all rows of the source's own training split, including those that are cut for other splits.
         whole = ["train", *missing_splits(source)] if any(kind_of(task).needs_train(task) for task in tasks) else []
-        rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), list(fields), experiment.training.seed)
+        try:
+            rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), list(fields), experiment.training.seed)
+        except MissingColumnError as error:
+            key = next(task.key_of(error.field) for task in tasks if error.field in task.fields)
+            raise MissingColumnError(error.place, error.field, error.known, key) from None
         train = joined([rows[split] for split in whole]) if whole else None
         tasks = [kind_of(task).resolved(task, train) for task in tasks]
         rows = _limited(rows, choice.options.limit or {}, name, (*source.splits, *missing_splits(source)))

@@ -54,6 +54,10 @@ class Task(Options):
         """All fields that the task reads, starting with its texts."""
         return tuple(dict.fromkeys(filter(None, (self.text, self.text_pair, *self.target_fields))))
 
+    def key_of(self, field: str) -> str:
+        """Returns the key of the configuration that names a field which the task reads."""
+        return next(f"tasks.{self.name}.{key}" for key, value in self if value == field and key != "name")
+
     @property
     def decoder_of(self) -> str:
         """The name of the task whose decoder writes for this one."""

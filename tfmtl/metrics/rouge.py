@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenizers import DefaultTokenizer
 
 from tfmtl.core.registry import METRICS
 from tfmtl.metrics.metric import MeanMetric
@@ -80,4 +81,5 @@ def _lines(text: str) -> str:
 
 @cache
 def _scorer() -> RougeScorer:
-    return RougeScorer(list(MEASURES), use_stemmer=True)
+    # The scorer's own choice of the same tokenizer is logged by absl, which then sets up the root logger.
+    return RougeScorer(list(MEASURES), tokenizer=DefaultTokenizer(use_stemmer=True))

@@ -27,21 +27,26 @@ def what_is_read(stream: Stream) -> str:
 
 
 def first_change(before: Fingerprints, now: Fingerprints, splits: Sequence[str]) -> str:
-    """Names the first rows that differ from before, with their numbers; an empty string if there are none.
+    """Names the first rows that differ from before, and how; an empty string if there are none.
 
     Streams, splits and tasks that are known on only one side are not compared.
     """
     for stream, found in now.items():
         for split in splits:
             old, new = before.get(stream, {}).get(split), found.get(split)
-            if old and new and _differ(old, new):
-                return f"{split} of {stream}: {old['rows']} rows then, {new['rows']} now"
+            difference = _difference(old, new) if old and new else ""
+            if difference:
+                return f"{split} of {stream}: {difference}"
     return ""
 
 
-def _differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    tasks = old["targets"].keys() & new["targets"].keys()
-    return old["text"] != new["text"] or any(old["targets"][task] != new["targets"][task] for task in tasks)
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    if old["rows"] != new["rows"]:
+        return f"{old['rows']} rows then, {new['rows']} now"
+    if old["text"] != new["text"]:
+        return f"{new['rows']} rows as before, with other texts"
+    tasks = [task for task, digest in new["targets"].items() if old["targets"].get(task, digest) != digest]
+    return f"{new['rows']} rows as before, with other targets of task '{tasks[0]}'" if tasks else ""
 
 
 def _fingerprint(rows: Examples) -> dict[str, Any]:

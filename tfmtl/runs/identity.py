@@ -45,12 +45,12 @@ def check_place(run: RunFolder) -> None:
         # tables in memory has already stored them here.
         strange = (path for path in run.path.iterdir() if path != run.data)
         if any(not path.name.startswith(f".{run.config.stem}.") for path in strange):
-            raise RunError(f"{run.path}: the folder is not empty and holds no run; choose another with --run")
+            raise RunError(f"{run.path}: the folder is not empty and holds no run; choose another by 'run'")
         return
     try:
         check_folder(run.path)
     except RunError as error:
-        raise RunError(f"{error}; choose another with --run") from None
+        raise RunError(f"{error}; choose another by 'run'") from None
 
 
 def check_configuration(run: RunFolder, experiment: Experiment, tasks: Mapping[str, Task]) -> None:
@@ -70,7 +70,7 @@ def check_configuration(run: RunFolder, experiment: Experiment, tasks: Mapping[s
         if difference:
             raise RunError(
                 f"{run.path}: this run belongs to another configuration ({difference}); "
-                "choose another folder with --run, or another name"
+                "choose another folder by 'run', or another name"
             )
 
 
@@ -84,7 +84,7 @@ def check_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -> No
     if change:
         raise RunError(
             f"{run.path}: its rows have changed since its training began ({change}); choose another folder "
-            "with --run, or another name"
+            "by 'run', or another name"
         )
 
 

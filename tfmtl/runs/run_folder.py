@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Self
 
-from tfmtl.core.errors import RunError
+from tfmtl.core.errors import RunError, missing_folder
 
 
 class RunFolder:
@@ -30,9 +30,11 @@ class RunFolder:
         """Returns the folder of a run that has been started; raises `RunError` if it is none."""
         folder = cls(path)
         if not folder.path.is_dir():
-            raise RunError(f"{path}: there is no such run folder")
+            raise RunError(missing_folder(path, "run folder"))
         if not folder.config.is_file():
-            raise RunError(f"{path}: not a run folder: there is no config.yaml in it")
+            is_export = any(folder.path.glob("*/saved_model.pb"))
+            found = "this is an export" if is_export else "there is no config.yaml in it"
+            raise RunError(f"{path}: not a run folder: {found}")
         return folder
 
     @property

@@ -34,6 +34,12 @@ def test_rows_that_have_been_seen_are_told_and_left_out(systems):
     assert "| majority | 1 | 0.6000 | 0.5000 |" in lines
 
 
+def test_without_a_row_that_is_left_there_is_a_sentence_and_no_table(systems):
+    lines = reference_section(Reference({}, {"topic": 7, "stars": 60}, {"both": {}, "alone": {}}), systems)
+    told = "Rows whose text is also in the training or validation split: topic 7, stars 60."
+    assert lines[-2:] == [f"{told} No task has a row left without them.", ""]
+
+
 def test_a_task_all_of_whose_rows_have_been_seen_is_no_reason_to_leave_a_system_out(systems):
     unseen = {"both": {"topic": 0.7}, "alone": {"topic": 0.4}}
     lines = reference_section(Reference({}, {"topic": 7, "stars": 60}, unseen), systems)

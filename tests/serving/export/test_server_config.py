@@ -138,6 +138,16 @@ def test_kubernetes_objects_have_names_that_it_takes(name, label):
 
 
 def test_where_nothing_is_exported_nothing_is_written(tmp_path):
-    with pytest.raises(RunError, match="there is no version of an export in it"):
+    with pytest.raises(RunError, match=r"none: there is no such export folder$"):
         write_server_config(tmp_path / "none", tmp_path / "config")
+    with pytest.raises(RunError, match=r"there is no version of an export in it$"):
+        write_server_config(tmp_path, tmp_path / "config")
+    version = tmp_path / "tickets" / "1"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").touch()
+    with pytest.raises(RunError, match=rf"there is no version of an export in it; did you mean '{version.parent}'\?$"):
+        write_server_config(tmp_path, tmp_path / "config")
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(RunError, match=rf"this is a run; make an export of it with 'tfmtl export {tmp_path}'$"):
+        write_server_config(tmp_path, tmp_path / "config")
     assert not (tmp_path / "config").exists()

@@ -63,6 +63,8 @@ class DelimitedSource(FileSource):
             _, header = next(records, (0, None))
             if header is None:
                 raise DataError(f"{path}: the file is empty")
+            if header and header[0].lstrip().startswith('{"'):
+                raise DataError(f"{path}: these are JSON lines; use 'format: jsonl'")
             names = names or header
         require_fields(fields, names, str(path))
         for field in fields:

@@ -52,6 +52,10 @@ class FileOptions(SourceOptions):
         return {name: paths for name, paths in {**standard, **self.splits}.items() if paths}
 
 
+ENDINGS = frozenset({".csv", ".gz", ".json", ".jsonl", ".tsv", ".txt"})
+"""What files of rows usually end in."""
+
+
 class FileSource(ABC):
     """A source whose splits consist of files of one format."""
 
@@ -83,7 +87,8 @@ def expanded(pattern: str) -> list[Path]:
     if Path(pattern).is_file():
         return [Path(pattern)]
     if Path(pattern).is_dir():
-        raise DataError(f"{pattern}: this is a folder; name its files, such as {pattern.rstrip('/')}/*.jsonl")
+        endings = sorted({path.suffix for path in Path(pattern).iterdir() if path.suffix in ENDINGS}) or [".jsonl"]
+        raise DataError(f"{pattern}: this is a folder; name its files, such as {pattern.rstrip('/')}/*{endings[0]}")
     if Path(pattern).exists():
         raise DataError(f"{pattern}: this is not a regular file, but it is read more than once; write it to one")
     if glob.has_magic(pattern):

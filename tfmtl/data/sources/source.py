@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import PositiveInt, field_validator
 
-from tfmtl.core.errors import DataError, nearest
+from tfmtl.core.errors import MissingColumnError
 from tfmtl.core.registry import Options
 from tfmtl.data.rows import Rows
 
@@ -48,8 +48,8 @@ class Source(Protocol):
 
 
 def require_fields(fields: Iterable[str], known: Iterable[str], place: str) -> None:
-    """Raises `DataError` for the first field in `fields` that is not among the `known` columns of `place`."""
+    """Raises `MissingColumnError` for the first field in `fields` that is not among the `known` columns of `place`."""
     known = list(known)
     for field in fields:
         if field not in known:
-            raise DataError(f"{place}: there is no column '{field}'; {nearest(field, known)}")
+            raise MissingColumnError(place, field, known)

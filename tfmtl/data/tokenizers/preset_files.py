@@ -37,4 +37,6 @@ def preset_error(preset: str, error: Exception) -> str:
     """Returns one line that explains why a preset cannot be loaded."""
     if not Path(preset).is_dir() and "/" in preset and "://" not in preset:
         return f"there is no folder '{preset}'"
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"'{preset}' has no {Path(error.filename).name}"
     return f"'{preset}' cannot be loaded: {' '.join(str(error).split())[:200]}"

@@ -56,8 +56,11 @@ def _unseen(reference: Reference, systems: Sequence[System], tasks: Mapping[str,
             means = [np.mean([values[task] for task in common]) for values in (of_tasks, reference.unseen[name])]
             rows.append([plain(name), str(len(common)), *map(_cell, means)])
     listed = ", ".join(f"{plain(name)} {count}" for name, count in seen.items())
+    told = f"Rows whose text is also in the training or validation split: {listed}."
+    if not rows:
+        return [f"{told} No task has a row left without them."]
     return [
-        f"Rows whose text is also in the training or validation split: {listed}.",
+        told,
         "",
         *table(["system or baseline", "tasks", "mean of the primary metrics", "without these rows"], rows),
     ]

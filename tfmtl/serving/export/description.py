@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import tfmtl
-from tfmtl.core.errors import RunError
+from tfmtl.core.errors import RunError, missing_folder
 from tfmtl.serving.export.served_task import ServedTask
 
 _logger = logging.getLogger("tfmtl")
@@ -114,7 +114,22 @@ def newest_version(path: Path) -> Path:
     """
     if (path / "saved_model.pb").is_file():
         return path
-    versions = versions_in(path) if path.is_dir() else []
-    if not versions:
-        raise RunError(f"{path}: there is no version of an export in it")
-    return path / str(versions[-1])
+    return path / str(required_versions(path)[-1])
+
+
+def required_versions(path: Path) -> list[int]:
+    """Returns the numbers of the versions in the folder of an export, in ascending order.
+
+    Raises:
+        RunError: if there are none; says what the folder is instead.
+    """
+    if not path.is_dir():
+        raise RunError(missing_folder(path, "export folder"))
+    versions = versions_in(path)
+    if versions:
+        return versions
+    if (path / "config.yaml").is_file():
+        raise RunError(f"{path}: this is a run; make an export of it with 'tfmtl export {path}'")
+    exports = [each for each in sorted(path.iterdir()) if each.is_dir() and versions_in(each)]
+    hint = f"; did you mean '{exports[0]}'?" if exports else ""
+    raise RunError(f"{path}: there is no version of an export in it{hint}")

@@ -150,24 +150,22 @@ def _check_folder(folder: Path, description: Description) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise RunError(f"{folder}: this is a file, not the folder of an export; choose another with --to")
+        raise RunError(f"{folder}: this is a file, not the folder of an export; choose another by 'to'")
     for path in sorted(folder.iterdir()):
         if path.name.startswith(_UNFINISHED):
             _logger.info("%s: left by an export that was interrupted; it can be removed", path)
         elif not is_version(path):
-            raise RunError(f"{folder}: '{path.name}' is not a version of an export; choose another folder with --to")
+            raise RunError(f"{folder}: '{path.name}' is not a version of an export; choose another folder by 'to'")
         else:
             _check_version(folder, Description.read(path), description)
 
 
 def _check_version(folder: Path, found: Description, wanted: Description) -> None:
     if found.name != wanted.name:
-        raise RunError(
-            f"{folder}: holds the export of '{found.name}', not of '{wanted.name}'; choose another with --to"
-        )
+        raise RunError(f"{folder}: holds the export of '{found.name}', not of '{wanted.name}'; choose another by 'to'")
     kinds = [{name: (task.kind, task.pair) for name, task in side.tasks.items()} for side in (found, wanted)]
     if kinds[0] != kinds[1]:
         raise RunError(
             f"{folder}: holds an export of other tasks ({', '.join(found.tasks)}), which its clients rely on; "
-            "choose another with --to"
+            "choose another by 'to'"
         )

@@ -10,7 +10,7 @@ import yaml
 
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
-from tfmtl.serving.export.description import Description, versions_in
+from tfmtl.serving.export.description import Description, required_versions
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES
 
 GRPC_PORT, REST_PORT = 8500, 8501
@@ -37,9 +37,7 @@ def write_server_config(export: Path, to: Path) -> Path:
     Raises:
         RunError: if the folder contains no export, or cannot be written.
     """
-    versions = versions_in(export) if export.is_dir() else []
-    if not versions:
-        raise RunError(f"{export}: there is no version of an export in it")
+    versions = required_versions(export)
     description = Description.read(export / str(versions[-1]))
     files = {
         "models.config": models_config(description.name, versions),

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenizer
 
-from tfmtl.core.errors import DataError, RunError
+from tfmtl.core.errors import DataError, RunError, missing_folder
 from tfmtl.generation.batch_reader import decoded
 from tfmtl.kinds.kind import Answer, kind_of
 from tfmtl.runs.loading import load_reader
@@ -70,7 +70,7 @@ def open_predictor(path: str | Path) -> Predictor:
     """
     path = Path(path)
     if not path.is_dir():
-        raise RunError(f"{path}: there is no such run or export folder")
+        raise RunError(missing_folder(path, "run or export folder"))
     if (path / "config.yaml").is_file():
         return _of_run(RunFolder.open(path))
     if (path / "saved_model.pb").is_file():

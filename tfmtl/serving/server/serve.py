@@ -15,7 +15,7 @@ import uvicorn
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from tfmtl.core.errors import RunError, UserError
-from tfmtl.serving.export.description import Description, versions_in
+from tfmtl.serving.export.description import Description, required_versions
 from tfmtl.serving.server.grpc_services import ModelService, PredictionService
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions
@@ -63,17 +63,15 @@ def serve(export: Path, address: Address, options: ServerOptions) -> None:
 
 def _model_name(export: Path) -> str:
     """Returns the name of the newest readable version."""
-    if not export.is_dir():
-        raise RunError(f"{export}: there is no such export folder")
     if (export / "saved_model.pb").is_file():
         return Description.read(export).name
-    error = RunError(f"{export}: there is no version of an export in it")
-    for number in reversed(versions_in(export)):
+    errors = []
+    for number in reversed(required_versions(export)):
         try:
             return Description.read(export / str(number)).name
-        except RunError as found:
-            error = found
-    raise error
+        except RunError as error:
+            errors.append(error)
+    raise errors[-1]
 
 
 class _Server:
