@@ -15,7 +15,10 @@ def test_a_pretrained_trunk_is_recommended_where_rows_are_few(model, data, caplo
         return caplog.messages
 
     (message,) = recommended()
-    assert message.startswith(f"{rows} training rows are few ") and "type: preset" in message
+    assert (
+        message.startswith(f"only {rows} training rows to train an encoder from scratch; ")
+        and "type: preset" in message
+    )
     monkeypatch.setattr(notices, "FEW_ROWS", rows - 1)
     assert not recommended()
     monkeypatch.setattr(notices, "FEW_ROWS", rows)
@@ -34,7 +37,7 @@ def test_a_new_decoder_with_few_updates_is_named_with_their_number(model, data, 
     updates = int((task_shares(data.tables, data.plan)["title"] > 0).sum())
     assert 0 < updates < 500
     (message,) = messages(caplog, model.network, data.tables, data.plan)
-    assert message.startswith(f"task 'title': {updates} updates are few ")
+    assert message.startswith(f"task 'title': only {updates} updates to train a new decoder; ")
     monkeypatch.setattr(notices, "FEWEST_UPDATES", updates)
     assert not messages(caplog, model.network, data.tables, data.plan)
 

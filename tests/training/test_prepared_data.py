@@ -110,8 +110,8 @@ def test_a_run_goes_on_with_the_rows_that_it_began_with_alone(make_experiment, e
         prepare(changing, folder, replicas=1)
     change = f"{split} of scores/text: {count} rows then, {count + 1} now"
     assert str(caught.value) == (
-        f"{folder.path}: its rows have changed since its training began ({change}); choose another folder with "
-        "--run, or another name"
+        f"{folder.path}: its rows have changed since its training began ({change}); choose another folder by "
+        "'run', or another name"
     )
 
 

@@ -179,5 +179,5 @@ def test_without_decay_no_row_remembers_an_update():
 
 def test_decay_that_would_turn_weights_around_is_refused():
     entry = OPTIMIZERS.get("lazy_adamw")
-    with pytest.raises(ConfigurationError, match=r"training.weight_decay: .* below 1, got 10.0 \* 0.1"):
+    with pytest.raises(ConfigurationError, match=r"training.weight_decay: .* below 1, found 10.0 \* 0.1"):
         entry.build(RATE, 10.0, {}, entry.options())
