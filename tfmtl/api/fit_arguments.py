@@ -5,7 +5,7 @@ from typing import Any
 
 from tfmtl.api.tables import Columns, columns_of, is_column, is_table
 from tfmtl.core.errors import ConfigurationError, DataError, MissingColumnError, nearest
-from tfmtl.data.rows import is_absent
+from tfmtl.core.values import is_absent
 from tfmtl.kinds.task import Task
 
 _ONLY_SOURCE = "data"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfmtl.core.errors import DataError
-from tfmtl.data.rows import without_fraction
+from tfmtl.core.values import without_fraction
 
 Columns = dict[str, list[Any]]
 """The values of each field, one per row, in the types of JSON; `None` for a missing value."""

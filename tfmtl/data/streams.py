@@ -10,8 +10,9 @@ import numpy as np
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.errors import DataError, MissingColumnError, nearest
 from tfmtl.core.registry import SOURCES
+from tfmtl.core.values import as_written, is_absent
 from tfmtl.data.columns import is_present
-from tfmtl.data.rows import Rows, as_written, is_absent, joined
+from tfmtl.data.rows import Rows, joined
 from tfmtl.data.splits import limited, missing_splits, read_splits
 from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task

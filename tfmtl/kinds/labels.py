@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from tfmtl.core.errors import ConfigurationError, DataError, listed, nearest
-from tfmtl.data.rows import as_written, is_absent
+from tfmtl.core.values import as_written, is_absent
 from tfmtl.kinds.task import Task
 
 Place = Callable[[int], str]

@@ -1,5 +1,6 @@
 """The base of trunks: layers that read a text for all tasks and, if they are causal, may also continue it."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 import keras
@@ -44,7 +45,7 @@ class TrunkOptions(Options):
         return 1e-3
 
 
-class Trunk(OptionsLayer):
+class Trunk(OptionsLayer, ABC):
     """Base of the trunks that tasks share: `call(embedded, tokens) -> States`.
 
     A subclass registers itself in `tfmtl.core.registry.ENCODERS` with typed options, whose defaults and bounds are
@@ -59,6 +60,7 @@ class Trunk(OptionsLayer):
     pooling: type[keras.layers.Layer] = AttentionPooling
     is_pretrained: ClassVar[bool] = False
 
+    @abstractmethod
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> keras.layers.Layer:
         """Returns the layer that one generating task owns: a decoder, or its addition to a trunk that writes.
 
@@ -68,7 +70,6 @@ class Trunk(OptionsLayer):
             max_length: the maximum number of tokens that are written.
             **kwargs: the arguments of the layer as a Keras layer, such as its name.
         """
-        raise TypeError(f"{type(self).__name__} has no decoder")
 
     def writer(self, decoder: keras.layers.Layer):
         """Returns the writer that continues texts, given the layer that `decoder` made; by default that layer itself.

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from tfmtl.core.errors import DataError, nearest
-from tfmtl.data.rows import Rows, is_absent
+from tfmtl.core.values import is_absent
+from tfmtl.data.rows import Rows
 from tfmtl.kinds.labels import as_label, label_order
 from tfmtl.kinds.multi_label.options import MultiLabel
 

@@ -12,8 +12,9 @@ from sklearn.svm import LinearSVR
 from tfmtl.core.errors import DataError
 from tfmtl.core.registry import KINDS
 from tfmtl.core.round_trip_float import round_trip_float
+from tfmtl.core.values import is_absent
 from tfmtl.data.columns import DenseColumn
-from tfmtl.data.rows import Rows, is_absent
+from tfmtl.data.rows import Rows
 from tfmtl.data.streams import Examples
 from tfmtl.kinds.kind import Answer, HeadContext, Kind
 from tfmtl.kinds.labels import as_number

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from tfmtl.core.errors import DataError
 from tfmtl.core.registry import KINDS
+from tfmtl.core.values import is_absent
 from tfmtl.data.columns import RaggedColumn
-from tfmtl.data.rows import Rows, is_absent
+from tfmtl.data.rows import Rows
 from tfmtl.data.streams import Examples
 from tfmtl.data.tokenized import tokenize_targets
 from tfmtl.generation.options import SearchOptions

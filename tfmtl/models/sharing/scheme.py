@@ -1,5 +1,6 @@
 """The base of sharing schemes, which own the trunk and give each task a view of a text's states."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from tfmtl.models.saved_layers import layer_config, layer_of
 from tfmtl.models.trunk import States, Trunk
 
 
-class SharingScheme(OptionsLayer):
+class SharingScheme(OptionsLayer, ABC):
     """Base of the schemes by which tasks share parameters: `call(embedded, tokens) -> {task: States}`.
 
     A scheme owns the trunk and whatever it adds after or inside it. Its weights are saved, trained and served with the
@@ -46,9 +47,9 @@ class SharingScheme(OptionsLayer):
     def build_views(self, hidden: int) -> None:
         """Builds the layers that make the tasks' views of states that are `hidden` wide; by default there are none."""
 
+    @abstractmethod
     def views(self, states: States, tokens, training=None) -> dict[str, States]:
         """Returns the input of each task's head or decoder, by task."""
-        raise TypeError(f"{type(self).__name__} has no views")
 
     def read(self, embedded, tokens, training=None) -> tuple[States, dict[str, States]]:
         """Returns the states that all tasks share and each task's view of them, for the arguments of `call`."""

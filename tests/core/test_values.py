@@ -1,0 +1,29 @@
+import pytest
+
+from tfmtl.core.values import as_written, is_absent
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, True), ("", True), (" \t", True), ("a", False), (0, False)])
+def test_absent(value, expected):
+    assert is_absent(value) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (-3.0, "-3"),
+        (1.5, "1.5"),
+        (7, "7"),
+        (2.0**53 - 1, "9007199254740991"),
+        (1e300, "1e+300"),
+        (float("inf"), "inf"),
+        (True, "true"),
+        (False, "false"),
+        ("1.0", "1.0"),
+        ("True", "True"),
+    ],
+)
+def test_whole_numbers_are_written_without_a_fraction_and_texts_as_they_are(value, text):
+    assert as_written(value) == text

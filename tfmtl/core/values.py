@@ -1,0 +1,30 @@
+"""Single values of the data: what is missing, and how numbers and booleans are written."""
+
+from typing import Any
+
+
+def as_written(value: bool | int | float | str) -> str:
+    """Returns a value of the data as a text: a boolean as in JSON, a whole number without a fraction.
+
+    A column of whole numbers becomes one of floats as soon as a value is missing, in pandas and in what is written from
+    it, so that `1.0` and `1` must be the same label. A text is left as it is, since `"1.0"` may be a version.
+
+    >>> as_written(True), as_written(1.0), as_written(1.5), as_written("1.0")
+    ('true', '1', '1.5', '1.0')
+    """
+    return str(value).lower() if isinstance(value, bool) else str(without_fraction(value))
+
+
+def without_fraction(value: Any) -> Any:
+    """Returns a whole number as an integer, as it was before a missing value made its column one of floats."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return int(value) if is_whole else value
+
+
+_EXACT = 2.0**53
+"""Below this, a float that has no fraction is the only whole number near it."""
+
+
+def is_absent(value: Any) -> bool:
+    """Returns whether a value is missing, which means `None` or a string that is empty or all white space."""
+    return value is None or (isinstance(value, str) and not value.strip())
