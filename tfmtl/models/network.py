@@ -173,7 +173,7 @@ class Network:
         for task in tasks:
             head = self.layers.heads[task]
             if isinstance(head, LabelWords):
-                outputs[task] = head(encoded.states[task].context, encoded.tokens, say=self.writer(task).say)
+                outputs[task] = head(encoded.states[task].context, encoded.tokens, writer=self.writer(task))
                 continue
             states, tokens = self._read_by_head(task, encoded, training)
             key = head.common, id(states)

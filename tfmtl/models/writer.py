@@ -49,15 +49,29 @@ class Writer:
         logits = self._embedding(self._positions(hidden, following), reverse=True)
         return self._head(logits, hidden, states.last, encoded.embedded, encoded.tokens, following, **options)
 
-    def say(self, context: Sequence[KerasTensor], tokens: KerasTensor, target: KerasTensor) -> KerasTensor:
-        """Returns the log-likelihoods of whole targets without copying, float32 `[batch]`.
+    def begin(self, context: Sequence[KerasTensor], tokens: KerasTensor) -> tuple[Any, Any]:
+        """Reads what stands before each of several targets of the same texts, such as an instruction.
 
         Args:
             context: what the trunk's layers keep of the texts.
             tokens: the ids of the texts, int32 `[batch, length]`.
+
+        Returns:
+            The keys and values of the texts, and the cache of what follows them.
+        """
+        states = States(None, tuple(context))
+        return self._decoder.keys_and_values(states), self._decoder.initial_cache(states, tokens)
+
+    def say(self, begun: tuple[Any, Any], tokens: KerasTensor, target: KerasTensor) -> KerasTensor:
+        """Returns the log-likelihoods of whole targets without copying, float32 `[batch]`.
+
+        Args:
+            begun: the result of `begin`.
+            tokens: the ids of the texts, int32 `[batch, length]`.
             target: start mark, tokens and end mark, int32 `[batch, length]`, padded.
         """
-        hidden = self._decoder(self._embedding(target[:, :-1]), States(None, tuple(context)), tokens)
+        source, cache = begun
+        hidden = self._decoder.resume(self._embedding(target[:, :-1]), cache, source, tokens)
         logits = ops.cast(self._embedding(hidden, reverse=True), "float32")
         written = target[:, 1:]
         said = ops.take_along_axis(ops.log_softmax(logits, axis=-1), written[..., None], axis=-1)[..., 0]

@@ -147,7 +147,8 @@ def compile_update(
     connect_rows(optimizer, update, model)
     if options.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(model.trainable_variables)
+    # Without an update, moments would only take memory.
+    optimizer.build(model.trainable_variables if stage.epochs else [])
     if options.ema_momentum:
         update.average = average_of(model.trainable_variables, options.ema_momentum, optimizer)
     # XLA's CPU code is slower than TensorFlow's own kernels; on a GPU it is faster, if it can compile the step.

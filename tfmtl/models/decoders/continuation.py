@@ -74,6 +74,10 @@ class Continuation:
         """Returns each layer's keys and values of an empty summary."""
         return self._trunk.initial_cache(ops.shape(tokens)[0], self.max_length)
 
+    def resume(self, embedded, cache, source, source_tokens) -> KerasTensor:
+        """Returns the states `[batch, length, hidden]` of whole summaries, given the result of `initial_cache`."""
+        return self.step(embedded, 0, cache, source, source_tokens)[0]
+
     def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
         """Writes one position, like a decoder layer."""
         started = self._start(embedded, start=position)

@@ -48,6 +48,12 @@ class Instructed:
         read = embedded_rows(self._embedding, self._instruction[:, :-1], tokens)
         return self._writer.step(read, 0, cache, self.keys_and_values(states), tokens)[1]
 
+    def resume(self, embedded, cache, source, source_tokens) -> KerasTensor:
+        """Returns the states `[batch, length, hidden]` of whole targets, given the result of `initial_cache`."""
+        last = embedded_rows(self._embedding, self._instruction[:, -1:], source_tokens)
+        joined = ops.concatenate([last, embedded[:, 1:]], axis=1)
+        return self._writer.step(joined, self._shift, cache, source, source_tokens)[0]
+
     def step(self, embedded, position, cache, source, source_tokens) -> tuple[KerasTensor, list]:
         """Writes one position; the start mark, which is the first, is replaced by the instruction's last token."""
         last = embedded_rows(self._embedding, self._instruction[:, -1:], source_tokens)
