@@ -49,7 +49,9 @@ def _reached(model: MultiTaskModel, update: Update, batch) -> tf.Tensor:
     A task's loss reaches another task if it has a gradient in the layers that belong to that task alone.
     """
     heads = [[variable.value for variable in model.network.own_variables(name)] for name in update.tasks]
-    with tf.GradientTape(persistent=True) as tape:
+    # Gradients of all other weights, some of the largest, would be computed and thrown away.
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(heads)
         of_tasks = tf.unstack(update.measure(model, batch), num=len(heads))
     gradients = [tape.gradient(loss, heads, unconnected_gradients="zero") for loss in of_tasks]
     return tf.stack([tf.stack([_any_non_zero(of_head) for of_head in of_loss]) for of_loss in gradients])
