@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.end_to_end.conftest import MARKED
 from tests.workers import worker_configurations
 from tfmtl.cli import main
 from tfmtl.runs.checkpoints import Checkpoints
@@ -50,7 +51,9 @@ def config(configure):
     model = {"encoder": {"dropout": 0.0}, "decoder": {"dropout": 0.0}, "head_dropout": 0.0}
     # Of one stream: batches of several are told apart in the tests of `Update`.
     return configure(
-        model=model, tasks={"goodness": None}, training={"epochs": 1, "batch_size": 64, "learning_rate": 1e-3}
+        model=model,
+        tasks={"goodness": None, "marks": MARKED},
+        training={"epochs": 1, "batch_size": 64, "learning_rate": 1e-3},
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import enum
 import gc
 import logging
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from tfmtl.serving.server.servable import Arrays, Servable
 
 _logger = logging.getLogger("tfmtl")
 _DRAIN_SECONDS = 0.02
+# How often memory is searched for a version that has been unloaded.
+_COLLECTIONS = 5
 
 
 class State(enum.IntEnum):
@@ -242,9 +245,15 @@ class Versions:
         draining.add_done_callback(self._draining.discard)
 
     async def _let_go(self, version: Version) -> None:
+        servable = weakref.ref(version.servable)
         await version.drain()
         # TensorFlow's functions are in reference cycles: without this, the memory of old versions would accumulate.
-        await asyncio.get_running_loop().run_in_executor(self._loader, gc.collect)
+        for _ in range(_COLLECTIONS):
+            await asyncio.get_running_loop().run_in_executor(self._loader, gc.collect)
+            if servable() is None:
+                break
+            # A thread that has just answered may still hold it for a moment.
+            await asyncio.sleep(0.1)
 
 
 def _stamp(path: Path) -> tuple:
