@@ -14,13 +14,11 @@ import time
 from pathlib import Path
 
 import yaml
+from baselines import scores
 
 import tfmtl
 from tfmtl.config.experiment import Experiment
 from tfmtl.config.yaml_file import load_experiment
-from tfmtl.data.streams import load_streams
-from tfmtl.kinds.kind import kind_of
-from tfmtl.metrics.scoring import quick_scores
 
 DATA = Path("../shared/data")
 DATASETS = {
@@ -57,15 +55,6 @@ def experiment(dataset: str, limit: dict[str, int], settings: list[str], folder:
     return load_experiment(path, settings)
 
 
-def of_linear_models(experiment: Experiment) -> dict[str, float]:
-    """Returns the accuracy of each linear baseline on the validation split."""
-    ((stream,), _) = load_streams(experiment, ("train", "validation"))
-    train, asked, (task,) = stream.splits["train"], stream.splits["validation"], stream.tasks
-    kind, targets = kind_of(task), asked.targets[task.name]
-    answers = kind.baselines(task, train, asked)
-    return {name: quick_scores(task, targets, kind.predictions(answer))["accuracy"] for name, answer in answers.items()}
-
-
 def main() -> None:
     """Prints a line per training, and writes all of them to the file of `--output` after each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -90,9 +79,10 @@ def main() -> None:
                 begun = time.monotonic()
                 run = tfmtl.train(chosen, folder / f"{dataset}-{rows}-{name}")
                 result["seconds"][name] = round(time.monotonic() - begun, 1)
-                scores = tfmtl.evaluate(run, "validation")["tasks"]["label"]
-                result["accuracy"][name] = round(scores["accuracy"], 4)
-            result["accuracy"] |= {name: round(value, 4) for name, value in of_linear_models(chosen).items()}
+                measured = tfmtl.evaluate(run, "validation")["tasks"]["label"]
+                result["accuracy"][name] = round(measured["accuracy"], 4)
+            for name, metrics in scores(chosen, "validation")["label"].items():
+                result["accuracy"][name] = round(metrics["accuracy"], 4)
             results.append(result)
             print(json.dumps(result), flush=True)
             arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -46,8 +46,9 @@ def main() -> None:
     import tensorflow as tf
     import tensorflow_text  # noqa: F401 - registers the ops of the export's tokenizer
 
-    version = max((path for path in arguments.export.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
-    loaded = tf.saved_model.load(str(version)).signatures
+    from tfmtl.serving.export.description import newest_version
+
+    loaded = tf.saved_model.load(str(newest_version(arguments.export))).signatures
     texts = [json.loads(line)["text"] for line in arguments.texts.read_text(encoding="utf-8").splitlines()]
     report = []
     for rows in arguments.rows:

@@ -56,7 +56,8 @@ class Task(Options):
 
     def key_of(self, field: str) -> str:
         """Returns the key of the configuration that names a field which the task reads."""
-        return next(f"tasks.{self.name}.{key}" for key, value in self if value == field and key != "name")
+        keys = (f"tasks.{self.name}.{key}" for key, value in self if value == field and key != "name")
+        return next(keys, f"tasks.{self.name}")
 
     @property
     def decoder_of(self) -> str:

@@ -122,11 +122,11 @@ class PresetEncoder(Trunk):
         self._soft_cap = getattr(loaded.token_embedding, "logit_soft_cap", None) if writes else None
         self.pooling = POOLING[options.pooling or ("last" if family.causal else "attention")]
         self._pretrained = self._weights_of(loaded) if backbone is None else None
-        # Functions, because Keras would take the layers of a list for sublayers.
-        depths = layer_depths(loaded)
-        self._depths = lambda: depths
+        # A function, because Keras would take the layers of a list for sublayers.
         self._merge = self._add_lora(loaded) if options.lora else lambda: None
         self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
+        # By the ids of variables, since the layers themselves would keep a decoder that is not used in memory.
+        self._depths = {id(each): depth for layer, depth in layer_depths(loaded) for each in layer.variables}
         if options.frozen is True:
             self.trainable = False
 
@@ -284,8 +284,7 @@ class PresetEncoder(Trunk):
     def rates(self) -> dict[str, float]:
         """Returns ELECTRA's fine-tuning rates (Clark et al. 2020, appendix B); the embedding lies below all layers."""
         decay, depths = self.options.layer_decay, {"embedding/embeddings": 0}
-        of_variables = {id(variable): depth for layer, depth in self._depths() for variable in layer.variables}
-        depths |= {variable.path: of_variables.get(id(variable), 0) for variable in self.trainable_variables}
+        depths |= {variable.path: self._depths.get(id(variable), 0) for variable in self.trainable_variables}
         top = max(depths.values()) + 1
         return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}
 
