@@ -68,6 +68,17 @@ def test_what_cannot_be_used_leaves_nothing_behind(tmp_path):
     assert not run.exists()
 
 
+def test_a_source_of_files_beside_tables_is_named_by_its_files(tmp_path):
+    file = tmp_path / "chats.csv"
+    file.write_text("text,label\na,x\nb,y\n")
+    tasks = {"queue": {**TASKS["queue"], "source": "data"}}
+    tasks["chat"] = {"kind": "classification", "source": "chats", "text": "txt"}
+    sources = {"chats": {"format": "csv", "train": str(file)}}
+    with pytest.raises(DataError, match=r"chats.csv: there is no column 'txt', which tasks.chat.text names; did you"):
+        tfmtl.fit(tasks, table(64), run=tmp_path / "run", sources=sources, **SECTIONS)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

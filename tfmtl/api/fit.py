@@ -99,7 +99,8 @@ def _rows_of_tables(names: Mapping[Path, str]) -> Iterator[None]:
             message = line.sub(
                 lambda found, name=name: name + (f": row {int(found[1]) - 1}" if found[1] else ""), message
             )
-        raise type(error)(message) from None
+        error.args = (message,)
+        raise error from None
 
 
 def _write(folder: RunFolder, texts: Mapping[Path, str]) -> None:
