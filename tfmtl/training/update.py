@@ -118,6 +118,31 @@ class Update:
         """Returns this replica's share of each task's loss on a batch, without dropout; gradients flow through it."""
         return self._shares(model, batch, self._count(batch), False)
 
+    def gradients_by_task(self, model: keras.Model, batch, variables: Sequence[keras.Variable]) -> tf.Tensor:
+        """Returns the gradient of each task's loss on a batch, without dropout and weights, over all replicas.
+
+        Args:
+            model: the model.
+            batch: this replica's part of the inputs and targets.
+            variables: the variables by which the losses are differentiated.
+
+        Returns:
+            float32 `[tasks, size]`, whose columns are the entries of all variables in turn; zeros where a task does not
+            use a variable.
+        """
+        counts = self._count(batch)
+        values = [variable.value for variable in variables]
+
+        def compute(part) -> list[tf.Tensor]:
+            with tf.GradientTape(persistent=True) as tape:
+                shares = self._shares(model, part, counts, False)
+            found = [tape.gradient(share, values) for share in shares]
+            return [tf.stack([flat([dense(g, v) for g, v in zip(row, values, strict=True)]) for row in found])]
+
+        size = sum(tf.TensorShape(variable.shape).num_elements() for variable in variables)
+        matrix = tf.TensorSpec([len(self.tasks), size], tf.float32)
+        return all_sum(self._accumulation.total(batch, compute, [matrix])[0])
+
     def _gradients(self, model: keras.Model, batch, counts: tf.Tensor) -> list[Gradient]:
         """Returns the gradient of the weighted loss by each variable, over all replicas; stores losses and weights."""
         variables = model.trainable_variables

@@ -6,8 +6,11 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.balancing import get
+from tfmtl.data.tables import Slice
 from tfmtl.kinds.regression.loss import RegressionLoss
 from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.training.accumulation import Accumulation
+from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.callbacks.gradient_norms import GradientNorms
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
@@ -41,9 +44,10 @@ def trunk_of_two():
     return model
 
 
-def update_of(weights):
+def update_of(weights, parts=1):
     terms = {name: RegressionLoss() for name in HEADS}
-    update = Update(terms, get("fixed"), 0.1)
+    rows = BatchRows([Slice("tokens", tuple(HEADS), ())], terms)
+    update = Update(terms, get("fixed"), 0.1, Accumulation(rows, parts))
     update.weights.assign(weights)
     return update
 
@@ -65,16 +69,18 @@ def norm_by_hand(task):
 
 def measure(model, update, folder):
     writer = tf.summary.create_file_writer(str(folder))
-    callback = GradientNorms(writer, update, Progress(update=7), lambda: ({"tokens": TOKENS}, TARGETS))
+    batch = tf.nest.map_structure(tf.constant, ({"tokens": TOKENS}, TARGETS))
+    callback = GradientNorms(writer, update, Progress(update=7), lambda: batch)
     callback.set_model(model)
     callback.on_epoch_end(0, {})
     writer.flush()
 
 
-def test_the_norms_are_those_of_the_trunk_s_unweighted_gradients(tmp_path, recorded):
+@pytest.mark.parametrize("parts", [1, 3])
+def test_the_norms_are_those_of_the_trunk_s_unweighted_gradients(parts, tmp_path, recorded):
     model = trunk_of_two()
     before = model.get_weights()
-    measure(model, update_of([0.0, 5.0, 1.0]), tmp_path)
+    measure(model, update_of([0.0, 5.0, 1.0], parts), tmp_path)
     events = recorded(tmp_path)
     cosine = gradient_by_hand("stars") @ gradient_by_hand("price") / (norm_by_hand("stars") * norm_by_hand("price"))
     assert events.values("gradients/cosine/stars/price") == [(7, pytest.approx(cosine, rel=1e-5))]

@@ -8,14 +8,14 @@ import tensorflow as tf
 from tfmtl.balancing.conflict import conflict
 from tfmtl.training.progress import Progress
 from tfmtl.training.strategy import on_first_replica
-from tfmtl.training.update import Update, all_sum, dense, flat
+from tfmtl.training.update import Update
 
 
 class GradientNorms(keras.callbacks.Callback):
     """Describes, after each epoch, the tasks' unweighted gradients of the shared trunk on one training batch.
 
     It writes their norms, and their conflict (`tfmtl.balancing.conflict`) if the update itself does not know it. All
-    tasks share one forward pass.
+    tasks share one forward pass. The batch is read in the parts in which the update reads it.
 
     Args:
         writer: the writer of TensorBoard's events.
@@ -30,7 +30,7 @@ class GradientNorms(keras.callbacks.Callback):
         self._update = update
         self._progress = progress
         self._batch = batch
-        self._gradients = on_first_replica(self._compute)
+        self._gradients = on_first_replica(tf.function(self._compute, reduce_retracing=True, autograph=False))
 
     def on_epoch_end(self, epoch, logs=None):
         # Every replica computes, whether its process writes or not: the gradients are reduced over all of them.
@@ -46,11 +46,4 @@ class GradientNorms(keras.callbacks.Callback):
                     tf.summary.scalar(f"gradients/{name}", value)
 
     def _compute(self, batch) -> tf.Tensor:
-        """Returns a row for each task: its gradient by each variable of the trunk, zeros if it does not use one."""
-        variables = [variable.value for variable in self.model.network.trunk_variables()]
-        with tf.GradientTape(persistent=True) as tape:
-            shares = self._update.shares(self.model, batch)
-        gradients = [tape.gradient(share, variables) for share in shares]
-        return all_sum(
-            tf.stack([flat([dense(g, v) for g, v in zip(row, variables, strict=True)]) for row in gradients])
-        )
+        return self._update.gradients_by_task(self.model, batch, self.model.network.trunk_variables())
