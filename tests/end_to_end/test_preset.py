@@ -17,7 +17,7 @@ def run(*arguments) -> None:
 
 # What a language model is told, and what is trained of it.
 TOLD = (
-    'model.encoder.lora={"rank": 2}',
+    'model.encoder.lora={"rank": 2, "base": "int8"}',
     "tasks.subject.label_words=true",
     "tasks.subject.instruction=which",
     "tasks.title.instruction=the title",

@@ -1,6 +1,5 @@
 """A pretrained trunk: a text backbone of KerasHub, with the rows of its own embedding."""
 
-from collections.abc import Callable
 from typing import Literal, Self
 
 import keras
@@ -20,7 +19,7 @@ from tfmtl.models.layers.pooling import AttentionPooling, LastPooling, MeanPooli
 from tfmtl.models.pretrained.encoder_graph import encoder_graph, encoder_inputs, layer_depths
 from tfmtl.models.pretrained.families import family_of
 from tfmtl.models.pretrained.loading import deserialize_backbone, load_backbone, read_preset, serialize_backbone
-from tfmtl.models.pretrained.lora import LoraOptions, add_lora, merge_lora
+from tfmtl.models.pretrained.lora import LoraOptions, add_lora
 from tfmtl.models.pretrained.rows import rows_in_token_order
 from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
@@ -123,7 +122,7 @@ class PresetEncoder(Trunk):
         self.pooling = POOLING[options.pooling or ("last" if family.causal else "attention")]
         self._pretrained = self._weights_of(loaded) if backbone is None else None
         # A function, because Keras would take the layers of a list for sublayers.
-        self._merge = self._add_lora(loaded) if options.lora else lambda: None
+        self._merge = add_lora(loaded, options.lora, "model.encoder.lora").merge if options.lora else _nothing
         self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
         # By the ids of variables, since the layers themselves would keep a decoder that is not used in memory.
         self._depths = {id(each): depth for layer, depth in layer_depths(loaded) for each in layer.variables}
@@ -146,10 +145,6 @@ class PresetEncoder(Trunk):
                 f"{options.max_length}"
             )
         return backbone
-
-    def _add_lora(self, backbone: keras_hub.models.Backbone) -> Callable[[], None]:
-        adapted = add_lora(backbone, self.options.lora, "model.encoder.lora")
-        return lambda: merge_lora(adapted)
 
     def _weights_of(self, backbone: keras_hub.models.Backbone) -> dict[str, list[np.ndarray]]:
         """Returns the pretrained weights that `decoder` and `load_pretrained_rows` need."""
@@ -290,10 +285,14 @@ class PresetEncoder(Trunk):
 
     def merge_updates(self) -> None:
         self._merge()
-        self._merge, self.options = lambda: None, self.options.model_copy(update={"lora": None})
+        self._merge, self.options = _nothing, self.options.model_copy(update={"lora": None})
 
     def get_config(self):
         return {**super().get_config(), "backbone": self._backbone}
+
+
+def _nothing() -> None:
+    """Merges the updates of a trunk that has none."""
 
 
 _VOCABULARY = {"vocabulary_size", "vocab_size"}

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 import keras
 from keras import KerasTensor, ops
 
+from tfmtl.models.layers.kernel_axes import kernel_axes
+
 _RANK = "Z"
 """The letter of the rank in equations; KerasHub's use small letters."""
 
@@ -33,7 +35,7 @@ class LowRankUpdate(keras.layers.Layer):
         self._scale = alpha / rank
         # The update belongs inside of the activation, which is therefore applied here.
         self.activation, base.activation = base.activation, keras.activations.linear
-        self._kernel_axes, read, written = _axes(base)
+        self._kernel_axes, read, written = kernel_axes(base)
         sizes = dict(zip(self._kernel_axes, base.kernel.shape, strict=True))
         self._down, self._up = f"{read}{_RANK}", f"{_RANK}{written}"
         sides = [math.prod(sizes[axis] for axis in side) for side in (read, written)]
@@ -61,19 +63,6 @@ class LowRankUpdate(keras.layers.Layer):
         self.base.kernel.assign_add(update * self._scale)
         self.base.activation = self.activation
         return self.base
-
-
-def _axes(layer: keras.layers.Dense | keras.layers.EinsumDense) -> tuple[str, str, str]:
-    """Returns the letters of the kernel's axes, of those that it reads, and of those that it writes."""
-    if isinstance(layer, keras.layers.Dense):
-        return "io", "i", "o"
-    inputs, outputs = layer.equation.split("->")
-    inputs, kernel = inputs.split(",")
-    read = "".join(axis for axis in inputs if axis in kernel and axis not in outputs)
-    written = "".join(axis for axis in outputs if axis in kernel and axis not in inputs)
-    if not (inputs.endswith(read) and outputs.endswith(written) and set(read + written) == set(kernel)):
-        raise ValueError(f"no low-rank update for a kernel with the equation {layer.equation}")
-    return kernel, read, written
 
 
 def _uniform(shape) -> keras.initializers.Initializer:

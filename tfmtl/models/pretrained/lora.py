@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.private_api import all_layers, layer_attributes, replace_layer
 from tfmtl.core.registry import Options
+from tfmtl.models.layers.int8_kernel import dequantized, quantize_kernel
 from tfmtl.models.layers.low_rank_update import LowRankUpdate
 
 Target = Literal["query", "key", "value", "attention_output", "feedforward"]
@@ -32,11 +33,14 @@ class LoraOptions(Options):
         rank: the rank of each update.
         alpha: each update is multiplied by `alpha / rank`; `None` means twice the rank.
         targets: the dense layers that learn an update.
+        base: the precision of the frozen kernels: `int8` stores those of all dense layers in eight bits, with a scale
+            for each column; `None` leaves them as they are.
     """
 
     rank: int = Field(8, ge=1)
     alpha: float | None = Field(None, gt=0.0)
     targets: tuple[Target, ...] = Field(("query", "value"), min_length=1)
+    base: Literal["int8"] | None = None
 
     @field_validator("targets")
     @classmethod
@@ -44,21 +48,47 @@ class LoraOptions(Options):
         return tuple(dict.fromkeys(targets))
 
 
-class Adapted(NamedTuple):
-    """A layer with an update, where it is.
+class Place(NamedTuple):
+    """Where a layer is.
 
     Attributes:
         owner: the layer that has it as an attribute.
         attribute: the name of the attribute.
-        layer: the layer itself.
     """
 
     owner: keras.layers.Layer
     attribute: str
-    layer: LowRankUpdate
+
+    @property
+    def layer(self) -> keras.layers.Layer:
+        """The layer that is there."""
+        return getattr(self.owner, self.attribute)
+
+    def put(self, layer: keras.layers.Layer) -> None:
+        """Puts another layer there."""
+        replace_layer(self.owner, self.attribute, layer)
 
 
-def add_lora(backbone: keras_hub.models.Backbone, options: LoraOptions, place: str) -> list[Adapted]:
+class Lora(NamedTuple):
+    """What LoRA has changed in a backbone.
+
+    Attributes:
+        updates: where the layers with an update are.
+        quantized: where the layers with kernels of eight bits are; some of them are in those with an update.
+    """
+
+    updates: list[Place]
+    quantized: list[Place]
+
+    def merge(self) -> None:
+        """Adds each update to its kernel, and puts all layers back as they were: without updates, and with floats."""
+        for place in self.quantized:
+            place.put(dequantized(place.layer))
+        for place in self.updates:
+            place.put(place.layer.merged())
+
+
+def add_lora(backbone: keras_hub.models.Backbone, options: LoraOptions, place: str) -> Lora:
     """Freezes a backbone, and gives some dense layers of its encoder an update.
 
     Args:
@@ -77,31 +107,24 @@ def add_lora(backbone: keras_hub.models.Backbone, options: LoraOptions, place: s
             known = ", ".join(name for name, places in found.items() if places)
             raise ConfigurationError(f"{place}.targets: this preset has no layer '{target}'; it has: {known}")
     alpha = 2.0 * options.rank if options.alpha is None else options.alpha
-    places = [where for target in options.targets for where in found[target]]
+    updates = [where for target in options.targets for where in found[target]]
     try:
-        return [_adapt(*where, options.rank, alpha) for where in places]
+        for where in updates:
+            base = where.layer
+            where.put(LowRankUpdate(base, options.rank, alpha, name=f"{base.name}_lora"))
     except ValueError as error:
         raise ConfigurationError(f"{place}.rank: {error}") from None
+    quantized = list(_dense_layers(backbone, ".*")) if options.base else []
+    for where in quantized:
+        quantize_kernel(where.layer)
+    return Lora(updates, quantized)
 
 
-def _dense_layers(backbone: keras_hub.models.Backbone, name: str) -> Iterator[tuple[keras.layers.Layer, str]]:
-    """Yields the owner and the attribute of each dense layer whose attribute has such a name."""
+def _dense_layers(backbone: keras_hub.models.Backbone, name: str) -> Iterator[Place]:
+    """Yields the place of each dense layer of the encoder whose attribute has such a name."""
     encoder = getattr(backbone, "encoder_transformer_layers", backbone.layers)
     for owner in (part for layer in encoder for part in all_layers(layer)):
         for attribute, layer in layer_attributes(owner):
             is_dense = isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
             if is_dense and re.fullmatch(name, attribute.lstrip("_")):
-                yield owner, attribute
-
-
-def _adapt(owner: keras.layers.Layer, attribute: str, rank: int, alpha: float) -> Adapted:
-    base = getattr(owner, attribute)
-    layer = LowRankUpdate(base, rank, alpha, name=f"{base.name}_lora")
-    replace_layer(owner, attribute, layer)
-    return Adapted(owner, attribute, layer)
-
-
-def merge_lora(adapted: list[Adapted]) -> None:
-    """Adds each update to its kernel, and puts the layers back without it."""
-    for owner, attribute, layer in adapted:
-        replace_layer(owner, attribute, layer.merged())
+                yield Place(owner, attribute)
