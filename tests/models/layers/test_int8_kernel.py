@@ -60,7 +60,7 @@ def test_it_becomes_a_layer_of_floats_again(case):
 
 
 def test_a_kernel_that_is_no_matrix_is_named():
-    layer = keras.layers.EinsumDense("abc,cb->ab", (None,))
+    layer = keras.layers.EinsumDense("abc,bcd->abd", (3, 5))
     layer.build((2, 3, 4))
-    with pytest.raises(ValueError, match="abc,cb->ab"):
+    with pytest.raises(ValueError, match="abc,bcd->abd"):
         kernel_axes(layer)
