@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from rouge_score.rouge_scorer import RougeScorer
 
 from tfmtl.metrics import rouge
+from tfmtl.metrics.sentences import split_sentences
 
 ALL = (rouge.Rouge1(), rouge.Rouge2(), rouge.RougeL(), rouge.RougeLsum())
 
@@ -53,3 +55,30 @@ def test_the_four_measures_share_one_pass(monkeypatch):
         metric(*rows)
         metric.replicates(*rows, 5, np.random.default_rng(0))
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("reference", "prediction", "expected"),
+    [
+        ("退款问题", "退款问题", 1.0),
+        ("退款问题", "地址问题", 0.5),
+        ("Заказ отменён", "Заказ отменён", 1.0),
+        ("Заказ 12 отменён", "Счёт 12 оплачен", 1 / 3),
+        ("été à Noël", "âtâ ô Noïl", 0.0),
+        ("ที่ดี", "ที่ดี", 1.0),
+    ],
+)
+def test_words_of_any_script_count(reference, prediction, expected):
+    assert rouge.Rouge1()([(reference,)], [prediction]) == pytest.approx(expected)
+
+
+def test_english_texts_have_the_scores_of_rouge_score_s_own_tokenizer():
+    rows = [("The café's trained models!", "a naïve model"), ("Dogs bark. Cats purr, " * 40, "cats and dogs bark")]
+    plain = RougeScorer(list(rouge.MEASURES), use_stemmer=True)
+    for metric in ALL:
+        found = metric.per_example([(reference,) for reference, _ in rows], [text for _, text in rows])
+        lines = [["\n".join(split_sentences(text)) for text in row] for row in rows]
+        expected = [plain.score(*row)[metric.measure].fmeasure for row in lines]
+        assert found.tolist() == expected
+    assert rouge.RougeL().tokenization([("plain words",)]) == "rouge_score"
+    assert rouge.RougeL().tokenization([("退款",)]) == "unicode"

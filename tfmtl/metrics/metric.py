@@ -41,6 +41,10 @@ class Metric(ABC):
         """Returns why the metric cannot measure `task` although the form of predictions fits; `None` if it can."""
         return None
 
+    def tokenization(self, targets: Rows) -> str | None:
+        """Returns the name of the pieces in which texts are compared with `targets`; `None` if that is no question."""
+        return None
+
     @abstractmethod
     def __call__(self, targets: Rows, predictions: Rows) -> float:
         """Returns the score of one or more rows, which is never NaN."""

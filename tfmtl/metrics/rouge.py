@@ -1,21 +1,22 @@
 """ROUGE (Lin 2004): the overlap of a summary with its reference in words, word pairs or sequences of words.
 
-The scores are the F-measures of `rouge_score` with its Porter stemmer. If there are several references, the one with
-the best F-measure counts, separately for each measure. The tokenizer of `rouge_score` lower-cases and keeps only the
-letters a-z and digits.
+The scores are the F-measures of `rouge_score`. If there are several references, the one with the best F-measure counts,
+separately for each measure. Texts are compared in the words of `rouge_score`, which lower-cases, keeps only the letters
+a-z and digits, and stems; or in words of any script, if the references have other letters (`tfmtl.metrics.words`).
 """
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from typing import ClassVar
 
 import numpy as np
 from rouge_score.rouge_scorer import RougeScorer
-from rouge_score.tokenizers import DefaultTokenizer
 
 from tfmtl.core.registry import METRICS
 from tfmtl.metrics.metric import MeanMetric
 from tfmtl.metrics.sentences import split_sentences
+from tfmtl.metrics.words import tokenizer, words_of
 
 MEASURES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
@@ -32,6 +33,9 @@ class Rouge(MeanMetric):
 
     def per_example(self, targets: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
         return _scores(tuple(map(tuple, targets)), tuple(predictions))[:, MEASURES.index(self.measure)]
+
+    def tokenization(self, targets: Sequence[Sequence[str]]) -> str:
+        return words_of(chain.from_iterable(targets))
 
 
 @METRICS.register("rouge1")
@@ -65,13 +69,14 @@ class RougeLsum(Rouge):
 @lru_cache(maxsize=1)
 def _scores(targets: tuple[tuple[str, ...], ...], predictions: tuple[str, ...]) -> np.ndarray:
     """Returns the F-measures `[rows, measures]`; the last result is cached for the other measures of the same task."""
+    scorer = _scorer(words_of(chain.from_iterable(targets)))
     rows = zip(targets, predictions, strict=True)
-    return np.array([_row_scores(references, prediction) for references, prediction in rows])
+    return np.array([_row_scores(scorer, references, prediction) for references, prediction in rows])
 
 
-def _row_scores(references: tuple[str, ...], prediction: str) -> list[float]:
+def _row_scores(scorer: RougeScorer, references: tuple[str, ...], prediction: str) -> list[float]:
     # For rougeLsum, the scorer treats each line as a sentence; the other measures ignore white space.
-    best = _scorer().score_multi([_lines(reference) for reference in references], _lines(prediction))
+    best = scorer.score_multi([_lines(reference) for reference in references], _lines(prediction))
     return [best[measure].fmeasure for measure in MEASURES]
 
 
@@ -80,6 +85,6 @@ def _lines(text: str) -> str:
 
 
 @cache
-def _scorer() -> RougeScorer:
+def _scorer(words: str) -> RougeScorer:
     # The scorer's own choice of the same tokenizer is logged by absl, which then sets up the root logger.
-    return RougeScorer(list(MEASURES), tokenizer=DefaultTokenizer(use_stemmer=True))
+    return RougeScorer(list(MEASURES), tokenizer=tokenizer(words))

@@ -32,8 +32,9 @@ def evaluate_task(
         seed: the seed of the samples.
 
     Returns:
-        The value of each metric, by name; `intervals`, the bounds `[low, high]` of each metric; and `examples`, the
-        number of rows with a target. If there are no such rows, there are no metrics and `examples` is 0.
+        The value of each metric, by name; `intervals`, the bounds `[low, high]` of each metric; `examples`, the number
+        of rows with a target; and `tokenization`, the pieces of each metric that compares pieces of texts, if any does.
+        If there are no rows with a target, there are no metrics and `examples` is 0.
 
     Raises:
         RunError: if a prediction is not finite.
@@ -47,7 +48,9 @@ def evaluate_task(
         generator = np.random.default_rng(seed)
         replicates = metric.replicates(targets, predictions, options.bootstrap_samples, generator)
         intervals[name] = list(percentile_interval(replicates))
-    return {**result, "intervals": intervals, "examples": len(targets)}
+    pieces = {name: metric.tokenization(targets) for name, metric in metrics.items()}
+    pieces = {name: found for name, found in pieces.items() if found}
+    return {**result, "intervals": intervals, "examples": len(targets), **({"tokenization": pieces} if pieces else {})}
 
 
 def quick_scores(task: Task, targets: Rows, predictions: Rows) -> dict[str, float]:

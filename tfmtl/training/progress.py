@@ -13,8 +13,9 @@ class Progress:
         updates_per_epoch: the number of updates per epoch of the plan.
         history: the logs of each finished epoch.
         best_score: the highest validation score so far.
+        best_loss: the validation loss of all tasks together in the epoch with the highest score.
         best_epoch: the epoch with the highest score, counted from 0; -1 before the first.
-        task_best: for each task, its best validation metric and the epoch that reached it.
+        task_best: for each task, its best validation metric, its loss then, and the epoch that reached them.
         stopped_tasks: the tasks whose loss weight has been set to zero.
         finished: whether training has ended.
     """
@@ -23,6 +24,7 @@ class Progress:
     updates_per_epoch: int = 1
     history: list[dict[str, float]] = field(default_factory=list)
     best_score: float = float("-inf")
+    best_loss: float = float("inf")
     best_epoch: int = -1
     task_best: dict[str, list[float]] = field(default_factory=dict)
     stopped_tasks: list[str] = field(default_factory=list)

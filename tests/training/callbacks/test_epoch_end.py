@@ -75,6 +75,23 @@ def test_only_a_higher_score_is_the_best_model_and_only_the_chief_saves_it(tmp_p
     assert [path.name for path in tmp_path.rglob("*.keras")] == (["best.keras"] if writes else [])
 
 
+def test_of_equal_scores_that_with_the_lower_loss_is_the_best_and_this_is_said(tmp_path, caplog):
+    run, progress = RunFolder(tmp_path), Progress()
+    callback = BestModel(run, progress, writes=True)
+    # The sum of the tasks' losses: 3, 2.5, 2.75, 1. The weighted loss is no measure, for weights may change.
+    losses = [(1.0, 2.0), (1.5, 1.0), (0.25, 2.5), (0.5, 0.5)]
+    logs = [
+        {"val_score": score, "val_loss": 9.0 - epoch, "val_topic_loss": topic, "val_title_loss": title, "loss": 0.1}
+        for epoch, ((topic, title), score) in enumerate(zip(losses, [0.0, 0.0, 0.0, -1.0], strict=True))
+    ]
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        run_epochs(callback, logs)
+    assert (progress.best_score, progress.best_loss, progress.best_epoch) == (0.0, 2.5, 1)
+    assert run.best_model.read_text(encoding="utf-8") == "epoch 1"
+    said = "the validation score is that of epoch {}; the lower loss decides which model is kept"
+    assert caplog.messages == [said.format(1), said.format(2)]
+
+
 def test_a_score_of_zero_is_better_than_none(tmp_path):
     progress = Progress()
     run_epochs(BestModel(RunFolder(tmp_path), progress, writes=True), [{"val_score": 0.0}])
@@ -99,7 +116,10 @@ TASKS = {
 def task_logs(topic, stars):
     """Logs of epochs; `title` is never measured."""
     columns = zip(topic, stars, strict=True)
-    return [{"val_topic_accuracy": a, "val_stars_spearman": b, "val_topic_f1_macro": 1.0} for a, b in columns]
+    return [
+        {"val_topic_accuracy": a, "val_stars_spearman": b, "val_topic_f1_macro": 1.0, "val_topic_loss": 1.0}
+        for a, b in columns
+    ]
 
 
 def stopping(progress, patience):
@@ -117,7 +137,7 @@ def test_a_task_stops_once_its_own_metric_has_not_risen_for_so_many_epochs(caplo
             weights.append(update.active.numpy().tolist())
     assert weights == [[1.0, 1.0, 1.0]] * 3 + [[0.0, 1.0, 1.0]] * 2
     assert progress.stopped_tasks == ["topic"]
-    assert progress.task_best == {"topic": [0.6, 1], "stars": [0.3, 3]}
+    assert progress.task_best == {"topic": [0.6, 1.0, 1], "stars": [0.3, 0.0, 3]}
     assert caplog.messages == ["task 'topic' stops: its best accuracy was in epoch 2"]
 
 
@@ -133,7 +153,7 @@ def test_training_ends_once_every_task_with_a_metric_has_stopped(caplog, without
 
 
 def test_a_task_of_an_interrupted_training_is_as_patient_as_before():
-    progress = Progress(task_best={"topic": [0.6, 1], "stars": [0.3, 2]}, stopped_tasks=["title"])
+    progress = Progress(task_best={"topic": [0.6, 1.0, 1], "stars": [0.3, 0.0, 2]}, stopped_tasks=["title"])
     update, callback = stopping(progress, 3)
     run_epochs(callback, task_logs([0.6], [0.3]), first=4)
     assert progress.stopped_tasks == ["title", "topic"]
@@ -144,7 +164,7 @@ def test_a_metric_below_zero_is_a_first_value_like_any_other():
     progress = Progress()
     _, callback = stopping(progress, 1)
     run_epochs(callback, task_logs([0.5, 0.6], [-0.5, -0.4]))
-    assert progress.task_best["stars"] == [-0.4, 1]
+    assert progress.task_best["stars"] == [-0.4, 0.0, 1]
     assert progress.stopped_tasks == []
 
 
@@ -177,3 +197,14 @@ def test_the_history_of_an_interrupted_training_goes_on(tmp_path):
     progress = Progress(history=[{"epoch": 1, "loss": 0.5, "learning_rate": 0.5}])
     run_epochs(History(RunFolder(tmp_path), progress, writes=True), [{"loss": 0.25}], first=1)
     assert (tmp_path / "history.csv").read_text(encoding="utf-8") == "epoch,loss,learning_rate\n1,0.5,0.5\n2,0.25,0.5\n"
+
+
+def test_a_task_whose_metric_stays_the_same_goes_on_while_its_loss_falls():
+    progress = Progress()
+    _, callback = stopping(progress, 1)
+    losses = [3.0, 2.0, 2.0]
+    logs = [{"val_topic_accuracy": 0.0, "val_topic_loss": loss} for loss in losses]
+    run_epochs(callback, logs[:2])
+    assert progress.stopped_tasks == [] and progress.task_best == {"topic": [0.0, 2.0, 1]}
+    run_epochs(callback, logs[2:], first=2)
+    assert progress.stopped_tasks == ["topic"]

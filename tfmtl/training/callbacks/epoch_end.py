@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import re
 from collections.abc import Callable, Mapping
 
 import keras
@@ -40,7 +41,9 @@ class ValidationScores(keras.callbacks.Callback):
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the model of the epoch with the highest validation score.
+    """Saves the model of the epoch with the highest validation score; of equal scores, that with the lower loss.
+
+    The loss is the sum of all tasks' losses without their weights, which may change from epoch to epoch.
 
     Args:
         run: the folder of the run.
@@ -55,10 +58,16 @@ class BestModel(keras.callbacks.Callback):
         self._writes = writes
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs["val_score"] <= self._progress.best_score:
+        score, progress = logs["val_score"], self._progress
+        loss = sum(logs[name] for name in logs if re.fullmatch("val_.+_loss", name))
+        if score == progress.best_score:
+            _logger.info(
+                "the validation score is that of epoch %d; the lower loss decides which model is kept",
+                progress.best_epoch + 1,
+            )
+        if (score, -loss) <= (progress.best_score, -progress.best_loss):
             return
-        self._progress.best_score = logs["val_score"]
-        self._progress.best_epoch = epoch
+        progress.best_score, progress.best_loss, progress.best_epoch = score, loss, epoch
         if self._writes:
             with atomic_write(self._run.best_model) as aside:
                 self.model.save_without_optimizer(aside)
@@ -67,8 +76,8 @@ class BestModel(keras.callbacks.Callback):
 class TaskStopping(keras.callbacks.Callback):
     """Sets a task's loss weight to zero once its own validation metric has stopped rising.
 
-    A task that overfits first then no longer shapes the trunk, while the others continue to learn. Once all tasks with
-    a metric have stopped, training ends.
+    Where the metric stays the same, a lower loss counts as rising. A task that overfits first then no longer shapes the
+    trunk, while the others continue to learn. Once all tasks with a metric have stopped, training ends.
 
     Args:
         update: the update, which holds the weights.
@@ -90,9 +99,10 @@ class TaskStopping(keras.callbacks.Callback):
         for name, value in measured.items():
             if name in self._progress.stopped_tasks:
                 continue
-            best, best_epoch = self._progress.task_best.get(name, (float("-inf"), epoch))
-            if value > best:
-                self._progress.task_best[name] = [value, epoch]
+            loss = logs.get(f"val_{name}_loss", 0.0)
+            best, best_loss, best_epoch = self._progress.task_best.get(name, (float("-inf"), float("inf"), epoch))
+            if (value, -loss) > (best, -best_loss):
+                self._progress.task_best[name] = [value, loss, epoch]
             elif epoch - best_epoch >= self._patience:
                 self._progress.stopped_tasks.append(name)
                 _logger.info(

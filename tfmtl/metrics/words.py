@@ -1,0 +1,51 @@
+"""The words of texts in any script, for metrics that compare words."""
+
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+
+import regex
+from rouge_score.tokenizers import DefaultTokenizer, Tokenizer
+
+_FEW = 0.005
+"""The share of letters other than a-z up to which texts are left to `rouge_score`.
+
+English has such letters in borrowed words and names; French, German and Spanish have far more of them.
+"""
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = regex.compile(
+    rf"[\p{{L}}\p{{N}}&&[{_UNSPACED}]]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+", regex.VERSION1
+)
+_LETTER = regex.compile(r"\p{L}")
+_PLAIN_LETTER = regex.compile(r"[a-z]", regex.IGNORECASE | regex.ASCII)
+
+
+class UnicodeWords(Tokenizer):
+    """Words of letters, marks and digits of any script, without regard to case, and without a stemmer.
+
+    A script that puts no spaces between words gives a word for each letter, together with its marks: Chinese,
+    Japanese, Thai, Lao, Khmer and Burmese. Equivalent and compatible characters are the same (NFKC).
+    """
+
+    def tokenize(self, text: str) -> list[str]:
+        return _WORD.findall(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def words_of(references: Iterable[str]) -> str:
+    """Returns the name of the words in which texts are compared with `references`: `rouge_score` or `unicode`.
+
+    Those of `rouge_score` have only the letters a-z and digits. They are kept for references that hardly have other
+    letters, so that scores of English texts are those of other publications.
+    """
+    letters = plain = 0
+    for text in references:
+        letters += len(_LETTER.findall(text))
+        plain += len(_PLAIN_LETTER.findall(text))
+    return "rouge_score" if letters - plain <= _FEW * letters else "unicode"
+
+
+@cache
+def tokenizer(name: str) -> Tokenizer:
+    """Returns the tokenizer of a name that `words_of` returned."""
+    # The stemmer is that of English words.
+    return DefaultTokenizer(use_stemmer=True) if name == "rouge_score" else UnicodeWords()
