@@ -57,7 +57,7 @@ def test_a_wrong_setting_is_one_line(file, setting, expected):
     ("content", "expected"),
     [
         (b"tasks: [", "not YAML: line 1, column 9: "),
-        (b"tasks: {x: 2024-13-45}", "not YAML: month must be in 1..12"),
+        (b"tasks: {1: {}, true: {}}", "not YAML: line 1, column 8: two keys mean the same; quote one"),
         (b"? [a, b]\n: c\n", "not YAML: line 1, column 3: found unhashable key"),
         (b"[" * 3000, "not YAML: maximum recursion depth exceeded"),
         (b"tasks:\n  a: {kind: x}\n  a: {}\n", "not YAML: line 3, column 3: the key 'a' appears twice"),
@@ -178,3 +178,31 @@ def test_a_file_that_cannot_be_extended_is_one_line(tmp_path, text, expected):
     with pytest.raises(ConfigurationError) as caught:
         load_experiment(path)
     assert str(caught.value) == f"{path}: {expected.format(folder=tmp_path)}"
+
+
+def test_texts_that_older_yaml_takes_for_something_else_are_texts(tmp_path):
+    path = tmp_path / "e.yaml"
+    path.write_text(
+        """
+sources: {s: {format: csv, quoting: yes, train: t.csv, missing: [no, 2024-01-01]}}
+tasks:
+  label:
+    kind: classification
+    source: s
+    labels: [no, yes, on, 010, 1:30, 2024-01-01, 1, 2.0, true, "y"]
+    class_weights: {no: 2, 2024-01-01: 3, 1: 4, 010: 5, 2.0: 6}
+balancing: {method: fixed, weights: {label: 1.5e-1}}
+""",
+        encoding="utf-8",
+    )
+    task = load_experiment(path).tasks["label"]
+    assert task.labels == ("no", "yes", "on", "010", "1:30", "2024-01-01", "1", "2", "true", "y")
+    assert task.class_weights == {"no": 2.0, "2024-01-01": 3.0, "1": 4.0, "010": 5.0, "2": 6.0}
+    source = load_experiment(path).sources["s"].options
+    assert source.quoting is True and source.missing == ("no", "2024-01-01")
+    weights = load_experiment(path).balancing.options.weights
+    assert weights == {"label": 0.15}
+    chosen = load_experiment(path, ["tasks.label.labels=[off, on]", "tasks.label.class_weights={off: 2}"])
+    assert chosen.tasks["label"].labels == ("off", "on") and chosen.tasks["label"].class_weights == {"off": 2.0}
+    # What a run keeps is read as it was.
+    assert parse(yaml.safe_load(chosen.to_yaml())).tasks["label"] == chosen.tasks["label"]

@@ -1,6 +1,6 @@
 import pytest
 
-from tfmtl.core.values import as_written, is_absent
+from tfmtl.core.values import as_written, is_absent, one_way
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, True), ("", True), (" \t", True), ("a", False), (0, False)])
@@ -27,3 +27,24 @@ def test_absent(value, expected):
 )
 def test_whole_numbers_are_written_without_a_fraction_and_texts_as_they_are(value, text):
     assert as_written(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.0", "1"),
+        ("-3.00", "-3"),
+        ("-0.0", "0"),
+        ("True", "true"),
+        ("FALSE", "false"),
+        ("1", "1"),
+        ("1.50", "1.50"),
+        ("01.0", "1"),
+        ("1.0.0", "1.0.0"),
+        ("1e3", "1e3"),
+        ("yes", "yes"),
+        ("Trueish", "Trueish"),
+    ],
+)
+def test_texts_of_whole_numbers_and_booleans_have_one_way(text, expected):
+    assert one_way(text) == expected

@@ -21,3 +21,7 @@ def test_what_is_none_is_told_with_its_line(text, place, reason):
     with pytest.raises(DataError) as error:
         parse_json(text, "x.json", 7)
     assert str(error.value) == f"x.json:{place}: not JSON: {reason}"
+
+
+def test_a_number_that_is_none_is_missing():
+    assert parse_json('[NaN, 1.5, "NaN", Infinity]', "f") == [None, 1.5, "NaN", float("inf")]

@@ -262,3 +262,53 @@ def test_only_tasks_whose_source_has_a_split_are_asked_for_it(tmp_path):
     assert list(tasks_with_split(experiment, "hard")) == ["two"]
     with pytest.raises(DataError, match="no source of this experiment has a split 'hrad'; did you mean 'hard'"):
         tasks_with_split(experiment, "hrad")
+
+
+FORMATS = {
+    "csv": "text,label\none,{one}\ntwo,{two}\nthree,{none}\n",
+    "tsv": "text\tlabel\none\t{one}\ntwo\t{two}\nthree\t{none}\n",
+    "jsonl": (
+        '{{"text": "one", "label": {one}}}\n{{"text": "two", "label": {two}}}\n{{"text": "three", "label": {none}}}\n'
+    ),
+    "json": (
+        '[{{"text": "one", "label": {one}}}, {{"text": "two", "label": {two}}}, {{"text": "three", "label": {none}}}]'
+    ),
+}
+TABLES = ("csv", "tsv")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("one", "two", "labels"), [("1", "2", ("1", "2")), ("1.0", "2.0", ("1", "2")), ("true", "false", ("false", "true"))]
+)
+@pytest.mark.parametrize("none", ["nan", "", "None", "NULL"])
+def test_labels_and_missing_ones_are_the_same_in_every_format(tmp_path, form, one, two, labels, none):
+    if form not in TABLES:
+        none = {"nan": "NaN", "": '""'}.get(none, "null")
+    elif one == "true":
+        # As pandas writes booleans.
+        one, two = one.title(), two.title()
+    path = tmp_path / f"rows.{form}"
+    path.write_text(FORMATS[form].format(one=one, two=two, none=none), encoding="utf-8")
+    source = {"format": form, "train": str(path), "validation": str(path), "test": str(path)}
+    streams, tasks = load_streams(parse({"sources": {"s": source}, "tasks": {"topic": TOPIC}}))
+    assert tasks["topic"].labels == labels
+    found = streams[0].splits["test"].targets["topic"]
+    assert [labels[k] for k in found] == [label.lower().removesuffix(".0") for label in (one, two)]
+
+
+def test_what_stands_for_a_missing_value_can_be_configured(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label,score\none,NA,1\ntwo,-,-\nthree,EU,nan\n", encoding="utf-8")
+    source = {"format": "csv", "train": str(path), "validation": str(path), "test": str(path)}
+
+    def targets(**options):
+        tasks = {"topic": TOPIC, "stars": STARS}
+        streams, tasks = load_streams(parse({"sources": {"s": {**source, **options}}, "tasks": tasks}))
+        return tasks["topic"].labels, streams[0].splits["train"].targets["stars"].tolist()
+
+    assert targets(missing=["-", "nan"]) == (("EU", "NA"), [1.0, pytest.approx(np.nan, nan_ok=True)])
+    with pytest.raises(DataError, match=r"rows\.csv:3: 'score' of task 'stars' is not a finite number: '-'"):
+        targets()
+    with pytest.raises(DataError, match=r"rows\.csv:4: 'score' of task 'stars' is not a finite number: 'nan'"):
+        targets(missing=["-"])

@@ -19,7 +19,9 @@ from tfmtl.kinds.labels import (
     distinct_labels,
     label_order,
     named_weights,
+    positions_of,
     read_labels,
+    warn_of_lookalikes,
 )
 
 
@@ -32,7 +34,7 @@ from tfmtl.kinds.labels import (
         ({"2", "10", "1.5"}, ("1.5", "2", "10")),
         ({"true", "false"}, ("false", "true")),
         ({"nan", "10", "9"}, ("10", "9", "nan")),
-        ({"1", "1.0", "01"}, ("01", "1", "1.0")),
+        ({"1", "1.0", "01"}, ("01", "1")),
         (set(), ()),
     ],
 )
@@ -100,6 +102,7 @@ def test_labels_of_configured_weights_are_texts_too():
     [
         ([1, -1], r"expected 'balanced', or a weight by label such as {label: 2.0}, found \[1, -1\]"),
         ("balancd", "expected 'balanced', or a weight by label such as {label: 2.0}, found 'balancd'"),
+        ({1: 2.0, "1": 3.0}, "two weights are given for one label, of 1, '1'"),
         ({"a": -1}, "the weight of 'a' is not a number of at least 0: -1"),
         ({"a": True}, "the weight of 'a' is not a number of at least 0: True"),
         ({"a": math.inf}, "the weight of 'a' is not a number of at least 0: inf"),
@@ -158,3 +161,38 @@ def test_weights_of_labels_pass_and_labels_without_one_are_named(caplog, weights
 
 def test_a_label_without_a_weight_weighs_one():
     np.testing.assert_array_equal(named_weights(("a", "b", "c"), {"a": 2.0, "c": 0.5}), [2.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["1.0", "2.0", "1"], ("1", "2")),
+        (["True", "false", "FALSE"], ("false", "true")),
+        # As soon as one of them is something else, all are left as they are.
+        (["1.0", "2.0", "2.1"], ("1.0", "2.0", "2.1")),
+        (["1.0", "1", "a"], ("1", "1.0", "a")),
+        (["True", "no"], ("True", "no")),
+    ],
+)
+def test_whole_numbers_and_booleans_from_data_are_written_in_one_way(labels, expected):
+    assert label_order(labels) == expected
+
+
+def test_a_number_may_be_written_in_another_way_where_only_one_label_can_be_meant():
+    position_of = positions_of(("1", "2.0", "true", "3", "3.0", "v"))
+    assert [position_of(label) for label in ("1.0", "2", "True", "3", "3.0", "v", "V", "4")] == [
+        *(0, 1, 2, 3, 4, 5),
+        *(None, None),
+    ]
+    assert position_of("3.00") is None
+
+
+def test_labels_that_look_alike_are_named(caplog):
+    task = Classification(name="topic", source="s")
+    with caplog.at_level(logging.WARNING, "tfmtl"):
+        warn_of_lookalikes(task, ["a", "b", "1"])
+        assert caplog.messages == []
+        warn_of_lookalikes(task, ["Refund", "refund", "a b", "a  b", "1", "1.0", "other"])
+    assert caplog.messages == [
+        "task 'topic': different labels look alike: 'Refund' and 'refund', 'a b' and 'a  b', '1' and '1.0'"
+    ]

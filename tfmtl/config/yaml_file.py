@@ -17,7 +17,11 @@ CHOICES = ("type", "format", "kind", "method", "schedule", "preset")
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe YAML loader that raises an error if a key appears twice in a mapping."""
+    """A safe YAML loader that raises an error if a key appears twice in a mapping.
+
+    Only what looks like a boolean or a number to people is one: `no`, `on`, `010`, `1:30` and dates are texts, which
+    YAML 1.1 takes for false, true, 8, 90 and dates.
+    """
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -29,7 +33,29 @@ class _Loader(yaml.SafeLoader):
                     None, None, f"the key '{key.value}' appears twice", key.start_mark
                 )
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        found = super().construct_mapping(node, deep)
+        if len(found) < len(seen):
+            # Python has one key for 1, 1.0 and true.
+            raise yaml.constructor.ConstructorError(None, None, "two keys mean the same; quote one", node.start_mark)
+        return found
+
+
+_RESOLVED = {
+    "bool": ("tTfF", r"true|True|TRUE|false|False|FALSE"),
+    "int": ("-+0123456789", r"[-+]?(?:0|[1-9][0-9]*)"),
+    "float": (
+        "-+.0123456789",
+        r"[-+]?(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+    ),
+}
+"""The first characters and the form of texts without quotes that are no texts, by their YAML type."""
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag.rpartition(":")[2] not in {*_RESOLVED, "timestamp"}]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _type, (_first, _form) in _RESOLVED.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_type}", re.compile(f"(?:{_form})$"), [*_first])
 
 
 def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experiment:

@@ -1,5 +1,6 @@
 """Single values of the data: what is missing, and how numbers and booleans are written."""
 
+import re
 from typing import Any
 
 
@@ -15,12 +16,24 @@ def as_written(value: bool | int | float | str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(without_fraction(value))
 
 
+def one_way(text: str) -> str:
+    """Returns the text of a whole number or a boolean in the way of `as_written`; any other text as it is.
+
+    >>> one_way("1.0"), one_way("-0.00"), one_way("True"), one_way("1.5"), one_way("v1.0")
+    ('1', '0', 'true', '1.5', 'v1.0')
+    """
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    return str(without_fraction(float(text))) if _WITH_ZEROS.fullmatch(text) else text
+
+
 def without_fraction(value: Any) -> Any:
     """Returns a whole number as an integer, as it was before a missing value made its column one of floats."""
     is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
     return int(value) if is_whole else value
 
 
+_WITH_ZEROS = re.compile(r"-?\d+\.0+", re.ASCII)
 _EXACT = 2.0**53
 """Below this, a float that has no fraction is the only whole number near it."""
 

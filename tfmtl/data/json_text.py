@@ -7,7 +7,7 @@ from tfmtl.core.errors import DataError
 
 
 def parse_json(text: str, source: str, first_line: int = 1) -> Any:
-    """Returns the value of a JSON text.
+    """Returns the value of a JSON text; `NaN`, which other writers of JSON use for it, is a missing value.
 
     Args:
         text: the JSON text, one line or several.
@@ -18,7 +18,7 @@ def parse_json(text: str, source: str, first_line: int = 1) -> Any:
         DataError: if the text is not JSON, or is nested too deeply, or contains a number with too many digits.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=lambda name: None if name == "NaN" else float(name))
     except json.JSONDecodeError as error:
         line, reason = first_line + error.lineno - 1, f"{error.msg} at column {error.colno}"
     except RecursionError:

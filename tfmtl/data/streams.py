@@ -12,6 +12,7 @@ from tfmtl.core.errors import DataError, MissingColumnError, nearest
 from tfmtl.core.registry import SOURCES
 from tfmtl.core.values import as_written, is_absent
 from tfmtl.data.columns import is_present
+from tfmtl.data.missing import without_missing
 from tfmtl.data.rows import Rows, joined
 from tfmtl.data.splits import limited, missing_splits, read_splits
 from tfmtl.kinds.kind import kind_of
@@ -86,6 +87,7 @@ def load_streams(
         except MissingColumnError as error:
             key = next(task.key_of(error.field) for task in tasks if error.field in task.fields)
             raise MissingColumnError(error.place, error.field, error.known, key) from None
+        rows = without_missing(rows, choice.options.missing, name)
         train = joined([rows[split] for split in whole]) if whole else None
         tasks = [kind_of(task).resolved(task, train) for task in tasks]
         rows = _limited(rows, choice.options.limit or {}, name, (*source.splits, *missing_splits(source)))

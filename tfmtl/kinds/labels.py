@@ -2,6 +2,9 @@
 
 import logging
 import math
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -9,7 +12,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from tfmtl.core.errors import ConfigurationError, DataError, listed, nearest
-from tfmtl.core.values import as_written, is_absent
+from tfmtl.core.values import as_written, is_absent, one_way
 from tfmtl.kinds.task import Task
 
 Place = Callable[[int], str]
@@ -54,11 +57,40 @@ def read_labels(task: Task, values: Iterable[Any], place: Place) -> Iterable[str
 
 
 def label_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Returns labels from data in sorted order; they are sorted by value if all of them are numbers."""
+    """Returns labels from data in sorted order; they are sorted by value if all of them are numbers.
+
+    If all are whole numbers or all are booleans, they are written in one way, whatever the format of their file: `1.0`
+    is `1`, and `True` is `true`.
+    """
     found = set(labels)
+    written = set(map(one_way, found))
+    if all(re.fullmatch(r"-?\d+", label) for label in written) or written <= {"true", "false"}:
+        found = written
     if all(math.isfinite(as_number(label)) for label in found):
         return tuple(sorted(found, key=lambda label: (float(label), label)))
     return tuple(sorted(found))
+
+
+def positions_of(labels: Sequence[str]) -> Callable[[str], int | None]:
+    """Returns the function from a label in the data to its position in a label set; `None` if it is none of the set.
+
+    A whole number or a boolean may be written in another way, such as `1.0` for `1`, if only one label can be meant.
+    """
+    exact = {label: position for position, label in enumerate(labels)}
+    counts = Counter(map(one_way, labels))
+    alike = {one_way(label): position for label, position in exact.items() if counts[one_way(label)] == 1}
+    return lambda label: exact.get(label, alike.get(one_way(label)))
+
+
+def warn_of_lookalikes(task: Task, labels: Iterable[str]) -> None:
+    """Warns of labels found in data that differ only in case, in white space, or in how a number is written."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        plain = unicodedata.normalize("NFKC", one_way(label)).casefold()
+        groups.setdefault(" ".join(plain.split()), []).append(f"'{label}'")
+    alike = [" and ".join(group) for group in groups.values() if len(group) > 1]
+    if alike:
+        _logger.warning("task '%s': different labels look alike: %s", task.name, listed(alike))
 
 
 def configured_labels(labels: Any) -> Any:
@@ -82,6 +114,8 @@ def configured_weights(weights: Any) -> Any:
     if not isinstance(weights, Mapping):
         raise ValueError("expected 'balanced', or a weight by label such as {label: 2.0}")
     named = {as_written(label).strip(): weight for label, weight in weights.items()}
+    if len(named) < len(weights):
+        raise ValueError(f"two weights are given for one label, of {listed([repr(label) for label in weights])}")
     for label, weight in named.items():
         if not 0.0 <= as_number(weight) < math.inf:
             raise ValueError(f"the weight of '{label}' is not a number of at least 0: {weight!r}")

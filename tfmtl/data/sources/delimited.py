@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.registry import SOURCES
+from tfmtl.data.missing import PANDAS_MISSING
 from tfmtl.data.rows import Rows
 from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
 from tfmtl.data.sources.source import require_fields
@@ -24,12 +25,14 @@ class DelimitedOptions(FileOptions):
         columns: the names of the columns; required without a header, and used instead of the names in a header.
         delimiter: the character between two fields.
         quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes.
+        missing: the texts that stand for a missing value; by default those of pandas, such as `NA`, `nan` and `None`.
     """
 
     header: bool | dict[str, bool] = True
     columns: tuple[str, ...] | None = None
     delimiter: str = Field("\t", min_length=1, max_length=1)
     quoting: bool = False
+    missing: tuple[str, ...] = PANDAS_MISSING
 
     @model_validator(mode="after")
     def _columns_are_named(self) -> Self:

@@ -52,7 +52,7 @@ def _without_surrogates(found: Any, place: str, encoding_errors: str) -> Any:
     text, halves = _SURROGATE.subn("\ufffd", json.dumps(found, ensure_ascii=False))
     if halves and encoding_errors == "strict":
         raise DataError(f"{place}: half of a surrogate pair is escaped; 'encoding_errors: replace' reads it")
-    return json.loads(text)
+    return parse_json(text, place)
 
 
 def _only_list(document: Any, path: Path) -> list:

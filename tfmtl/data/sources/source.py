@@ -17,10 +17,12 @@ class SourceOptions(Options):
         empty_text: the treatment of a row whose text is empty: `error` raises, `skip` leaves the row out.
         limit: the maximum number of rows of the training split, or of each split by its name; none if absent. See
             `tfmtl.data.splits.limited`.
+        missing: the texts that stand for a missing value; an empty text always does.
     """
 
     empty_text: Literal["error", "skip"] = "error"
     limit: dict[str, PositiveInt] | None = None
+    missing: tuple[str, ...] = ()
 
     @field_validator("limit", mode="before")
     @classmethod

@@ -17,7 +17,14 @@ from tfmtl.kinds.classification import baselines, report
 from tfmtl.kinds.classification.loss import ClassificationLoss
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.kind import Answer, HeadContext, Kind
-from tfmtl.kinds.labels import check_class_weights, label_order, named_weights, read_labels
+from tfmtl.kinds.labels import (
+    check_class_weights,
+    label_order,
+    named_weights,
+    positions_of,
+    read_labels,
+    warn_of_lookalikes,
+)
 from tfmtl.models.layers.label_words import LabelWords
 from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
 
@@ -45,6 +52,7 @@ class ClassificationKind(Kind):
         if labels is None:
             found = set(read_labels(task, train.columns[task.label], train.place)) - {None}
             labels = label_order(found)
+            warn_of_lookalikes(task, labels)
         if len(labels) < 2:
             listed = ", ".join(f"'{label}'" for label in labels) or "none"
             raise DataError(
@@ -53,14 +61,14 @@ class ClassificationKind(Kind):
         return task.model_copy(update={"labels": labels})
 
     def encode(self, task: Classification, rows: Rows) -> np.ndarray:
-        positions = {label: position for position, label in enumerate(task.labels)}
-        positions[None] = -1
+        position_of = positions_of(task.labels)
         targets = np.empty(len(rows), np.int32)
         for row, label in enumerate(read_labels(task, rows.columns[task.label], rows.place)):
-            if label not in positions:
+            position = -1 if label is None else position_of(label)
+            if position is None:
                 known = nearest(label, task.labels)
                 raise DataError(f"{rows.place(row)}: task '{task.name}' has no label '{label}'; {known}")
-            targets[row] = positions[label]
+            targets[row] = position
         return targets
 
     def check(self, task, generation):

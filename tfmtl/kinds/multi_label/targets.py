@@ -8,7 +8,7 @@ import numpy as np
 from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.values import is_absent
 from tfmtl.data.rows import Rows
-from tfmtl.kinds.labels import as_label, label_order
+from tfmtl.kinds.labels import as_label, label_order, positions_of, warn_of_lookalikes
 from tfmtl.kinds.multi_label.options import MultiLabel
 
 
@@ -21,6 +21,7 @@ def inferred_label_set(task: MultiLabel, train: Rows) -> tuple[str, ...]:
     found = label_order(label for labels in _labels(task, train) for label in labels or ())
     if not found:
         raise DataError(f"task '{task.name}': no row of the training split has a label in '{task.labels}'")
+    warn_of_lookalikes(task, found)
     return found
 
 
@@ -30,17 +31,18 @@ def encoded(task: MultiLabel, rows: Rows) -> np.ndarray:
     Raises:
         DataError: if a value is not made of labels, or has a label that is not in the set; names the first one.
     """
-    positions = {label: position for position, label in enumerate(task.label_set)}
-    targets = np.full((len(rows), len(positions)), -1, np.int32)
+    position_of = positions_of(task.label_set)
+    targets = np.full((len(rows), len(task.label_set)), -1, np.int32)
     for row, labels in enumerate(_labels(task, rows)):
         if labels is None:
             continue
         targets[row] = 0
         for label in labels:
-            if label not in positions:
+            position = position_of(label)
+            if position is None:
                 known = nearest(label, task.label_set)
                 raise DataError(f"{rows.place(row)}: task '{task.name}' has no label '{label}'; {known}")
-            targets[row, positions[label]] = 1
+            targets[row, position] = 1
     return targets
 
 
