@@ -2,8 +2,9 @@ import numpy as np
 import pandas
 import pytest
 
-from tfmtl.api.tables import columns_of, is_table, plain
+from tfmtl.api.tables import columns_of, is_table
 from tfmtl.core.errors import DataError
+from tfmtl.core.values import plain
 from tfmtl.kinds.labels import as_label
 
 EXPECTED = {"text": ["a", "b"], "stars": [1, None]}

@@ -220,3 +220,50 @@ def test_whatever_stands_at_a_key_is_understood_or_refused_in_one_line(path):
             parse(changed(path, value))
         except ConfigurationError as error:
             assert "\n" not in str(error)
+
+
+ONE_TASK = {"topic": {"kind": "classification"}}
+
+
+@pytest.mark.parametrize(
+    ("train", "form"),
+    [
+        ("a.csv", "csv"),
+        ("a.tsv.gz", "tsv"),
+        (["a.jsonl", "b.jsonl.gz"], "jsonl"),
+        ("a.ndjson", "jsonl"),
+        ("~/a/*.json", "json"),
+        ("a.parquet", "parquet"),
+    ],
+)
+def test_a_format_follows_from_file_names_and_the_only_source_need_not_be_named(train, form):
+    experiment = parse({"sources": {"s": {"train": train}}, "tasks": ONE_TASK})
+    assert experiment.sources["s"].name == form and experiment.tasks["topic"].source == "s"
+    assert parse(experiment.as_mapping()) == experiment
+
+
+@pytest.mark.parametrize("train", ["a.txt", ["a.csv", "b.tsv"], 3, [], None])
+def test_a_format_that_does_not_follow_is_required(train):
+    with pytest.raises(ConfigurationError, match=r"^sources\.s: the key 'format' is required"):
+        parse({"sources": {"s": {"train": train}}, "tasks": ONE_TASK})
+
+
+def test_of_several_sources_a_task_names_one():
+    with pytest.raises(ConfigurationError, match=r"^tasks\.topic\.source: this key is required"):
+        parse({"sources": {"s": {"train": "a.csv"}, "t": {"train": "b.csv"}}, "tasks": ONE_TASK})
+
+
+@pytest.mark.parametrize(
+    ("values", "meant"),
+    [
+        ({"sources": {"s": {"train": "a.csv", "dev": "b.csv"}}}, "'dev'; did you mean 'validation'?"),
+        ({"tasks": {"t": {"kind": "summarization", "target": "x"}}}, "'target'; did you mean 'summary'?"),
+        ({"tasks": {"t": {"kind": "summarization", "max_len": 3}}}, "'max_len'; did you mean 'max_length'?"),
+        ({"training": {"lr": 0.1}}, "'lr'; did you mean 'learning_rate'?"),
+        ({"model": {"encoder": {"num_layers": 3}}}, "'num_layers'; did you mean 'layers'?"),
+    ],
+)
+def test_keys_of_other_tools_are_understood(values, meant):
+    with pytest.raises(ConfigurationError) as caught:
+        parse({"sources": {"s": {"train": "a.csv"}}, "tasks": ONE_TASK, **values})
+    assert f"unknown key {meant}" in str(caught.value)

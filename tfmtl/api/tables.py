@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfmtl.core.errors import DataError
-from tfmtl.core.values import without_fraction
+from tfmtl.core.values import plain
 
 Columns = dict[str, list[Any]]
 """The values of each field, one per row, in the types of JSON; `None` for a missing value."""
@@ -58,24 +58,6 @@ def _require_different(names: Iterable[str], what: str) -> None:
     name, count = next(iter(Counter(names).most_common(1)), ("", 0))
     if count > 1:
         raise DataError(f"{what}: {count} columns are named '{name}'; rename or drop all but one")
-
-
-def plain(value: Any) -> Any:
-    """Returns a value in the types of JSON; `None` for values that pandas and NumPy regard as missing."""
-    if isinstance(value, np.ndarray | list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    # NaN, NaT and pandas' NA are not equal to themselves.
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int | float):
-        return None if value != value else without_fraction(value)
-    return None if type(value).__name__ in ("NAType", "NaTType") else str(value)
 
 
 def _is_frame(value: Any) -> bool:

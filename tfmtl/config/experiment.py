@@ -36,7 +36,8 @@ class Experiment(Options):
         if not isinstance(values, Mapping) or not isinstance(values.get("tasks"), Mapping):
             return values
         sources = {name: _source(name, section) for name, section in _section(values, "sources").items()}
-        tasks = {name: _task(name, section, sources) for name, section in values["tasks"].items()}
+        only = next(iter(sources)) if len(sources) == 1 else None
+        tasks = {name: _task(name, section, sources, only) for name, section in values["tasks"].items()}
         _check_decoders(tasks)
         reading = _reading(values)
         training = _training(values, reading["model"])
@@ -116,15 +117,33 @@ def _source(name: str, section: Any) -> Choice:
     place = f"sources.{name}"
     if not isinstance(section, Mapping):
         raise ConfigurationError(f"{place}: expected keys and values, found {section!r}")
-    if "format" not in section:
+    form = section.get("format") or _format_of(section.get("train"))
+    if form is None:
         raise missing_choice(section, ["format"], SOURCES, place)
     rest = {key: value for key, value in section.items() if key != "format"}
-    entry = lookup(SOURCES, section["format"], f"{place}.format")
+    entry = lookup(SOURCES, form, f"{place}.format")
     return Choice(key="format", name=entry.name, options=validate(entry.options, rest, place))
 
 
-def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
-    """Returns the task `name`; if its preset brings a source, adds that source to `sources`."""
+def _format_of(paths: Any) -> str | None:
+    """Returns the format of files whose names all end as those of one format do; `None` if there is none."""
+    paths = [paths] if isinstance(paths, str) else paths
+    if not isinstance(paths, list | tuple) or not paths or not all(isinstance(path, str) for path in paths):
+        return None
+    names = [path.removesuffix(".gz") for path in paths]
+    endings = {entry.name: getattr(entry.build, "endings", ()) for entry in SOURCES}
+    return next((form for form, known in endings.items() if all(name.endswith(known) for name in names)), None)
+
+
+def _task(name: str, section: Any, sources: dict[str, Choice], only: str | None = None) -> Task:
+    """Returns the task `name`; if its preset brings a source, adds that source to `sources`.
+
+    Args:
+        name: the name of the task.
+        section: its section of the configuration.
+        sources: the sources, by name.
+        only: the source of a task that names none.
+    """
     if isinstance(section, Task):
         return section
     place = f"tasks.{name}"
@@ -136,6 +155,8 @@ def _task(name: str, section: Any, sources: dict[str, Choice]) -> Task:
         raise ConfigurationError(f"{place}: unknown key 'name'; a task's name is the key of its section")
     if "preset" in section:
         section = _expand_preset(section, sources, place)
+    if only is not None:
+        section.setdefault("source", only)
     if "kind" not in section:
         raise missing_choice(section, ["kind", "preset"], KINDS, place)
     kind = lookup(KINDS, section.pop("kind"), f"{place}.kind")

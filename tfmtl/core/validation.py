@@ -33,7 +33,9 @@ def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> s
     where = ".".join(filter(None, [place, *path]))
     if first["type"] == "extra_forbidden":
         parent = ".".join(filter(None, [place, *path[:-1]])) or "configuration"
-        return f"{parent}: unknown key '{path[-1]}'; {nearest(path[-1], _keys(options, path[:-1]))}"
+        known = _keys(options, path[:-1])
+        meant = next((key for key in _ELSEWHERE.get(path[-1], ()) if key in known), path[-1])
+        return f"{parent}: unknown key '{path[-1]}'; {nearest(meant, known)}"
     if first["type"] == "missing":
         return f"{where}: this key is required"
     # A value that fits no branch of a union has an error for each of them.
@@ -43,6 +45,58 @@ def _one_line(options: type[BaseModel], error: ValidationError, place: str) -> s
         message = f"expected {' or '.join(dict.fromkeys(alternatives))}"
     found = "" if isinstance(first["input"], Mapping) else f", found {first['input']!r}"
     return f"{where or 'configuration'}: {message[0].lower()}{message[1:]}{found}"
+
+
+_ELSEWHERE = {
+    "batch": ("batch_size",),
+    "bs": ("batch_size",),
+    "dev": ("validation",),
+    "val": ("validation",),
+    "valid": ("validation",),
+    "eval": ("validation", "evaluation"),
+    "data": ("sources", "train"),
+    "dataset": ("sources", "source"),
+    "file": ("train",),
+    "path": ("train",),
+    "files": ("train",),
+    "hidden_dim": ("hidden",),
+    "hidden_size": ("hidden",),
+    "d_model": ("hidden",),
+    "intermediate_size": ("feedforward",),
+    "num_layers": ("layers",),
+    "num_heads": ("heads",),
+    "num_attention_heads": ("heads",),
+    "num_epochs": ("epochs",),
+    "num_train_epochs": ("epochs",),
+    "per_device_train_batch_size": ("batch_size",),
+    "gradient_accumulation_steps": ("accumulation",),
+    "lr": ("learning_rate",),
+    "max_len": ("max_length",),
+    "max_seq_length": ("max_length",),
+    "max_source_length": ("max_length",),
+    "max_target_length": ("max_length",),
+    "max_new_tokens": ("max_length",),
+    "model_max_length": ("max_length",),
+    "num_beams": ("beams",),
+    "pretrained": ("preset",),
+    "model_name": ("preset",),
+    "sep": ("delimiter",),
+    "separator": ("delimiter",),
+    "target": ("summary", "label", "labels", "tags", "answers"),
+    "target_text": ("summary",),
+    "reference": ("summary",),
+    "score": ("target",),
+    "y": ("label", "labels", "target", "summary"),
+    "input": ("text",),
+    "sentence": ("text",),
+    "sentence1": ("text",),
+    "sentence2": ("text_pair",),
+    "text2": ("text_pair",),
+    "vocab_size": ("vocabulary_size",),
+    "warmup_ratio": ("warmup",),
+    "warmup_proportion": ("warmup",),
+}
+"""Keys of other tools, and what may be meant by them here."""
 
 
 def _path(error: Mapping) -> list[str]:

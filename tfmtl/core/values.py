@@ -1,7 +1,10 @@
 """Single values of the data: what is missing, and how numbers and booleans are written."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 
 def as_written(value: bool | int | float | str) -> str:
@@ -36,6 +39,24 @@ def without_fraction(value: Any) -> Any:
 _WITH_ZEROS = re.compile(r"-?\d+\.0+", re.ASCII)
 _EXACT = 2.0**53
 """Below this, a float that has no fraction is the only whole number near it."""
+
+
+def plain(value: Any) -> Any:
+    """Returns a value in the types of JSON; `None` for values that pandas and NumPy regard as missing."""
+    if isinstance(value, np.ndarray | list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    # NaN, NaT and pandas' NA are not equal to themselves.
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        return None if value != value else without_fraction(value)
+    return None if type(value).__name__ in ("NAType", "NaTType") else str(value)
 
 
 def is_absent(value: Any) -> bool:

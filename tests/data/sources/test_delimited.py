@@ -1,7 +1,9 @@
 import csv
 import gzip
 import io
+import logging
 
+import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -114,3 +116,67 @@ def test_options_that_do_not_fit_are_refused(values, expected):
     with pytest.raises(ConfigurationError) as caught:
         validate(DelimitedOptions, {"train": "a.tsv", **values}, "s")
     assert str(caught.value).startswith(expected)
+
+
+def columns_read(path, content, caplog, read=comma, **options):
+    """Returns both columns, and what was said."""
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        rows = read(path, content, ["text", "label"], **options)
+    return rows.columns["text"], rows.columns["label"], caplog.messages
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_another_delimiter_is_found_out_and_said(path, caplog, delimiter):
+    content = f'text{delimiter}label\n"a, b{delimiter}c"{delimiter}x\n'
+    found, default = f"quotes and the delimiter {delimiter!r}", "quotes and the delimiter ','"
+    said = f"{path}: read with {found}, since with {default} it has no such rows"
+    assert columns_read(path, content, caplog) == ([f"a, b{delimiter}c"], ["x"], [said])
+    # What is configured is not guessed.
+    with pytest.raises(DataError, match="there is no column 'text'"):
+        columns_read(path, content, caplog, delimiter=",")
+
+
+def test_quotes_in_a_tsv_file_are_found_out_where_it_has_no_rows_without_them(path, caplog):
+    text, label, said = columns_read(path, 'text\tlabel\n"one\n more"\ta\n', caplog, read=tsv)
+    assert (text, label) == (["one\n more"], ["a"])
+    tab = "and the delimiter '\\t'"
+    assert said == [f"{path}: read with quotes {tab}, since with no quotes {tab} it has no such rows"]
+    assert columns_read(path, '"text"\t"label"\n"one"\t"a"\n', caplog, read=tsv)[:2] == (["one"], ["a"])
+    # Where it has rows, quotes belong to the text.
+    assert columns_read(path, 'text\tlabel\n"one"\ta\n', caplog, read=tsv) == (['"one"'], ["a"], [])
+    with pytest.raises(DataError, match=r":2: 1 fields, expected 2"):
+        columns_read(path, 'text\tlabel\n"one\n more"\ta\n', caplog, read=tsv, quoting=False)
+
+
+def test_an_escaped_quote_is_read_where_that_is_configured_and_hinted_at_where_not(path, caplog):
+    content = 'text,label\n"he said \\"so\\", twice",a\n"plain ""quote""",b\n'
+    found = columns_read(path, content, caplog, escape="\\")
+    assert found == (['he said "so", twice', 'plain "quote"'], ["a", "b"], [])
+    with pytest.raises(DataError) as caught:
+        columns_read(path, content, caplog)
+    assert str(caught.value).endswith("""; 'escape: "\\\\"' reads \\" as a quote""")
+    with pytest.raises(ConfigurationError, match="'escape' needs 'quoting: true'"):
+        columns_read(path, content, caplog, read=tsv, escape="\\")
+
+
+def test_carriage_returns_alone_end_the_lines_of_a_table(path, caplog):
+    assert columns_read(path, "text,label\rone,a\rtwo,b\r", caplog) == (["one", "two"], ["a", "b"], [])
+    assert columns_read(path, "text\tlabel\rone\ta\rtwo\tb", caplog, read=tsv) == (["one", "two"], ["a", "b"], [])
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(_FIELD, _FIELD.filter(str.strip)), min_size=1, max_size=5),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_tables_that_pandas_writes_are_what_pandas_reads(path, records, delimiter, encoding, end):
+    frame = pandas.DataFrame(records, columns=["text", "label"])
+    frame.to_csv(path, sep=delimiter, index=False, encoding=encoding, lineterminator=end)
+    read = {"sep": delimiter, "encoding": encoding, "dtype": str, "keep_default_na": False}
+    expected = pandas.read_csv(path, **read, lineterminator=None)
+    source = CsvSource(validate(CsvOptions, {"train": str(path), "encoding": encoding}, "s"))
+    found = source.read("train", ["text", "label"]).columns
+    assert found == {"text": expected["text"].tolist(), "label": expected["label"].tolist()}

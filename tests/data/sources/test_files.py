@@ -45,13 +45,39 @@ def test_invalid_utf8_is_an_error_with_its_place(write):
         lines(path)
     assert str(caught.value) == (
         f"{path}:2: invalid UTF-8, byte 0xe9 after 2 bytes of the line; "
-        "'encoding_errors: replace' (predict: '--encoding-errors replace') reads it"
+        "'encoding: cp1252' reads files of Western Windows, "
+        "'encoding_errors: replace' (predict: '--encoding-errors replace') replaces what is invalid"
     )
 
 
 def test_utf16_is_told(write):
-    with pytest.raises(DataError, match="the file looks like UTF-16; save it as UTF-8"):
+    with pytest.raises(DataError, match="the file looks like UTF-16, which 'encoding: utf-16' reads"):
         lines(write("a.txt", "one\ntwo\n".encode("utf-16")))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-16-le", "utf-32", "gb18030", "UTF8"])
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_other_encodings_are_read(write, encoding, name):
+    texts = ["caf\xe9", "", "na\xefve"]
+    path = write(name, "\r\n".join(texts).encode(encoding))
+    assert list(numbered_lines(path, "strict", encoding)) == list(enumerate(texts, start=1))
+
+
+def test_what_is_not_text_in_another_encoding_is_told(write):
+    with pytest.raises(
+        DataError, match=r"a\.txt:2: invalid ASCII, byte 0xe9 after 2 bytes of the line; 'encoding_errors"
+    ):
+        list(numbered_lines(write("a.txt", b"fine\nca\xe9\n"), "strict", "ascii"))
+    with pytest.raises(DataError, match=r"a\.txt: invalid UTF-16: "):
+        list(numbered_lines(write("a.txt", b"a\0b"), "strict", "utf-16"))
+    with pytest.raises(ConfigurationError, match=r"^s\.encoding: no such encoding; did you mean 'cp1252'\?"):
+        validate(FileOptions, {"train": "a", "encoding": "cp-12522"}, "s")
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.txt").write_text("one\n")
+    assert expanded("~/a.txt") == expanded("~/*.txt") == [tmp_path / "a.txt"]
 
 
 def test_invalid_utf8_is_replaced_where_that_is_asked_for(write):

@@ -63,3 +63,14 @@ def test_half_of_a_surrogate_pair_is_an_error_or_replaced(tmp_path):
         read(JsonLinesSource, path, lines, ["text"])
     options = FileOptions(train=(str(path),), encoding_errors="replace")
     assert JsonLinesSource(options).read("train", ["text"]).columns == {"text": ["\U0001f600", "a \ufffd b"]}
+
+
+def test_a_dot_names_a_field_within_a_field(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    rows = [{"doc": {"body": {"text": "one"}}, "a.b": 1, "a": {"b": 2}}, {"doc": {"body": None}}, {"doc": "x"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    read = JsonLinesSource(FileOptions(train=(str(path),))).read
+    found = read("train", ["doc.body.text", "a.b"]).columns
+    assert found == {"doc.body.text": ["one", None, None], "a.b": [1, None, None]}
+    with pytest.raises(DataError, match=r"there is no column 'doc\.txt'"):
+        read("train", ["doc.txt"])

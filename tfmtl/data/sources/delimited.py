@@ -1,9 +1,12 @@
 """Tables in text files: TSV and CSV."""
 
+import contextlib
 import csv
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +19,11 @@ from tfmtl.data.rows import Rows
 from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
 from tfmtl.data.sources.source import require_fields
 
+_DELIMITERS = (",", ";", "\t", "|")
+"""What is tried where the delimiter is not configured and the default leads nowhere."""
+
+_logger = logging.getLogger("tfmtl")
+
 
 class DelimitedOptions(FileOptions):
     """The layout of TSV and CSV files.
@@ -23,8 +31,10 @@ class DelimitedOptions(FileOptions):
     Attributes:
         header: whether the first line of a file names the columns; one value, or a value for each split.
         columns: the names of the columns; required without a header, and used instead of the names in a header.
-        delimiter: the character between two fields.
-        quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes.
+        delimiter: the character between two fields; if absent and the default does not lead to the columns, it is found
+            out.
+        quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes; likewise.
+        escape: the character before a quote or delimiter that belongs to the text, such as a backslash; none if absent.
         missing: the texts that stand for a missing value; by default those of pandas, such as `NA`, `nan` and `None`.
     """
 
@@ -32,6 +42,7 @@ class DelimitedOptions(FileOptions):
     columns: tuple[str, ...] | None = None
     delimiter: str = Field("\t", min_length=1, max_length=1)
     quoting: bool = False
+    escape: str | None = Field(None, min_length=1, max_length=1)
     missing: tuple[str, ...] = PANDAS_MISSING
 
     @model_validator(mode="after")
@@ -41,10 +52,20 @@ class DelimitedOptions(FileOptions):
                 raise ValueError(f"'header' names the split '{split}'; {nearest(split, self.paths)}")
         if self.columns is None and not all(map(self.has_header, self.paths)):
             raise ValueError("without a header the key 'columns' is required, such as [label, text]")
+        if self.escape and not self.quoting:
+            raise ValueError("'escape' needs 'quoting: true'")
         return self
 
     def has_header(self, split: str) -> bool:
         return self.header.get(split, True) if isinstance(self.header, dict) else self.header
+
+    @property
+    def dialects(self) -> "list[Dialect]":
+        """The configured dialect, and those that differ from it in what is not configured."""
+        given = self.model_fields_set
+        delimiters = [self.delimiter] if "delimiter" in given else dict.fromkeys([self.delimiter, *_DELIMITERS])
+        quotings = [self.quoting] if "quoting" in given or self.quoting else [False, True]
+        return [Dialect(delimiter, quoting, self.escape) for delimiter in delimiters for quoting in quotings]
 
 
 class CsvOptions(DelimitedOptions):
@@ -54,15 +75,53 @@ class CsvOptions(DelimitedOptions):
     quoting: bool = True
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """How fields stand in a line.
+
+    Attributes:
+        delimiter: the character between two fields.
+        quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes.
+        escape: the character before a quote or delimiter that belongs to the text.
+    """
+
+    delimiter: str
+    quoting: bool
+    escape: str | None = None
+
+    def __str__(self) -> str:
+        quotes = "quotes" if self.quoting else "no quotes"
+        return f"{quotes} and the delimiter {self.delimiter!r}"
+
+
 class DelimitedSource(FileSource):
     """Files with one row per line and a delimiter between fields."""
 
     options: DelimitedOptions
 
     def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
-        records = self._records(path)
-        names = self.options.columns
-        if self.options.has_header(split):
+        """Returns the columns `fields` of one file of `split`.
+
+        If it cannot be read in the configured dialect, those are tried that differ from it in what is not configured.
+        """
+        dialect, *others = self.options.dialects
+        try:
+            return self._read_as(dialect, path, split, fields)
+        except DataError as error:
+            if not path.is_file():
+                raise
+            for other in others:
+                with contextlib.suppress(DataError):
+                    rows = self._read_as(other, path, split, fields)
+                    _logger.info("%s: read with %s, since with %s it has no such rows", path, other, dialect)
+                    return rows
+            raise error
+
+    def _read_as(self, dialect: Dialect, path: Path, split: str, fields: Sequence[str]) -> Rows:
+        options = self.options
+        records = delimited_records(path, dialect, options.encoding_errors, options.encoding)
+        names = options.columns
+        if options.has_header(split):
             _, header = next(records, (0, None))
             if header is None:
                 raise DataError(f"{path}: the file is empty")
@@ -75,26 +134,32 @@ class DelimitedSource(FileSource):
                 raise DataError(f"{path}: two columns are named '{field}'")
         return _collect(path, records, names, fields)
 
-    def _records(self, path: Path) -> Iterator[tuple[int, list[str]]]:
-        options = self.options
-        return delimited_records(path, options.delimiter, options.quoting, options.encoding_errors)
-
 
 def delimited_records(
-    path: Path, delimiter: str, quoting: bool, encoding_errors: str
+    path: Path, dialect: Dialect, encoding_errors: str, encoding: str = "utf-8"
 ) -> Iterator[tuple[int, list[str]]]:
     """Yields the fields of each row of a file that is not blank, with the number of its first line.
 
     Args:
         path: the path of the file.
-        delimiter: the character between two fields.
-        quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes.
+        dialect: how fields stand in a line.
         encoding_errors: `strict` or `replace`.
+        encoding: the encoding of the file.
     """
-    lines = numbered_lines(path, encoding_errors)
-    if not quoting:
-        return ((number, line.split(delimiter)) for number, line in lines if line)
-    return _quoted_records(path, lines, delimiter)
+    lines = _with_carriage_returns(numbered_lines(path, encoding_errors, encoding))
+    if not dialect.quoting:
+        return ((number, line.split(dialect.delimiter)) for number, line in lines if line)
+    return _quoted_records(path, lines, dialect)
+
+
+def _with_carriage_returns(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yields the lines of a file; if it is a single one with carriage returns in it, these end its lines."""
+    first, second = next(lines, None), next(lines, None)
+    if first and not second and "\r" in first[1]:
+        yield from enumerate(first[1].split("\r"), start=1)
+        return
+    yield from filter(None, (first, second))
+    yield from lines
 
 
 def require_length(path: Path, number: int, record: Sequence[str], names: Sequence[str]) -> None:
@@ -103,9 +168,16 @@ def require_length(path: Path, number: int, record: Sequence[str], names: Sequen
         raise DataError(f"{path}:{number}: {len(record)} fields, expected {len(names)} ({', '.join(names)})")
 
 
-def _quoted_records(path: Path, lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _quoted_records(path: Path, lines: Iterator[tuple[int, str]], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    reader = csv.reader((line + "\n" for _, line in lines), delimiter=delimiter, strict=True)
+    latest = ""
+
+    def read() -> Iterator[str]:
+        nonlocal latest
+        for _, latest in lines:
+            yield latest + "\n"
+
+    reader = csv.reader(read(), delimiter=dialect.delimiter, escapechar=dialect.escape, strict=True)
     begin = 1
     try:
         for record in reader:
@@ -113,7 +185,8 @@ def _quoted_records(path: Path, lines: Iterator[tuple[int, str]], delimiter: str
                 yield begin, record
             begin = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path}:{begin}: not a row of quoted fields: {error}") from None
+        hint = '; \'escape: "\\\\"\' reads \\" as a quote' if '\\"' in latest and not dialect.escape else ""
+        raise DataError(f"{path}:{begin}: not a row of quoted fields: {error}{hint}") from None
 
 
 def _collect(path: Path, records: Iterator[tuple[int, list[str]]], names: Sequence[str], fields: Sequence[str]) -> Rows:
@@ -132,7 +205,11 @@ def _collect(path: Path, records: Iterator[tuple[int, list[str]]], names: Sequen
 class TsvSource(DelimitedSource):
     """Files with tabs between fields and no quotes; also `.gz`."""
 
+    endings = (".tsv",)
+
 
 @SOURCES.register("csv", options=CsvOptions)
 class CsvSource(DelimitedSource):
     """Files with commas between fields, quoted where needed; also `.gz`."""
+
+    endings = (".csv",)

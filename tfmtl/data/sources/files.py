@@ -1,16 +1,19 @@
 """The common parts of the formats that read files: paths of splits, decoding, and places of rows."""
 
+import codecs
 import glob
 import gzip
+import io
+import os
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from tfmtl.core.errors import DataError, missing_file
+from tfmtl.core.errors import DataError, missing_file, nearest
 from tfmtl.data.rows import Rows, joined
 from tfmtl.data.sources.source import SourceOptions
 
@@ -28,15 +31,28 @@ class FileOptions(SourceOptions):
         validation: the files of the validation split, in the same form; cut from the training rows if absent.
         test: the files of the test split, in the same form; cut from the training rows if absent.
         splits: the files of further splits, by name, in the same form.
-        encoding_errors: the treatment of bytes that are not UTF-8: `strict` raises an error, `replace` turns them into
-            U+FFFD.
+        encoding: the encoding of the files, such as `cp1252`, `latin-1` or `utf-16`.
+        encoding_errors: the treatment of bytes that are not text in this encoding: `strict` raises an error, `replace`
+            turns them into U+FFFD.
     """
 
     train: Paths = Field(min_length=1)
     validation: Paths | None = None
     test: Paths | None = None
     splits: dict[str, Paths] = Field(default_factory=dict)
+    encoding: str = "utf-8"
     encoding_errors: Literal["strict", "replace"] = "strict"
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            # Python does not look up the encoding of nothing.
+            b"a".decode(encoding, "ignore")
+        except LookupError:
+            known = ("utf-8", "utf-16", "cp1252", "latin-1", "mac-roman", "gb18030", "shift_jis", "euc-kr", "cp1251")
+            raise ValueError(f"no such encoding; {nearest(encoding, known)}, and more of Python's") from None
+        return encoding
 
     @field_validator("splits")
     @classmethod
@@ -52,12 +68,18 @@ class FileOptions(SourceOptions):
         return {name: paths for name, paths in {**standard, **self.splits}.items() if paths}
 
 
-ENDINGS = frozenset({".csv", ".gz", ".json", ".jsonl", ".tsv", ".txt"})
+ENDINGS = frozenset({".csv", ".gz", ".json", ".jsonl", ".parquet", ".tsv", ".txt"})
 """What files of rows usually end in."""
 
 
 class FileSource(ABC):
-    """A source whose splits consist of files of one format."""
+    """A source whose splits consist of files of one format.
+
+    Attributes:
+        endings: what names of such files end in, besides `.gz`; a source need not name its format then.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: FileOptions):
         self.options = options
@@ -84,6 +106,7 @@ class FileSource(ABC):
 
 def expanded(pattern: str) -> list[Path]:
     """Returns the files that a path or glob names, sorted; raises `DataError` if there are none."""
+    pattern = os.path.expanduser(pattern)
     if Path(pattern).is_file():
         return [Path(pattern)]
     if Path(pattern).is_dir():
@@ -99,18 +122,20 @@ def expanded(pattern: str) -> list[Path]:
     raise DataError(missing_file(pattern))
 
 
-def numbered_lines(path: Path, encoding_errors: str) -> Iterator[tuple[int, str]]:
-    """Yields the number and text of each line of a UTF-8 file, unzipped if named `*.gz`; see `decoded_lines`."""
+def numbered_lines(path: Path, encoding_errors: str, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Yields the number and text of each line of a file, unzipped if named `*.gz`; see `decoded_lines`."""
     open_bytes = gzip.open if path.suffix == ".gz" else open
     try:
         with open_bytes(path, "rb") as file:
-            yield from decoded_lines(file, str(path), encoding_errors)
+            yield from decoded_lines(file, str(path), encoding_errors, encoding)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
 
 
-def decoded_lines(file: Iterable[bytes], place: str, encoding_errors: str) -> Iterator[tuple[int, str]]:
-    """Yields the number, counted from 1, and the text of each line of UTF-8 bytes.
+def decoded_lines(
+    file: BinaryIO, place: str, encoding_errors: str, encoding: str = "utf-8"
+) -> Iterator[tuple[int, str]]:
+    """Yields the number, counted from 1, and the text of each line of bytes.
 
     Only a line feed ends a line, so that other line separators of Unicode stay in the text. A byte order mark is
     dropped, and so is the line feed, together with a carriage return before it.
@@ -119,19 +144,41 @@ def decoded_lines(file: Iterable[bytes], place: str, encoding_errors: str) -> It
         file: a file that is open for reading bytes.
         place: the name of the file, for error messages.
         encoding_errors: `strict` or `replace`.
+        encoding: the encoding of the bytes.
     """
+    if codecs.lookup(encoding).name.startswith(_OF_WIDE_CHARACTERS):
+        yield from _wide_lines(file, place, encoding_errors, encoding)
+        return
     for number, line in enumerate(file, start=1):
         if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+            line = line.removeprefix(codecs.BOM_UTF8)
         try:
-            text = line.decode("utf-8", encoding_errors)
+            text = line.decode(encoding, encoding_errors)
         except UnicodeDecodeError as error:
             byte = f"byte 0x{error.object[error.start]:02x} after {error.start} bytes of the line"
-            remedy = "'encoding_errors: replace' (predict: '--encoding-errors replace') reads it"
-            if error.object.startswith((b"\xff\xfe", b"\xfe\xff")):
-                remedy = "the file looks like UTF-16; save it as UTF-8"
-            raise DataError(f"{place}:{number}: invalid UTF-8, {byte}; {remedy}") from None
+            remedy = _remedy(error.object, encoding)
+            raise DataError(f"{place}:{number}: invalid {encoding.upper()}, {byte}; {remedy}") from None
         yield number, text.removesuffix("\n").removesuffix("\r")
+
+
+_OF_WIDE_CHARACTERS = ("utf-16", "utf-32")
+
+
+def _wide_lines(file: BinaryIO, place: str, encoding_errors: str, encoding: str) -> Iterator[tuple[int, str]]:
+    """Yields the lines of an encoding in which a line feed has several bytes."""
+    lines = enumerate(io.TextIOWrapper(file, encoding, encoding_errors, newline="\n"), start=1)
+    try:
+        for number, text in lines:
+            yield number, text.removesuffix("\n").removesuffix("\r")
+    except UnicodeError as error:
+        raise DataError(f"{place}: invalid {encoding.upper()}: {error}") from None
+
+
+def _remedy(line: bytes, encoding: str) -> str:
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "the file looks like UTF-16, which 'encoding: utf-16' reads"
+    windows = "'encoding: cp1252' reads files of Western Windows, " if encoding == "utf-8" else ""
+    return f"{windows}'encoding_errors: replace' (predict: '--encoding-errors replace') replaces what is invalid"
 
 
 def rows_of(path: Path, columns: dict[str, list[Any]], lines: Sequence[int]) -> Rows:

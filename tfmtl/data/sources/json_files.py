@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class JsonLinesSource(FileSource):
     """Files with one JSON object per line; also `.gz`."""
 
+    endings = (".jsonl", ".ndjson")
+
     def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
         lines, objects = [], []
-        for number, line in numbered_lines(path, self.options.encoding_errors):
+        for number, line in numbered_lines(path, self.options.encoding_errors, self.options.encoding):
             if line.strip():
                 lines.append(number)
                 objects.append(_parsed(line, path, number, self.options.encoding_errors))
@@ -34,8 +36,11 @@ class JsonLinesSource(FileSource):
 class JsonSource(FileSource):
     """Files with one JSON list of objects, either alone or as the only list in an object; also `.gz`."""
 
+    endings = (".json",)
+
     def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
-        text = "\n".join(line for _, line in numbered_lines(path, self.options.encoding_errors))
+        options = self.options
+        text = "\n".join(line for _, line in numbered_lines(path, options.encoding_errors, options.encoding))
         if not text.strip():
             raise DataError(f"{path}: the file is empty")
         objects = _only_list(_parsed(text, path, 1, self.options.encoding_errors), path)
@@ -72,7 +77,19 @@ def _columns(objects: Iterable[Any], fields: Sequence[str], path: Path) -> dict[
             raise DataError(f"{path}: item {number} is not an object of names and values: {json.dumps(found)[:40]}")
         known.update(dict.fromkeys(found))
         for field, values in columns.items():
-            values.append(found.get(field))
+            present, value = _value(found, field)
+            values.append(value)
+            if present:
+                known[field] = None
     if known:
         require_fields(fields, known, str(path))
     return columns
+
+
+def _value(found: Mapping[str, Any], field: str) -> tuple[bool, Any]:
+    """Returns whether an object has a field, and its value; `a.b` also names the field `b` of the object `a`."""
+    if field in found:
+        return True, found[field]
+    outer, _, inner = field.partition(".")
+    below = found.get(outer) if inner else None
+    return _value(below, inner) if isinstance(below, Mapping) else (False, None)

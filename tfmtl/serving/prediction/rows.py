@@ -11,7 +11,7 @@ from typing import Any, Self, TextIO
 from tfmtl.core.atomic_write import atomic_write, check_place
 from tfmtl.core.errors import DataError, missing_file
 from tfmtl.data.json_text import parse_json
-from tfmtl.data.sources.delimited import delimited_records, require_length
+from tfmtl.data.sources.delimited import Dialect, delimited_records, require_length
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
 from tfmtl.serving.prediction.fields import DOCUMENTED, TextFields
 
@@ -85,13 +85,13 @@ def read_records(path: str | Path, encoding_errors: str = "strict") -> Iterator[
     if not path.exists():
         raise DataError(missing_file(path))
     suffix = Path(path.name.removesuffix(".gz")).suffix
-    if suffix in _DELIMITERS:
-        return _named_cells(path, delimited_records(path, *_DELIMITERS[suffix], encoding_errors))
+    if suffix in _DIALECTS:
+        return _named_cells(path, delimited_records(path, _DIALECTS[suffix], encoding_errors))
     return _objects(numbered_lines(path, encoding_errors), str(path))
 
 
-_DELIMITERS = {".csv": (",", True), ".tsv": ("\t", False)}
-"""The delimiter and the quoting of files, by the end of their names."""
+_DIALECTS = {".csv": Dialect(",", quoting=True), ".tsv": Dialect("\t", quoting=False)}
+"""How fields stand in the lines of files, by the end of their names."""
 
 
 def rows_of(records: Iterable[Record], fields: TextFields = DOCUMENTED) -> Iterator[Row]:
