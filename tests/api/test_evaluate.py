@@ -41,6 +41,8 @@ def evaluation(run, tmp_path_factory):
 def test_the_evaluation_is_returned_and_written_where_it_was_asked_for(evaluation, run):
     path, written, returned = evaluation
     assert written == returned and returned["split"] == "held"
+    limits = {cut["key"]: cut["limit"] for cut in returned["cut"]}
+    assert limits.items() <= {"model.encoder.max_length": 48, "tasks.title.max_length": 12}.items()
     assert [entry.name for entry in path.parent.iterdir()] == ["held.json"]
     assert not run.evaluation("held").exists()
     assert (run.path / "report.md").read_text(encoding="utf-8").startswith("# tiny: evaluation on held\n")

@@ -83,7 +83,7 @@ def test_validation_score_is_the_mean_of_primary_metrics_with_correlations_from_
 def test_write_evaluation(tmp_path):
     path = tmp_path / "run" / "evaluation_test.json"
     metrics = {task.name: evaluate_task(task, *rows, OPTIONS, seed=0) for task, rows in ROWS.items()}
-    write_evaluation(path, "test", metrics)
+    write_evaluation(path, {"split": "test", "tasks": metrics})
     assert json.loads(path.read_text()) == {"split": "test", "tasks": metrics}
     assert [file.name for file in path.parent.iterdir()] == ["evaluation_test.json"]
 
@@ -92,5 +92,5 @@ def test_nan_is_never_written_and_an_older_file_stays(tmp_path):
     path = tmp_path / "evaluation_test.json"
     path.write_text("before")
     with pytest.raises(ValueError, match="JSON"):
-        write_evaluation(path, "test", {"subject": {"accuracy": float("nan")}})
+        write_evaluation(path, {"split": "test", "tasks": {"subject": {"accuracy": float("nan")}}})
     assert path.read_text() == "before"

@@ -24,6 +24,12 @@ def test_the_report_shows_every_task(tmp_path):
         assert f"(plots/{name})" in text
 
 
+def test_texts_that_lose_their_end_are_told(tmp_path):
+    assert "## Cut texts" not in write_report(tmp_path, [SUBJECT], "test").read_text()
+    text = write_report(tmp_path, [SUBJECT], "test", ["5 % are cut"]).read_text()
+    assert "## Cut texts\n\n- 5 % are cut\n" in text
+
+
 def test_long_texts_are_cut(tmp_path):
     line = next(line for line in write_report(tmp_path, [SUBJECT], "test").read_text().splitlines() if "third" in line)
     assert "third\u2026 | physics" in line

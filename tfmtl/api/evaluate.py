@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import check_place
 from tfmtl.core.errors import RunError
 from tfmtl.core.messages import show_messages
+from tfmtl.data.cut import cuts
 from tfmtl.data.streams import Examples, Stream, load_streams, tasks_with_split
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.kinds.kind import Answer, kind_of
@@ -34,7 +36,8 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
         output: the file for the evaluation; `None` means `evaluation_<split>.json` in the run.
 
     Returns:
-        `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}}`.
+        `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}, "cut": [...]}`,
+        where `cut` describes the texts that lose their end (`tfmtl.data.cut.Cut`).
 
     Raises:
         UserError: if there is no such run or split, the run's model is damaged, or a file cannot be written.
@@ -57,14 +60,16 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
         for stream in streams
         for task in stream.tasks
     ]
+    cut = cuts(streams, split, reader.tokenizer, reader.max_length)
     metrics = {result.task.name: dict(result.metrics) for result in results}
+    evaluation = {"split": split, "tasks": metrics, "cut": [asdict(found) for found in cut]}
     try:
-        write_evaluation(output, split, metrics)
-        write_report(run.path, results, split)
+        write_evaluation(output, evaluation)
+        write_report(run.path, results, split, map(str, cut))
         write_answers(run.answers(split), results)
     except OSError as error:
         raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None
-    return {"split": split, "tasks": metrics}
+    return evaluation
 
 
 def _check_unseen(run: RunFolder, streams: Sequence[Stream], split: str) -> None:

@@ -41,6 +41,11 @@ def tokenize_targets(tokenizer, targets: Sequence[str | None], max_length: int) 
     return packed.take(np.where(present, np.cumsum(present) - 1, -1))
 
 
+def token_counts(tokenizer, texts: Sequence[str]) -> np.ndarray:
+    """Returns the number of tokens of each text, without marks, int `[rows]`."""
+    return _counter(tokenizer)(tf.constant(list(texts))).numpy()
+
+
 # Cached, so that each function is traced once for all splits.
 @functools.lru_cache(maxsize=4)
 def _text_packer(tokenizer, max_length: int):
@@ -58,6 +63,11 @@ def _pair_packer(tokenizer, max_length: int):
 @functools.lru_cache(maxsize=4)
 def _target_packer(tokenizer, max_length: int):
     return tf.function(lambda text: pack_target(tokenizer.tokenize(text), max_length), [_STRINGS], autograph=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _counter(tokenizer):
+    return tf.function(lambda text: tokenizer.tokenize(text).row_lengths(), [_STRINGS], autograph=False)
 
 
 def _tokenize(pack, *columns: np.ndarray) -> RaggedColumn:

@@ -85,9 +85,9 @@ def validation_score(tasks: Mapping[str, Task], scores: Mapping[str, Mapping[str
     return float(np.mean(primary))
 
 
-def write_evaluation(path: str | Path, split: str, tasks_metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Writes `{"split": ..., "tasks": {NAME: {METRIC: value, ...}}}` to `path` atomically."""
-    text = json.dumps({"split": split, "tasks": tasks_metrics}, indent=2, allow_nan=False, ensure_ascii=False)
+def write_evaluation(path: str | Path, evaluation: Mapping[str, Any]) -> None:
+    """Writes `{"split": ..., "tasks": {NAME: {METRIC: value, ...}}, ...}` to `path` atomically."""
+    text = json.dumps(evaluation, indent=2, allow_nan=False, ensure_ascii=False)
     with atomic_write(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
 

@@ -10,13 +10,14 @@ from tfmtl.reports.plots import plot_losses, read_history
 from tfmtl.reports.task_result import TaskResult, cells_table
 
 
-def write_report(folder: str | Path, results: Sequence[TaskResult], split: str) -> Path:
+def write_report(folder: str | Path, results: Sequence[TaskResult], split: str, cut: Iterable[str] = ()) -> Path:
     """Writes `report.md` and `plots/*.png` into a run folder.
 
     Args:
         folder: the run folder; the loss curves come from its `history.csv`, if there is one.
         results: the answers to each task.
         split: the split that was evaluated.
+        cut: sentences about texts that lose their end.
 
     Returns:
         The path of the report.
@@ -25,6 +26,8 @@ def write_report(folder: str | Path, results: Sequence[TaskResult], split: str) 
     (folder / "plots").mkdir(parents=True, exist_ok=True)
     labelled = [result.labelled() for result in results]
     lines = [f"# {plain(folder.resolve().name)}: evaluation on {plain(split)}", "", *_metrics_table(labelled)]
+    sentences = [f"- {plain(sentence)}" for sentence in cut]
+    lines += ["", "## Cut texts", "", *sentences] if sentences else []
     lines += _training_section(folder)
     for result in labelled:
         lines += ["", f"## {plain(result.task.name)} ({result.task.kind})", ""]

@@ -14,6 +14,7 @@ from tfmtl.config.learning_rates import LearningRates
 from tfmtl.config.options import GenerationOptions, Stage
 from tfmtl.core.registry import OPTIMIZERS
 from tfmtl.data.batches import batches
+from tfmtl.data.cut import cuts
 from tfmtl.data.plan import task_shares, tokens_read
 from tfmtl.data.wording import word_tasks
 from tfmtl.generation.reader import Reader
@@ -86,6 +87,8 @@ def train_model(
     check_routing(model, update, data.tasks, data.slices)
     if writes:
         claim_folder(run, experiment, data)
+        for cut in cuts(data.streams, "train", data.tokenizer, experiment.model.encoder.options.max_length):
+            _logger.info("%s", cut)
         if last.epochs:
             recommend_pretrained(model.network.layers.sharing.trunk, data.tables)
             warn_of_few_updates(model.network, data.tables, data.plan)

@@ -48,9 +48,11 @@ def test_many_labels_are_counted(card):
 
 def test_an_evaluation_is_quoted_with_its_intervals(card):
     topic = {"accuracy": 0.75, "intervals": {"accuracy": [0.5, 0.875]}, "examples": 8}
-    text = card(TASKS, {"split": "test", "tasks": {"topic": topic}})
+    cut = {"what": "test texts", "key": "here", "limit": 8, "rows": 40, "share": 0.25, "enough": 12}
+    text = card(TASKS, {"split": "test", "tasks": {"topic": topic}, "cut": [cut]})
     assert "## On test" in text
     assert "| topic | accuracy | 0.7500 | 0.5000 to 0.8750 | 8 |" in text
+    assert "- 25.0 % of 40 test texts are longer than here (8) and lose their end; 12 would hold 95 %" in text
 
 
 def test_sources_and_versions_are_named(card):

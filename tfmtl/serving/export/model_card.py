@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfmtl.core.markdown import plain, table
+from tfmtl.data.cut import Cut
 from tfmtl.runs.identity import experiment_of
-from tfmtl.runs.loading import read_evaluation
+from tfmtl.runs.loading import read_cut, read_evaluation
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import Description
 from tfmtl.serving.export.signatures import signatures
@@ -50,6 +51,7 @@ def write_model_card(
         if run.evaluation(split).is_file():
             measured = read_evaluation(run, split)
             lines += _metrics(split, {name: measured[name] for name in description.tasks if name in measured})
+            lines += _cut(read_cut(run, split))
     if quantization:
         lines += _quantized(quantization)
     lines += _signatures(description)
@@ -75,6 +77,10 @@ def _metrics(split: str, tasks: dict) -> list[str]:
         for metric, (low, high) in metrics["intervals"].items()
     ]
     return [f"## On {split}", "", *table(["task", "metric", "value", "95 % interval", "examples"], rows), ""]
+
+
+def _cut(found: Sequence[Cut]) -> list[str]:
+    return [*(f"- {plain(str(cut))}" for cut in found), ""] if found else []
 
 
 def _quantized(quantization: Quantization) -> list[str]:

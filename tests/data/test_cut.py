@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfmtl.data import cut
+from tfmtl.data.cut import Cut, cuts
+from tfmtl.data.streams import Examples, Stream
+from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.denoising.options import Denoising
+from tfmtl.kinds.summarization.options import Summarization
+
+
+class Words:
+    """A tokenizer whose pieces are words."""
+
+    def tokenize(self, texts):
+        return tf.ragged.map_flat_values(tf.strings.length, tf.strings.split(texts))
+
+
+WORDS = Words()
+TASKS = (
+    Classification(name="topic", source="s", labels=("a", "b")),
+    Summarization(name="title", source="s", max_length=3),
+    Denoising(name="gaps", source="s"),
+)
+
+
+def objects(values):
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
+
+
+def stream(lengths, references, pairs=None):
+    """Texts of so many words, titles of so many, and second texts of so many."""
+    texts = [" ".join(["w"] * length) for length in lengths]
+    seconds = None if pairs is None else objects([" ".join(["w"] * length) for length in pairs])
+    titles = objects([tuple(" ".join(["w"] * length) for length in row) for row in references])
+    targets = {"topic": np.zeros(len(texts), np.int32), "title": titles, "gaps": objects([()] * len(texts))}
+    return Stream("s", TASKS, {"train": Examples(objects(texts), seconds, targets)})
+
+
+def test_texts_and_targets_that_are_too_long_are_counted_with_their_marks():
+    # With two marks, 8 and 12 of 4, 6, 8 and 12; with an end mark, 4 of 1, 4 and 3, where the second does not count.
+    found = cuts([stream([2, 4, 6, 10], [[0], [3], [2, 9], []])], "train", WORDS, max_length=6)
+    assert found == [
+        Cut("train texts of source 's'", "model.encoder.max_length", 6, 4, 0.5, 12),
+        Cut("train targets of task 'title'", "tasks.title.max_length", 3, 3, pytest.approx(1 / 3), 4),
+    ]
+    assert str(found[0]) == (
+        "50.0 % of 4 train texts of source 's' are longer than model.encoder.max_length (6) and lose their end; "
+        "12 would hold 95 %"
+    )
+
+
+def test_nothing_is_said_of_what_fits_and_pairs_have_three_marks():
+    short = stream([3, 3], [[2], [2]])
+    assert cuts([short], "train", WORDS, max_length=5) == []
+    pair = stream([3, 3], [[2], [2]], pairs=[1, 2])
+    (found,) = cuts([pair], "train", WORDS, max_length=7)
+    assert (found.share, found.enough) == (0.5, 8)
+
+
+def test_what_holds_most_is_the_length_of_a_real_text_and_large_streams_are_sampled(monkeypatch):
+    lengths = list(range(1, 101))
+    (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, max_length=12)
+    # 90 texts have more than 10 words; 95 of 100 have at most 95, and two marks.
+    assert (found.rows, found.share, found.enough) == (100, 0.9, 98)
+    monkeypatch.setattr(cut, "SAMPLE", 10)
+    (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, max_length=12)
+    assert found.rows == 10 and found.share == pytest.approx(0.9, abs=0.11)
