@@ -30,6 +30,7 @@ def test_list_prints_the_table_of_a_group(group, capsys):
         (["predict", "--server", "localhost:99999", "a text"], "localhost:99999: expected HOST:PORT"),
         (["predict", "--server", "localhost", "a text"], "localhost: expected HOST:PORT"),
         (["predict", "runs/a", "a text", "--input", "b.jsonl"], "texts and --input are given; choose one"),
+        (["predict", "runs/a", "a text", "--id", "n"], "--field and --id are for rows with fields, not for texts"),
         (["predict", "no/such/folder", "a text"], "no/such/folder: there is no such run or export folder"),
         (["export", "no/such/folder"], "no/such/folder: there is no such run folder"),
         (["compare", "no/such/folder", "b"], "no/such/folder: there is no such run folder"),

@@ -130,12 +130,21 @@ def predict(
         typer.Option(metavar="HOST:PORT", help="Ask a server by gRPC; TensorFlow Serving needs the export named too."),
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON lines, CSV or TSV; JSON lines on standard input by default.")
+        Path | None, typer.Option("--input", help="JSON lines, CSV, TSV or Parquet; JSON lines on standard input else.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Where to write; the standard output by default.")] = None,
     encoding_errors: Annotated[
         Literal["strict", "replace"], typer.Option(help="How to read bytes that are not UTF-8: as errors or as U+FFFD.")
     ] = "strict",
+    field: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The field with the text; by default that of the training.")
+    ] = None,
+    carried: Annotated[
+        str | None, typer.Option("--id", metavar="NAME", help="A field that each answer repeats.")
+    ] = None,
+    on_error: Annotated[
+        Literal["stop", "report"], typer.Option(help="Stop at a bad row, or write its error in its place and go on.")
+    ] = "stop",
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
     from tfmtl.serving.prediction.fields import TextFields
@@ -147,14 +156,20 @@ def predict(
         texts, model = [str(model), *(texts or [])], None
     if server is None and not model:
         raise UserError("predict: name a run or an export, or a server by --server HOST:PORT")
+    if texts and (field or carried):
+        raise UserError("predict: --field and --id are for rows with fields, not for texts as arguments")
     if texts and source:
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
     records = None if texts else read_records(source or "-", encoding_errors)
     predictor = _remote_predictor(server, model) if server is not None else open_predictor(model)
-    rows = map(Row, texts) if texts else rows_of(records, TextFields.of(predictor.tasks))
-    predict(predictor, rows, output, full_windows if texts or source else arrived_windows)
+    if carried in predictor.tasks:
+        raise UserError(f"predict: --id {carried}: this is the name of a task, whose answer would replace it")
+    fields = TextFields.of(predictor.tasks)
+    fields = fields.only(field) if field else fields
+    rows = map(Row, texts) if texts else rows_of(records, fields, carried, on_error)
+    predict(predictor, rows, output, full_windows if texts or source else arrived_windows, on_error)
 
 
 def _remote_predictor(server: str, export: Path | None):

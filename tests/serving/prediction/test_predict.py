@@ -120,3 +120,25 @@ def test_an_export_predicts_into_a_file(export, export_answerer, tmp_path):
     for found, expected in zip(answers, export_answerer.answer(rows), strict=True):
         assert found["title"] == expected["title"]
         assert found["stars"]["score"] == pytest.approx(expected["stars"]["score"], rel=1e-5)
+
+
+def test_rows_with_errors_keep_their_places_and_are_counted(tmp_path, caplog):
+    rows = [
+        Row("aa", "b", carried={"id": 1}),
+        Row("", carried={"id": 2}, error="f:2: nothing"),
+        Row("a", None, "f:3", {"id": 3}),
+        Row("aaa", "cc", carried={"id": 4}),
+    ]
+    batches = []
+    predictor = counting(PAIR, batches)
+    with caplog.at_level("WARNING", "tfmtl"):
+        predict(predictor, rows, tmp_path / "out.jsonl", on_error="report")
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"id": 1, "same": {"score": 1.0}},
+        {"id": 2, "error": "f:2: nothing"},
+        {"id": 3, "error": "f:3: there is no 'text_pair', and every task (same) reads pairs"},
+        {"id": 4, "same": {"score": 2.0}},
+    ]
+    assert batches == [[2, 3]]
+    assert caplog.messages == ["2 of 4 rows could not be answered; their lines have an 'error'"]

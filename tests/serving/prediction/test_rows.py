@@ -2,6 +2,7 @@ import gzip
 import json
 import sys
 
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,3 +147,53 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"out.jsonl: '.*file' is a file, not a folder"):
         write_jsonl([], tmp_path / "file" / "out.jsonl")
+
+
+def test_a_row_that_is_none_stands_in_its_place_where_that_is_asked_for_with_its_id(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        '{"id": 1, "text": "a"}\n{"id": 2, "text": null}\nnothing\n{"text": "b"}\n\n{"id": null, "text": "c"}\n'
+    )
+    found = list(rows_of(read_records(path), carried="id", on_error="report"))
+    assert [(row.text, row.carried, row.place) for row in found] == [
+        ("a", {"id": 1}, f"{path}:1"),
+        ("", {"id": 2}, f"{path}:2"),
+        ("", {}, f"{path}:3"),
+        ("", {}, f"{path}:4"),
+        ("c", {"id": None}, f"{path}:6"),
+    ]
+    assert [row.error for row in found] == [
+        None,
+        f"{path}:2: 'text' is not a text: null",
+        f"{path}:3: not JSON: Expecting value at column 1",
+        f"{path}:4: there is no 'id'; known: text",
+        None,
+    ]
+    with pytest.raises(DataError, match=r"rows\.jsonl:2: 'text' is not a text: null"):
+        list(rows_of(read_records(path), carried="id"))
+
+
+def test_a_short_row_of_a_table_is_reported_and_the_next_one_is_read(tmp_path):
+    (tmp_path / "a.csv").write_text("id,body\n1,x\n2\n3,y\n")
+    fields = TextFields.of({}).only("body")
+    found = list(rows_of(read_records(tmp_path / "a.csv"), fields, "id", "report"))
+    assert [(row.text, row.carried) for row in found] == [("x", {"id": "1"}), ("", {}), ("y", {"id": "3"})]
+    assert found[1].error == f"{tmp_path}/a.csv:3: 1 fields, expected 2 (id, body)"
+
+
+def test_parquet_is_read_by_the_names_of_its_columns(tmp_path):
+    path = tmp_path / "rows.parquet"
+    pandas.DataFrame({"id": [7, 8], "first": ["a", "b"], "second": ["c", None]}).to_parquet(path)
+    found = list(rows_of(read_records(path), NLI, "id"))
+    assert found == [Row("a", "c", f"{path}: row 1", {"id": 7}), Row("b", None, f"{path}: row 2", {"id": 8})]
+    path.write_bytes(b"nothing")
+    with pytest.raises(DataError, match="not a Parquet file that can be read"):
+        list(read(path))
+
+
+def test_a_field_that_is_named_is_the_only_one_that_holds_the_text():
+    fields = NLI.only("question")
+    assert fields.among(["question", "first", "second"], "here") == ("question", "second")
+    assert fields.among(["question", "text"], "here") == ("question", None)
+    with pytest.raises(DataError, match="here: there is no 'question'"):
+        fields.among(["first"], "here")

@@ -29,6 +29,11 @@ class TextFields:
                 pairs[task.text][task.text_pair] = None
         return cls({text: tuple({**seconds, TEXT_PAIR: None}) for text, seconds in pairs.items()})
 
+    def only(self, text: str) -> Self:
+        """Returns the fields for rows whose text is in the field `text`, whatever the tasks were trained to read."""
+        seconds = dict.fromkeys(second for pairs in self.pairs.values() for second in pairs)
+        return type(self)({text: tuple(seconds)})
+
     def among(self, known: Collection[str], place: str) -> tuple[str, str | None]:
         """Returns the field of the text, and that of its pair or `None`, among the fields of a row.
 

@@ -1,16 +1,21 @@
 """Answers a stream of rows in order, for `tfmtl predict`."""
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from tfmtl.core.errors import DataError
 from tfmtl.serving.prediction.predictor import Predictor
-from tfmtl.serving.prediction.rows import Row, write_jsonl
+from tfmtl.serving.prediction.rows import OnError, Row, write_jsonl
+
+_logger = logging.getLogger("tfmtl")
 
 _WINDOW_BATCHES = 16
 """The number of batches whose rows are sorted by length together, for little padding and little memory."""
@@ -54,27 +59,48 @@ def arrived_windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
 
 
 def predict(
-    predictor: Predictor, rows: Iterable[Row], output: Path | None = None, windows: Windows = full_windows
+    predictor: Predictor,
+    rows: Iterable[Row],
+    output: Path | None = None,
+    windows: Windows = full_windows,
+    on_error: OnError = "stop",
 ) -> None:
-    """Answers rows and writes the answers as JSON lines.
+    """Answers rows and writes the answers as JSON lines; says how many rows could not be answered, if any.
 
     Args:
         predictor: the predictor of a run, an export or a server.
         rows: the rows, such as those of `tfmtl.serving.prediction.rows.rows_of`.
         output: the path of the file; `None` or `-` means the standard output.
         windows: the function that chooses the rows that are answered together.
+        on_error: what happens at a row that cannot be answered.
 
     Raises:
         UserError: if a row or the output cannot be used.
     """
-    answers = predict_rows(predictor, rows, windows)
-    write_jsonl(tqdm(answers, unit=" texts", disable=None), output)
+    failed = total = 0
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal failed, total
+        for answer in predict_rows(predictor, rows, windows, on_error=on_error):
+            total += 1
+            failed += "error" in answer
+            yield answer
+
+    write_jsonl(tqdm(counted(), unit=" texts", disable=None), output)
+    if failed:
+        _logger.warning("%d of %d rows could not be answered; their lines have an 'error'", failed, total)
 
 
 def predict_rows(
-    predictor: Predictor, rows: Iterable[Row], windows: Windows = full_windows, batch_size: int = 32
+    predictor: Predictor,
+    rows: Iterable[Row],
+    windows: Windows = full_windows,
+    batch_size: int = 32,
+    on_error: OnError = "stop",
 ) -> Iterator[dict[str, Any]]:
     """Yields the answers to rows in their order, such as `{"subject": {"label": "cs", "probabilities": {...}}}`.
+
+    They begin with what the rows carry. A row with an error has `{"error": ...}`.
 
     Rows are taken in windows of several batches, so that the stream may be endless; within a window, rows of similar
     length are answered together.
@@ -84,21 +110,34 @@ def predict_rows(
         rows: texts, or pairs.
         windows: the function that chooses the rows that are sorted and batched together.
         batch_size: the number of rows in a batch.
+        on_error: what happens at a row that cannot be answered.
 
     Raises:
-        DataError: if a row has no pair and every task reads pairs, or has one and no task does.
+        DataError: if a row has no pair and every task reads pairs, or has one and no task does, and `on_error` is
+            `stop`.
     """
     for window in windows(rows, batch_size * _WINDOW_BATCHES):
-        for row in window:
-            predictor.check(row)
-        yield from _answered(predictor, window, batch_size)
+        yield from _answered(predictor, [_checked(predictor, row, on_error) for row in window], batch_size)
+
+
+def _checked(predictor: Predictor, row: Row, on_error: OnError) -> Row:
+    if row.error is not None:
+        return row
+    try:
+        predictor.check(row)
+    except DataError as error:
+        if on_error == "stop":
+            raise
+        return replace(row, error=str(error))
+    return row
 
 
 def _answered(predictor: Predictor, rows: list[Row], batch_size: int) -> list[dict[str, Any]]:
-    order = sorted(range(len(rows)), key=lambda index: len(rows[index].text) + len(rows[index].text_pair or ""))
-    answers: list[dict[str, Any]] = [{}] * len(rows)
-    for start in range(0, len(rows), batch_size):
+    asked = [index for index, row in enumerate(rows) if row.error is None]
+    order = sorted(asked, key=lambda index: len(rows[index].text) + len(rows[index].text_pair or ""))
+    answers = [{**row.carried, **({} if row.error is None else {"error": row.error})} for row in rows]
+    for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         for index, answer in zip(batch, predictor.answer([rows[index] for index in batch]), strict=True):
-            answers[index] = answer
+            answers[index] |= answer
     return answers

@@ -3,17 +3,21 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Literal, Self, TextIO
 
 from tfmtl.core.atomic_write import atomic_write, check_place
-from tfmtl.core.errors import DataError, missing_file
+from tfmtl.core.errors import DataError, missing_file, nearest
+from tfmtl.core.values import plain
 from tfmtl.data.json_text import parse_json
 from tfmtl.data.sources.delimited import Dialect, delimited_records, require_length
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
 from tfmtl.serving.prediction.fields import DOCUMENTED, TextFields
+
+OnError = Literal["stop", "report"]
+"""What happens at a row that cannot be answered: an error ends all, or the row has an error in place of answers."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +28,28 @@ class Row:
         text: the text, which may be empty.
         text_pair: the second text; `None` if there is none.
         place: the place of the row for error messages, such as `"texts.jsonl:3"`.
+        carried: what its answer repeats, such as an id, by name.
+        error: why it cannot be answered; `None` if it can.
     """
 
     text: str
     text_pair: str | None = None
     place: str = "the text"
+    carried: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
 
     @classmethod
-    def parse(cls, value: Any, place: str, fields: TextFields = DOCUMENTED) -> Self:
+    def parse(cls, value: Any, place: str, fields: TextFields = DOCUMENTED, carried: str | None = None) -> Self:
         """Returns the row that a mapping from fields to values describes.
 
         Args:
             value: the mapping; fields other than those of the text and its pair are ignored.
             place: the place of the row for error messages.
             fields: the fields that may hold the text and its pair.
+            carried: the field that the answer repeats.
 
         Raises:
-            DataError: if it is not a mapping, has no text, or one of the two is not a string.
+            DataError: if it is not a mapping, has no text or nothing to repeat, or one of the texts is not a string.
         """
         if not isinstance(value, Mapping):
             raise DataError(f"{place}: expected an object with a 'text', found {json.dumps(value)[:60]}")
@@ -51,7 +60,9 @@ class Row:
         for key, found in {first: text, **({} if pair is None else {second: pair})}.items():
             if not isinstance(found, str):
                 raise DataError(f"{place}: '{key}' is not a text: {json.dumps(found)[:60]}")
-        return cls(text, pair, place)
+        if carried is not None and carried not in value:
+            raise DataError(f"{place}: there is no '{carried}'; {nearest(carried, value)}")
+        return cls(text, pair, place, {} if carried is None else {carried: value[carried]})
 
 
 class Cells(dict[str, str]):
@@ -59,21 +70,21 @@ class Cells(dict[str, str]):
 
 
 Record = tuple[str, Any]
-"""The place of a row of a file, and what the file contains there."""
+"""The place of a row of a file, and what the file contains there; an error if that is no row."""
 
 
 def read_records(path: str | Path, encoding_errors: str = "strict") -> Iterator[Record]:
     """Returns the rows of a file as they are read; blank lines are skipped.
 
-    A file whose name ends in `.csv` or `.tsv` has a header and is read as by the source format of this name; every
-    other file has one JSON object per line. A further `.gz` means that it is zipped.
+    A file whose name ends in `.csv` or `.tsv` has a header and is read as by the source format of this name, and so is
+    one that ends in `.parquet`; every other file has one JSON object per line. A further `.gz` means that it is zipped.
 
     Args:
         path: the path of the file; `-` is the standard input, with JSON lines.
         encoding_errors: `replace` reads bytes that are not UTF-8 as U+FFFD, `strict` raises an error for them.
 
     Raises:
-        DataError: at once if there is no such file; for an invalid line when it is reached, with file and line.
+        DataError: at once if there is no such file; if it cannot be read on, when this is reached.
     """
     if str(path) == "-":
         place = "standard input"
@@ -85,6 +96,8 @@ def read_records(path: str | Path, encoding_errors: str = "strict") -> Iterator[
     if not path.exists():
         raise DataError(missing_file(path))
     suffix = Path(path.name.removesuffix(".gz")).suffix
+    if suffix == ".parquet":
+        return _of_parquet(path)
     if suffix in _DIALECTS:
         return _named_cells(path, delimited_records(path, _DIALECTS[suffix], encoding_errors))
     return _objects(numbered_lines(path, encoding_errors), str(path))
@@ -94,20 +107,59 @@ _DIALECTS = {".csv": Dialect(",", quoting=True), ".tsv": Dialect("\t", quoting=F
 """How fields stand in the lines of files, by the end of their names."""
 
 
-def rows_of(records: Iterable[Record], fields: TextFields = DOCUMENTED) -> Iterator[Row]:
+def rows_of(
+    records: Iterable[Record], fields: TextFields = DOCUMENTED, carried: str | None = None, on_error: OnError = "stop"
+) -> Iterator[Row]:
     """Yields the row of each record, as they are read.
 
+    Args:
+        records: the records.
+        fields: the fields that may hold the text and its pair.
+        carried: the field that the answers repeat.
+        on_error: `stop` raises the error of a record that is no row, `report` makes it a row with an error.
+
     Raises:
-        DataError: for a record that is no row, when it is reached.
+        DataError: for a record that is no row, when it is reached, if `on_error` is `stop`.
     """
     for place, value in records:
-        yield Row.parse(value, place, fields)
+        try:
+            if isinstance(value, DataError):
+                raise value
+            yield Row.parse(value, place, fields, carried)
+        except DataError as error:
+            if on_error == "stop":
+                raise
+            kept = isinstance(value, Mapping) and carried in value
+            yield Row("", place=place, carried={carried: value[carried]} if kept else {}, error=str(error))
 
 
 def _objects(lines: Iterable[tuple[int, str]], source: str) -> Iterator[Record]:
     for number, line in lines:
         if line.strip():
-            yield f"{source}:{number}", parse_json(line, source, number)
+            yield f"{source}:{number}", _value_or_error(parse_json, line, source, number)
+
+
+def _value_or_error(read: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return read(*arguments)
+    except DataError as error:
+        return error
+
+
+def _of_parquet(path: Path) -> Iterator[Record]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=_READ_AT_ONCE)
+        rows = (row for batch in batches for row in batch.to_pylist())
+        for number, row in enumerate(rows, start=1):
+            yield f"{path}: row {number}", plain(row)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file that can be read: {' '.join(str(error).split())}") from None
+
+
+_READ_AT_ONCE = 1024
 
 
 def _named_cells(path: Path, records: Iterator[tuple[int, list[str]]]) -> Iterator[Record]:
@@ -118,9 +170,13 @@ def _named_cells(path: Path, records: Iterator[tuple[int, list[str]]]) -> Iterat
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{path}: two columns are named '{twice}'")
-    for number, cells in records:
+
+    def named(number: int, cells: list[str]) -> Cells:
         require_length(path, number, cells, names)
-        yield f"{path}:{number}", Cells(zip(names, cells, strict=True))
+        return Cells(zip(names, cells, strict=True))
+
+    for number, cells in records:
+        yield f"{path}:{number}", _value_or_error(named, number, cells)
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Any]], path: Path | None = None) -> None:
