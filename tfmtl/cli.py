@@ -107,13 +107,16 @@ def _numbers(text: str | None) -> list[int]:
 @command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
-    split: Annotated[str, typer.Option(help="The split to evaluate.")] = "test",
+    split: Annotated[str | None, typer.Option(help="The split to evaluate; test by default.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where to write the evaluation as JSON.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A labelled file in the format of the training, not a split.")
+    ] = None,
 ) -> None:
-    """Evaluate a run's best model on a split."""
+    """Evaluate a run's best model on a split, or on a file."""
     from tfmtl.api.evaluate import evaluate
 
-    evaluation = evaluate(run, split, output)
+    evaluation = evaluate(run, split, output, data)
     for task, metrics in evaluation["tasks"].items():
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if isinstance(value, float))
         print(f"{task}: {shown}  ({metrics['examples']} examples)")

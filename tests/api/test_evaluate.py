@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.conftest import rows_of
 from tfmtl.api.evaluate import _check_unseen, evaluate
-from tfmtl.core.errors import RunError
+from tfmtl.core.errors import DataError, RunError, UserError
 from tfmtl.runs.fingerprints import fingerprints
 from tfmtl.runs.run_folder import RunFolder
 
@@ -90,3 +90,26 @@ def test_a_run_without_a_best_model_cannot_be_evaluated(run, tmp_path):
     with pytest.raises(RunError) as caught:
         evaluate(begun)
     assert str(caught.value) == f"{begun}: no epoch of this run has been finished, or its best.keras was removed"
+
+
+def test_a_file_is_measured_by_the_tasks_whose_fields_it_has_and_the_run_stays_as_it_is(run, held, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
+    rows = [row for row in rows_of(held, "tickets") if row["label"] is not None]
+    path = tmp_path / "new.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = evaluate(run, data=path, output=tmp_path / "new.json")
+    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8")) == found
+    assert found["split"] == "data" and set(found["tasks"]) == {"topic", "title"}
+    assert found["tasks"]["topic"]["examples"] == len(rows)
+    assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
+
+
+def test_data_that_no_task_can_read_is_one_line(run, tmp_path):
+    path = tmp_path / "new.jsonl"
+    path.write_text('{"body": "a"}\n')
+    with pytest.raises(DataError, match=r"new\.jsonl: there is no column 'text'"):
+        evaluate(run, data=path)
+    with pytest.raises(DataError, match="there is no such file"):
+        evaluate(run, data=tmp_path / "none.jsonl")
+    with pytest.raises(UserError, match="a split and data are given; choose one"):
+        evaluate(run, "test", data=path)

@@ -8,9 +8,11 @@ from typing import Any
 
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import check_place
-from tfmtl.core.errors import RunError
+from tfmtl.core.errors import RunError, UserError
 from tfmtl.core.messages import show_messages
 from tfmtl.data.cut import cuts
+from tfmtl.data.labelled_file import DATA, streams_of_file
+from tfmtl.data.sources.files import expanded
 from tfmtl.data.streams import Examples, Stream, load_streams, tasks_with_split
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.kinds.kind import Answer, kind_of
@@ -27,13 +29,22 @@ from tfmtl.runs.run_folder import RunFolder
 _logger = logging.getLogger("tfmtl")
 
 
-def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Path | None = None) -> dict[str, Any]:
+def evaluate(
+    run: RunFolder | str | Path,
+    split: str | None = None,
+    output: str | Path | None = None,
+    data: str | Path | None = None,
+) -> dict[str, Any]:
     """Evaluates a run's best model on a split; writes the evaluation, the report and the answers to each row.
+
+    Given `data`, it evaluates the model on the rows of a file instead, and leaves the run as it is.
 
     Args:
         run: the run, or its folder.
-        split: the split of every source that has it; a missing test split is cut from the training split.
-        output: the file for the evaluation; `None` means `evaluation_<split>.json` in the run.
+        split: the split of every source that has it; a missing test split is cut from the training split; `None` means
+            `test`.
+        output: the file for the evaluation; `None` means `evaluation_<split>.json` in the run, or none for `data`.
+        data: a labelled file in the format of a source, or a glob; it is read by the tasks whose fields it has.
 
     Returns:
         `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}, "cut": [...]}`,
@@ -44,16 +55,25 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     """
     show_messages()
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    output = Path(output) if output else run.evaluation(split)
-    if output.is_dir():
-        raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
-    check_place(output)
+    if split is not None and data is not None:
+        raise UserError("evaluate: a split and data are given; choose one")
+    split = split or ("test" if data is None else DATA)
+    output = Path(output) if output else run.evaluation(split) if data is None else None
+    if output is not None:
+        if output.is_dir():
+            raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
+        check_place(output)
     experiment = experiment_of(run)
+    if data is not None:
+        expanded(str(data))
     reader = load_reader(run)
     experiment = experiment.model_copy(update={"tasks": reader.tasks})
-    experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
-    streams, _ = load_streams(experiment, (split,))
-    _check_unseen(run, streams, split)
+    if data is None:
+        experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
+        streams, _ = load_streams(experiment, (split,))
+        _check_unseen(run, streams, split)
+    else:
+        streams = streams_of_file(experiment, data)
     answers = answer_split(BatchReader(reader, experiment.evaluation.batch_size), streams, split)
     results = [
         task_result(task, stream.splits[split], answers[task.name], experiment)
@@ -64,9 +84,11 @@ def evaluate(run: RunFolder | str | Path, split: str = "test", output: str | Pat
     metrics = {result.task.name: dict(result.metrics) for result in results}
     evaluation = {"split": split, "tasks": metrics, "cut": [asdict(found) for found in cut]}
     try:
-        write_evaluation(output, evaluation)
-        write_report(run.path, results, split, map(str, cut))
-        write_answers(run.answers(split), results)
+        if output is not None:
+            write_evaluation(output, evaluation)
+        if data is None:
+            write_report(run.path, results, split, map(str, cut))
+            write_answers(run.answers(split), results)
     except OSError as error:
         raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None
     return evaluation
