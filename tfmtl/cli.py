@@ -196,6 +196,7 @@ def export(
         Literal["int8", "bfloat16"] | None, typer.Option(help="Smaller weights; the model card says at what cost.")
     ] = None,
     encoder_only: Annotated[bool, typer.Option("--encoder-only", help="Leave out the tasks with a decoder.")] = False,
+    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="The tasks to export; all by default.")] = None,
 ) -> None:
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
     from tfmtl.api.export import export
@@ -204,7 +205,8 @@ def export(
 
     if serving_config:
         check_folder(serving_config)
-    version = export(run, to, quantize=quantize, encoder_only=encoder_only)
+    chosen = [name.strip() for name in tasks.split(",")] if tasks else None
+    version = export(run, to, quantize=quantize, encoder_only=encoder_only, tasks=chosen)
     print(f"exported: {version}")
     if serving_config:
         print(f"configured: {write_server_config(version.parent, serving_config)}")

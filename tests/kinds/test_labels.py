@@ -196,3 +196,15 @@ def test_labels_that_look_alike_are_named(caplog):
     assert caplog.messages == [
         "task 'topic': different labels look alike: 'Refund' and 'refund', 'a b' and 'a  b', '1' and '1.0'"
     ]
+
+
+def test_ids_in_the_data_have_names():
+    task = Classification(name="topic", source="s", names={"0": "World", "1": "Sports", "x": 7})
+    values = [0, "1", 1.0, "1.0", " x ", None, "other"]
+    assert list(read_labels(task, values, str)) == ["World", "Sports", "Sports", "Sports", "7", None, "other"]
+
+
+@pytest.mark.parametrize("names", [["World", "Sports"], {0: "World", 1: "World"}, "World"])
+def test_what_are_no_names_is_told(names):
+    with pytest.raises(ConfigurationError, match=r"^tasks\.topic\.names: (expected the name of each id|two ids have)"):
+        validate(Classification, {"name": "topic", "source": "s", "names": names}, "tasks.topic")

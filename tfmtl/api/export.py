@@ -1,5 +1,6 @@
 """Exports a run, from Python."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from tfmtl.core.errors import UserError, nearest
@@ -15,6 +16,7 @@ def export(
     *,
     quantize: str | None = None,
     encoder_only: bool = False,
+    tasks: Collection[str] | None = None,
 ) -> Path:
     """Exports a run's best model as the next version of a SavedModel that takes raw strings.
 
@@ -23,6 +25,7 @@ def export(
         to: the export's folder; `None` means `saved_models/<name>`.
         quantize: `int8` or `bfloat16` for smaller weights; the model card gives the cost on the validation split.
         encoder_only: whether tasks with a decoder are left out.
+        tasks: the names of the tasks that the export answers; `None` means all.
 
     Returns:
         The directory of the new version.
@@ -31,4 +34,4 @@ def export(
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
     if quantize is not None and quantize not in QUANTIZATIONS:
         raise UserError(f"export: unknown quantization '{quantize}'; {nearest(quantize, QUANTIZATIONS)}")
-    return export_run(run, None if to is None else Path(to), quantize, encoder_only=encoder_only)
+    return export_run(run, None if to is None else Path(to), quantize, encoder_only=encoder_only, tasks=tasks)

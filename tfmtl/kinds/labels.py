@@ -43,15 +43,45 @@ def as_label(value: Any) -> str | None:
     raise TypeError(f"not a label: {str(value)[:60]}")
 
 
+def named(label: str | None, names: Mapping[str, str] | None) -> str | None:
+    """Returns the name of a label in the data: that which `names` has for it, or the label itself.
+
+    The ids in `names` may be written in another way in the data, such as `1.0` for `1`.
+    """
+    if label is None or not names:
+        return label
+    return names.get(label, names.get(one_way(label), label))
+
+
+def configured_names(names: Any) -> Any:
+    """Returns configured names with their ids as texts; YAML reads numbers and booleans as such.
+
+    Raises:
+        ValueError: if they are not a mapping, or two ids have the same name.
+    """
+    if names is None:
+        return None
+    if not isinstance(names, Mapping):
+        raise ValueError("expected the name of each id such as {0: World, 1: Sports}")
+    texts = {as_written(identity).strip(): as_written(name).strip() for identity, name in names.items()}
+    if len(set(texts.values())) < len(names):
+        raise ValueError("two ids have the same name")
+    return texts
+
+
+Names = Annotated[dict[str, str] | None, BeforeValidator(configured_names)]
+"""The names of labels by what stands for them in the data."""
+
+
 def read_labels(task: Task, values: Iterable[Any], place: Place) -> Iterable[str | None]:
-    """Yields the label of each row; `None` if it has none.
+    """Yields the label of each row by its name; `None` if it has none.
 
     Raises:
         DataError: if a value is not a label; names the first one.
     """
     for row, value in enumerate(values):
         try:
-            yield as_label(value)
+            yield named(as_label(value), task.names)
         except TypeError as error:
             raise DataError(f"{place(row)}: '{task.target_fields[0]}' of task '{task.name}' is {error}") from None
 

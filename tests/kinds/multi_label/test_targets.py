@@ -43,3 +43,9 @@ def test_the_label_set_is_inferred_in_order():
 def test_a_split_without_a_label_is_refused():
     with pytest.raises(DataError, match="no row of the training split has a label in 'labels'"):
         inferred_label_set(task(), rows([], None))
+
+
+def test_ids_have_names():
+    ids = task(names={0: "a", 1: "urgent"}, label_set=["a", "urgent", "x"])
+    assert encoded(ids, rows([0, 1.0], "1; x", "0.0")).tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 0]]
+    assert inferred_label_set(task(names={0: "b", 1: "a"}), rows([0], "1")) == ("a", "b")

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from tfmtl.core.errors import DataError, RunError
+from tfmtl.core.errors import DataError, RunError, UserError
 from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.loading import load_reader
 from tfmtl.serving.export import export as export_module
@@ -103,6 +103,18 @@ def test_tasks_that_nobody_asks_are_left_out(make_experiment):
     gaps = {"kind": "denoising", "source": "tickets", "decoder": "title"}
     tasks = export_module._exported_tasks(make_experiment(tasks={"gaps": gaps}), encoder_only=False)
     assert list(tasks) == ["topic", "title", "same", "stars"]
+
+
+def test_tasks_are_chosen_by_name(make_experiment):
+    def chosen(*names, encoder_only=False):
+        return list(export_module._exported_tasks(make_experiment(), encoder_only, names))
+
+    assert chosen("stars", "topic") == ["topic", "stars"]
+    assert chosen("title", "topic", encoder_only=True) == ["topic"]
+    with pytest.raises(UserError, match=r"^export: there is no task 'topics'; did you mean 'topic'\?"):
+        chosen("topics")
+    with pytest.raises(RunError, match="nothing is left without a decoder"):
+        chosen("title", encoder_only=True)
 
 
 def test_without_validation_it_is_made_up_texts_and_said(run, monkeypatch, caplog):

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tfmtl.kinds.labels import ClassWeights, LabelWords, configured_labels, distinct_labels
+from tfmtl.kinds.labels import ClassWeights, LabelWords, Names, configured_labels, distinct_labels
 from tfmtl.kinds.task import Task
 
 
@@ -28,6 +28,7 @@ class Classification(Task):
     Attributes:
         label: the field that contains the label.
         labels: the label set, in the order of the probabilities; inferred from the training split if absent.
+        names: the names of labels by what stands for them in the data, such as ids.
         label_smoothing: the share of the target probability that is spread over all classes.
         class_weights: weights by label, 1 for labels that are left out; or `balanced`, which weights each class by the
             inverse of its share of the training rows, normalised to a mean of one over these rows.
@@ -40,6 +41,7 @@ class Classification(Task):
 
     label: str = "label"
     labels: Labels = None
+    names: Names = None
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     class_weights: ClassWeights = None
     label_words: LabelWords = False

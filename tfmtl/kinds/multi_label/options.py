@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tfmtl.kinds.labels import ClassWeights, configured_labels, distinct_labels
+from tfmtl.kinds.labels import ClassWeights, Names, configured_labels, distinct_labels
 from tfmtl.kinds.task import Task
 
 LabelSet = Annotated[tuple[str, ...] | None, BeforeValidator(configured_labels), AfterValidator(distinct_labels)]
@@ -18,6 +18,7 @@ class MultiLabel(Task):
             text of separators only, means that no label applies. If the value is missing or an empty text, the row has
             no target.
         separator: the text between two labels.
+        names: the names of labels by what stands for them in the data, such as ids.
         label_set: all labels, in the order of the probabilities; inferred from the training split if absent.
         label_smoothing: the fraction by which targets move from 0 and 1 towards one half.
         class_weights: by label, the factor of the loss of rows that have the label, 1 for labels that are left out;
@@ -29,6 +30,7 @@ class MultiLabel(Task):
 
     labels: str = "labels"
     separator: str = Field(";", min_length=1)
+    names: Names = None
     label_set: LabelSet = None
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     class_weights: ClassWeights = None

@@ -8,7 +8,7 @@ import numpy as np
 from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.values import is_absent
 from tfmtl.data.rows import Rows
-from tfmtl.kinds.labels import as_label, label_order, positions_of, warn_of_lookalikes
+from tfmtl.kinds.labels import as_label, label_order, named, positions_of, warn_of_lookalikes
 from tfmtl.kinds.multi_label.options import MultiLabel
 
 
@@ -53,7 +53,8 @@ def _labels(task: MultiLabel, rows: Rows) -> Iterator[Sequence[str] | None]:
             yield None
             continue
         try:
-            yield [label for label in map(as_label, _parts(value, task.separator)) if label is not None]
+            found = (named(as_label(part), task.names) for part in _parts(value, task.separator))
+            yield [label for label in found if label is not None]
         except TypeError:
             place, shown = rows.place(row), str(value)[:60]
             raise DataError(

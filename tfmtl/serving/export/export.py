@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat, zip_longest
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from tfmtl.config.experiment import Experiment
-from tfmtl.core.errors import RunError, UserError
+from tfmtl.core.errors import RunError, UserError, nearest
 from tfmtl.data.streams import Examples, Stream, load_streams
 from tfmtl.generation.reader import Reader
 from tfmtl.kinds.task import answered
@@ -31,7 +31,12 @@ _UNFINISHED = ".unfinished-"
 
 
 def export_run(
-    run: RunFolder, to: Path | None = None, quantize: str | None = None, *, encoder_only: bool = False
+    run: RunFolder,
+    to: Path | None = None,
+    quantize: str | None = None,
+    *,
+    encoder_only: bool = False,
+    tasks: Collection[str] | None = None,
 ) -> Path:
     """Exports a run's best model as the next version of a SavedModel.
 
@@ -43,18 +48,20 @@ def export_run(
         to: the export's folder; `None` means `saved_models/<name>`.
         quantize: one of `QUANTIZATIONS`, which makes the weights smaller; `None` leaves them as they are.
         encoder_only: whether tasks with a decoder are left out.
+        tasks: the names of the tasks that the export answers; `None` means all.
 
     Returns:
         The directory of the new version.
 
     Raises:
+        UserError: if there is no such task.
         RunError: if the folder contains anything but versions of this export, or cannot be written.
         RuntimeError: if the export's answers differ from the model's; nothing is left behind then.
     """
     experiment = experiment_of(run)
-    tasks = _exported_tasks(experiment, encoder_only)
+    exported = _exported_tasks(experiment, encoder_only, tasks)
     folder = Path(to) if to is not None else Path("saved_models") / experiment.name
-    description = Description.of(experiment.name, tasks)
+    description = Description.of(experiment.name, exported)
     _check_folder(folder, description)
     description.warn_of_stock_servers()
     # The model card quotes these; reading them now reports damage before an export that takes minutes.
@@ -62,12 +69,12 @@ def export_run(
         read_evaluation(run, split)
     reader = load_reader(run)
     reader.model.network.merge_updates()
-    description = description.model_copy(update={"readings": reader.model.network.readings(len(tasks))})
+    description = description.model_copy(update={"readings": reader.model.network.readings(len(exported))})
     streams = _validation_streams(experiment)
     quantization = None
     if quantize:
         trained, reader = reader, quantized(reader, quantize)
-        measured = [replace(s, tasks=tuple(task for task in s.tasks if task.name in tasks)) for s in streams]
+        measured = [replace(s, tasks=tuple(task for task in s.tasks if task.name in exported)) for s in streams]
         quantization = Quantization(quantize, _losses((trained, reader), measured, experiment))
     is_new = not folder.exists()
     try:
@@ -75,11 +82,11 @@ def export_run(
         # Inside the folder, so that the renaming stays within one file system, even if the folder is a mount.
         with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as aside:
             unfinished = Path(aside) / "export"
-            functions = _functions(reader, tasks)
+            functions = _functions(reader, exported)
             _write_saved_model(functions, reader.tokenizer, unfinished)
             description.write(unfinished)
             write_model_card(unfinished, run, description, quantization)
-            write_warmup(unfinished, experiment.name, tasks, _rows(streams, reader))
+            write_warmup(unfinished, experiment.name, exported, _rows(streams, reader))
             check_parity(unfinished, functions[ALL_TASKS], probe_texts(reader.tokenizer))
             return unfinished.rename(folder / str(max(versions_in(folder), default=0) + 1))
     except OSError as error:
@@ -89,12 +96,18 @@ def export_run(
             folder.rmdir()
 
 
-def _exported_tasks(experiment: Experiment, encoder_only: bool) -> dict[str, ServedTask]:
+def _exported_tasks(
+    experiment: Experiment, encoder_only: bool, names: Collection[str] | None = None
+) -> dict[str, ServedTask]:
     tasks = {name: ServedTask.of(task) for name, task in answered(experiment.tasks).items()}
+    for name in names or ():
+        if name not in tasks:
+            raise UserError(f"export: there is no task '{name}'; {nearest(name, tasks)}")
+    tasks = {name: task for name, task in tasks.items() if names is None or name in names}
     if encoder_only:
         tasks = {name: task for name, task in tasks.items() if not task.generates}
     if not tasks:
-        raise RunError(f"{experiment.name}: every task writes summaries: nothing is left without a decoder")
+        raise RunError(f"{experiment.name}: every such task writes summaries: nothing is left without a decoder")
     return tasks
 
 
