@@ -2,6 +2,7 @@
 
 import functools
 import importlib.metadata
+import json
 import logging
 import os
 import signal
@@ -76,6 +77,9 @@ def train(
     seeds: Annotated[
         str | None, typer.Option(metavar="0,1,2", help="Train once with each seed, as runs/<name>-seed<seed>.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="RUN", help="Begin with another run's weights, wherever they fit.")
+    ] = None,
 ) -> None:
     """Train an experiment; run it again to resume an interrupted training."""
     from tfmtl.api.train import train
@@ -84,7 +88,8 @@ def train(
 
     if run and (alone or seeds is not None):
         raise UserError("train: --run names the folder of one run; --single-tasks and --seeds make several")
-    experiments = [load_experiment(config, settings or [])]
+    settings = [*(settings or []), *([f"training.start_from={json.dumps(start)}"] if start else [])]
+    experiments = [load_experiment(config, settings)]
     if alone:
         experiments = [variant for experiment in experiments for variant in single_tasks(experiment)]
     if seeds is not None:

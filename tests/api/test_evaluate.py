@@ -8,6 +8,7 @@ import pytest
 from tests.api.conftest import rows_of
 from tfmtl.api.evaluate import _check_unseen, evaluate
 from tfmtl.core.errors import DataError, RunError, UserError
+from tfmtl.data.cut import read_cut
 from tfmtl.runs.fingerprints import fingerprints
 from tfmtl.runs.run_folder import RunFolder
 
@@ -41,7 +42,7 @@ def evaluation(run, tmp_path_factory):
 def test_the_evaluation_is_returned_and_written_where_it_was_asked_for(evaluation, run):
     path, written, returned = evaluation
     assert written == returned and returned["split"] == "held"
-    limits = {cut["key"]: cut["limit"] for cut in returned["cut"]}
+    limits = {cut.key: cut.limit for cut in read_cut(run.cut("held"))}
     assert limits.items() <= {"model.encoder.max_length": 48, "tasks.title.max_length": 12}.items()
     assert [entry.name for entry in path.parent.iterdir()] == ["held.json"]
     assert not run.evaluation("held").exists()

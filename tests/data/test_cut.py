@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.core.errors import RunError
 from tfmtl.data import cut
-from tfmtl.data.cut import Cut, cuts
+from tfmtl.data.cut import Cut, cuts, read_cut, write_cut
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.denoising.options import Denoising
@@ -69,3 +70,13 @@ def test_what_holds_most_is_the_length_of_a_real_text_and_large_streams_are_samp
     monkeypatch.setattr(cut, "SAMPLE", 10)
     (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, max_length=12)
     assert found.rows == 10 and found.share == pytest.approx(0.9, abs=0.11)
+
+
+def test_what_is_cut_is_kept_beside_the_evaluation(tmp_path):
+    found = [Cut("test texts", "here", 8, 40, 0.25, 12)]
+    write_cut(tmp_path / "cut.json", found)
+    assert read_cut(tmp_path / "cut.json") == found
+    assert read_cut(tmp_path / "none.json") == []
+    (tmp_path / "cut.json").write_text('[{"what": 1}]')
+    with pytest.raises(RunError, match=r"cut\.json: damaged; evaluate the run again"):
+        read_cut(tmp_path / "cut.json")

@@ -78,7 +78,7 @@ def test_the_evaluation_has_the_metrics_of_each_kind_and_the_rule_is_learned(tra
     tasks = evaluation["tasks"]
     beside = {"examples", "intervals"}
     assert set(tasks["subject"]) == {"accuracy", "f1_macro", "matthews"} | beside
-    assert set(tasks["title"]) == {"rouge1", "rouge2", "rougeL", "rougeLsum"} | beside
+    assert set(tasks["title"]) == {"rouge1", "rouge2", "rougeL", "rougeLsum", "tokenization"} | beside
     assert set(tasks["goodness"]) == {"pearson", "spearman"} | beside
     assert {name: task["examples"] for name, task in tasks.items()} == {"subject": 64, "title": 64, "goodness": 16}
     # Guessing has an accuracy of 1/3; no text's first words hold both words of its summary in a row.
@@ -196,3 +196,18 @@ def test_a_comparison_of_one_run_is_refused(trained, capsys):
     assert "name two or more runs" in capsys.readouterr().err
     assert run("compare", trained, f"{trained}/../tiny") == 2
     assert "appears twice" in capsys.readouterr().err
+
+
+def test_a_training_begins_with_the_weights_of_another_run(trained, configure, tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        again = ("train", configure(training={"epochs": 0}), "--from", trained, "--run", tmp_path / "again")
+        assert run(*again) == 0
+    assert any(message.startswith("begins with ") and "; new are" not in message for message in caplog.messages)
+    rows = [list(csv.DictReader((path / "history.csv").open())) for path in (trained, tmp_path / "again")]
+    losses = [f"val_{task}_loss" for task in TASKS]
+    best = max(rows[0], key=lambda row: (float(row["val_score"]), -sum(float(row[loss]) for loss in losses)))
+    # Without an update, it measures what the other run has kept.
+    for name in ("val_score", *losses):
+        assert float(rows[1][0][name]) == pytest.approx(float(best[name]), rel=1e-4, abs=1e-5)
+    # It has its own tokenizer and model, and needs the other run no more.
+    assert yaml.safe_load((tmp_path / "again" / "config.yaml").read_text())["training"]["start_from"] == str(trained)

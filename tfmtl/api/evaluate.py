@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import check_place
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.core.messages import show_messages
-from tfmtl.data.cut import cuts
+from tfmtl.data.cut import cuts, write_cut
 from tfmtl.data.labelled_file import DATA, streams_of_file
 from tfmtl.data.sources.files import expanded
 from tfmtl.data.streams import Examples, Stream, load_streams, tasks_with_split
 from tfmtl.generation.batch_reader import BatchReader, answer_split
+from tfmtl.generation.reader import Reader
 from tfmtl.kinds.kind import Answer, kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.metrics.scoring import evaluate_task, write_evaluation
@@ -47,51 +47,72 @@ def evaluate(
         data: a labelled file in the format of a source, or a glob; it is read by the tasks whose fields it has.
 
     Returns:
-        `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}, "cut": [...]}`,
-        where `cut` describes the texts that lose their end (`tfmtl.data.cut.Cut`).
+        `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}}`.
 
     Raises:
         UserError: if there is no such run or split, the run's model is damaged, or a file cannot be written.
     """
     show_messages()
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    if split is not None and data is not None:
-        raise UserError("evaluate: a split and data are given; choose one")
-    split = split or ("test" if data is None else DATA)
-    output = Path(output) if output else run.evaluation(split) if data is None else None
-    if output is not None:
-        if output.is_dir():
-            raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
-        check_place(output)
-    experiment = experiment_of(run)
     if data is not None:
-        expanded(str(data))
+        if split is not None:
+            raise UserError("evaluate: a split and data are given; choose one")
+        return _evaluate_file(run, data, output)
+    split = split or "test"
+    output = _writable(output or run.evaluation(split))
     reader = load_reader(run)
-    experiment = experiment.model_copy(update={"tasks": reader.tasks})
-    if data is None:
-        experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
-        streams, _ = load_streams(experiment, (split,))
-        _check_unseen(run, streams, split)
-    else:
-        streams = streams_of_file(experiment, data)
+    experiment = experiment_of(run).model_copy(update={"tasks": reader.tasks})
+    experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
+    streams, _ = load_streams(experiment, (split,))
+    _check_unseen(run, streams, split)
+    results = _results(reader, streams, split, experiment)
+    evaluation = _evaluation(results, split)
+    cut = cuts(streams, split, reader.tokenizer, reader.max_length)
+    try:
+        write_evaluation(output, evaluation)
+        write_cut(run.cut(split), cut)
+        write_report(run.path, results, split, map(str, cut))
+        write_answers(run.answers(split), results)
+    except OSError as error:
+        raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None
+    return evaluation
+
+
+def _evaluate_file(run: RunFolder, data: str | Path, output: str | Path | None) -> dict[str, Any]:
+    """Evaluates a run's best model on the rows of a file; writes the evaluation alone, if anything."""
+    output = None if output is None else _writable(output)
+    # Loading a model takes longer than seeing that there is no such file.
+    expanded(str(data))
+    reader = load_reader(run)
+    experiment = experiment_of(run).model_copy(update={"tasks": reader.tasks})
+    streams = streams_of_file(experiment, data)
+    evaluation = _evaluation(_results(reader, streams, DATA, experiment), DATA)
+    if output is not None:
+        try:
+            write_evaluation(output, evaluation)
+        except OSError as error:
+            raise RunError(f"{output}: cannot be written: {error.strerror}") from None
+    return evaluation
+
+
+def _writable(output: str | Path) -> Path:
+    if Path(output).is_dir():
+        raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
+    check_place(Path(output))
+    return Path(output)
+
+
+def _results(reader: Reader, streams: Sequence[Stream], split: str, experiment: Experiment) -> list[TaskResult]:
     answers = answer_split(BatchReader(reader, experiment.evaluation.batch_size), streams, split)
-    results = [
+    return [
         task_result(task, stream.splits[split], answers[task.name], experiment)
         for stream in streams
         for task in stream.tasks
     ]
-    cut = cuts(streams, split, reader.tokenizer, reader.max_length)
-    metrics = {result.task.name: dict(result.metrics) for result in results}
-    evaluation = {"split": split, "tasks": metrics, "cut": [asdict(found) for found in cut]}
-    try:
-        if output is not None:
-            write_evaluation(output, evaluation)
-        if data is None:
-            write_report(run.path, results, split, map(str, cut))
-            write_answers(run.answers(split), results)
-    except OSError as error:
-        raise RunError(f"{error.filename or run.path}: cannot be written: {error.strerror}") from None
-    return evaluation
+
+
+def _evaluation(results: Sequence[TaskResult], split: str) -> dict[str, Any]:
+    return {"split": split, "tasks": {result.task.name: dict(result.metrics) for result in results}}
 
 
 def _check_unseen(run: RunFolder, streams: Sequence[Stream], split: str) -> None:

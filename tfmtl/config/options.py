@@ -119,6 +119,7 @@ class TrainingOptions(Options):
         checkpoint_every: the number of updates between two checkpoints; one is also written at the end of each epoch.
         generate_examples: the number of validation rows for which each task's summaries are generated after each epoch.
         log_every: the number of updates between two TensorBoard records.
+        start_from: the folder of a run whose best model gives the first weights, wherever they fit, and its tokenizer.
         stages: the parts of the training, in order; the last one trains every task that is answered and chooses the
             best model; a single stage of all tasks if the list is empty.
     """
@@ -141,6 +142,7 @@ class TrainingOptions(Options):
     checkpoint_every: int = Field(500, ge=1)
     generate_examples: int = Field(256, ge=1)
     log_every: int = Field(20, ge=1)
+    start_from: str | None = None
     stages: list[Stage] = Field(default_factory=list)
 
 

@@ -1,10 +1,14 @@
 """How many texts and targets lose their end, because they are longer than the model reads or writes."""
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
+from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.errors import RunError
 from tfmtl.data.streams import Stream
 from tfmtl.data.tokenized import token_counts
 from tfmtl.kinds.kind import kind_of
@@ -75,3 +79,23 @@ def _of_stream(stream: Stream, split: str, tokenizer, max_length: int) -> Iterat
 def _cut(what: str, key: str, limit: int, lengths: np.ndarray) -> Cut:
     enough = int(np.quantile(lengths, HELD, method="higher"))
     return Cut(what, key, limit, len(lengths), float(np.mean(lengths > limit)), enough)
+
+
+def write_cut(path: Path, found: Sequence[Cut]) -> None:
+    """Writes what is cut as a JSON list, atomically."""
+    with atomic_write(path) as aside:
+        aside.write_text(json.dumps([asdict(cut) for cut in found], indent=1) + "\n", encoding="utf-8")
+
+
+def read_cut(path: Path) -> list[Cut]:
+    """Returns what `write_cut` wrote; nothing if there is no such file.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    if not path.is_file():
+        return []
+    try:
+        return [Cut(**cut) for cut in json.loads(path.read_text(encoding="utf-8"))]
+    except (TypeError, ValueError):
+        raise RunError(f"{path}: damaged; evaluate the run again") from None

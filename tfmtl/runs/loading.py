@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,7 +9,6 @@ import keras
 from tfmtl.config.options import GenerationOptions
 from tfmtl.core.errors import RunError
 from tfmtl.core.registry import TOKENIZERS
-from tfmtl.data.cut import Cut
 from tfmtl.generation.reader import Reader
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.checkpoints import DAMAGE
@@ -73,21 +71,8 @@ def read_evaluation(run: RunFolder, split: str) -> dict[str, dict[str, Any]]:
     Raises:
         RunError: if the evaluation is damaged.
     """
-    return _evaluation(run, split, lambda found: dict(found["tasks"]))
-
-
-def read_cut(run: RunFolder, split: str) -> list[Cut]:
-    """Returns what is cut in a split that has been evaluated.
-
-    Raises:
-        RunError: if the evaluation is damaged.
-    """
-    return _evaluation(run, split, lambda found: [Cut(**cut) for cut in found.get("cut", ())])
-
-
-def _evaluation(run: RunFolder, split: str, read: Callable[[Any], Any]) -> Any:
     path = run.evaluation(split)
     try:
-        return read(json.loads(path.read_text(encoding="utf-8")))
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return dict(json.loads(path.read_text(encoding="utf-8"))["tasks"])
+    except (KeyError, TypeError, ValueError):
         raise RunError(f"{path}: damaged; evaluate the run again") from None

@@ -96,6 +96,10 @@ class RunFolder:
         """The metrics of a split, with their intervals, as JSON."""
         return self.path / f"evaluation_{split}.json"
 
+    def cut(self, split: str) -> Path:
+        """What is cut in a split, because it is longer than the model reads, as JSON."""
+        return self.path / f"cut_{split}.json"
+
     def answers(self, split: str) -> Path:
         """The best model's answers to each row of a split."""
         return self.path / f"answers_{split}.jsonl"

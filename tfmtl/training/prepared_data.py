@@ -19,7 +19,7 @@ from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.metrics.metric import check_metrics
 from tfmtl.runs.fingerprints import Fingerprints, fingerprints
-from tfmtl.runs.identity import check_configuration, check_place, check_rows, claim
+from tfmtl.runs.identity import check_configuration, check_place, check_rows, claim, experiment_of
 from tfmtl.runs.run_folder import RunFolder
 
 _SEEDS = 1 << 20
@@ -142,9 +142,19 @@ def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder
     tokenizers = TOKENIZERS.get(experiment.tokenizer.name).build
     if run is not None and run.tokenizer.is_dir():
         return tokenizers.load(run.tokenizer)
+    if experiment.training.start_from:
+        # Weights of an embedding have a meaning only with the tokens that they were trained for.
+        return _tokenizer_of(RunFolder.open(experiment.training.start_from), experiment)
     if run is not None and run.has_begun:
         raise RunError(f"{run.tokenizer}: missing, though the training has begun; remove the run's folder")
     return tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
+
+
+def _tokenizer_of(start: RunFolder, experiment: Experiment):
+    own, given = experiment.tokenizer.as_mapping(), experiment_of(start).tokenizer.as_mapping()
+    if own != given:
+        raise ConfigurationError(f"tokenizer: {start.path}, from which the training starts, has another: {given}")
+    return TOKENIZERS.get(experiment.tokenizer.name).build.load(start.tokenizer)
 
 
 def claim_folder(run: RunFolder, experiment: Experiment, data: TrainingData) -> None:

@@ -37,6 +37,7 @@ from tfmtl.training.prepared_data import TrainingData, claim_folder, prepare
 from tfmtl.training.progress import Progress
 from tfmtl.training.rate_factors import rate_factors
 from tfmtl.training.routing_check import check_routing
+from tfmtl.training.start_from import start_from
 from tfmtl.training.strategy import is_chief, make_strategy, scope
 from tfmtl.training.update import Update
 from tfmtl.training.validation_scorer import make_scorer
@@ -68,7 +69,10 @@ def train_run(
     random.seed(experiment.training.seed)
     data = prepare(experiment, run, strategy.num_replicas_in_sync)
     with scope(strategy):
-        train_model(experiment, run, data, make_model(experiment, data), more_callbacks)
+        model = make_model(experiment, data)
+        if experiment.training.start_from and not run.has_begun:
+            start_from(model, data.tasks, RunFolder.open(experiment.training.start_from))
+        train_model(experiment, run, data, model, more_callbacks)
     return run
 
 

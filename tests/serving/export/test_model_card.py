@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from tfmtl.data.cut import Cut, write_cut
 from tfmtl.serving.export.description import Description
 from tfmtl.serving.export.model_card import write_model_card
 from tfmtl.serving.export.served_task import ServedTask
@@ -46,10 +47,11 @@ def test_many_labels_are_counted(card):
     assert "label19, and 5 more |" in card({"topic": ServedTask(kind="classification", labels=labels)})
 
 
-def test_an_evaluation_is_quoted_with_its_intervals(card):
+def test_an_evaluation_is_quoted_with_its_intervals(card, run):
     topic = {"accuracy": 0.75, "intervals": {"accuracy": [0.5, 0.875]}, "examples": 8}
-    cut = {"what": "test texts", "key": "here", "limit": 8, "rows": 40, "share": 0.25, "enough": 12}
-    text = card(TASKS, {"split": "test", "tasks": {"topic": topic}, "cut": [cut]})
+    write_cut(run.cut("test"), [Cut("test texts", "here", 8, 40, 0.25, 12)])
+    text = card(TASKS, {"split": "test", "tasks": {"topic": topic}})
+    run.cut("test").unlink()
     assert "## On test" in text
     assert "| topic | accuracy | 0.7500 | 0.5000 to 0.8750 | 8 |" in text
     assert "- 25.0 % of 40 test texts are longer than here (8) and lose their end; 12 would hold 95 %" in text

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfmtl.core.markdown import plain, table
-from tfmtl.data.cut import Cut
+from tfmtl.data.cut import Cut, read_cut
 from tfmtl.runs.identity import experiment_of
-from tfmtl.runs.loading import read_cut, read_evaluation
+from tfmtl.runs.loading import read_evaluation
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import Description
 from tfmtl.serving.export.signatures import signatures
@@ -51,7 +51,7 @@ def write_model_card(
         if run.evaluation(split).is_file():
             measured = read_evaluation(run, split)
             lines += _metrics(split, {name: measured[name] for name in description.tasks if name in measured})
-            lines += _cut(read_cut(run, split))
+            lines += _cut(read_cut(run.cut(split)))
     if quantization:
         lines += _quantized(quantization)
     lines += _signatures(description)

@@ -1,0 +1,65 @@
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tfmtl.core.errors import ConfigurationError
+from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training import start_from as module
+from tfmtl.training.start_from import start_from
+from tfmtl.training.train import make_model
+
+RUN = RunFolder("runs/other")
+
+
+@pytest.fixture
+def other(model, data, monkeypatch):
+    """A run of the tiny experiment; returns what sets its tasks."""
+
+    def other(**tasks):
+        reader = SimpleNamespace(model=model, tasks={**data.tasks, **tasks})
+        monkeypatch.setattr(module, "load_reader", lambda run: reader)
+        return model
+
+    return other
+
+
+def test_a_model_of_the_same_tasks_has_all_weights(other, experiment, data, caplog):
+    given, new = other(), make_model(experiment, data)
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        start_from(new, data.tasks, RUN)
+    for variable, expected in zip(new.variables, given.variables, strict=True):
+        if "seed" not in variable.path:
+            np.testing.assert_array_equal(variable, expected)
+    count = sum("seed" not in variable.path for variable in new.variables)
+    assert caplog.messages[-1] == f"begins with {count} variables of runs/other"
+
+
+def test_labels_are_taken_by_their_names_and_what_is_new_is_said(other, make_experiment, data, caplog):
+    old, new = data.tasks["topic"].labels, ("new", *reversed(data.tasks["topic"].labels))
+    given = other()
+    tasks = {**data.tasks, "topic": data.tasks["topic"].model_copy(update={"labels": new})}
+    changed = SimpleNamespace(
+        **{name: getattr(data, name) for name in ("tokenizer", "slices", "columns", "tables")}, tasks=tasks
+    )
+    experiment = make_experiment(model={"decoder": {"layers": 2}})
+    model = make_model(experiment, changed)
+    before = model.network.layers.heads["topic"].output_layer.bias.numpy()
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        start_from(model, tasks, RUN)
+    found = model.network.layers.heads["topic"].output_layer
+    expected = given.network.layers.heads["topic"].output_layer
+    for position, label in enumerate(new[1:], start=1):
+        np.testing.assert_array_equal(found.kernel[:, position], expected.kernel[:, old.index(label)])
+        np.testing.assert_array_equal(found.bias[position], expected.bias[old.index(label)])
+    assert found.bias[0] == before[0]
+    # The second layer of the decoder is new.
+    assert "; new are variables of title_decoder (20 of 43)" in caplog.messages[-1]
+
+
+def test_another_trunk_is_refused(other, make_experiment, data):
+    other()
+    model = make_model(make_experiment(model={"encoder": {"type": "bilstm_attention", "hidden": 8}}), data)
+    with pytest.raises(ConfigurationError, match=r"^training\.start_from: nothing of runs/other fits the trunk"):
+        start_from(model, data.tasks, RUN)

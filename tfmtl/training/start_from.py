@@ -1,0 +1,94 @@
+"""Begins a training with the weights of another run."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+from tfmtl.core.errors import ConfigurationError, listed
+from tfmtl.kinds.kind import kind_of
+from tfmtl.kinds.task import Task
+from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.runs.loading import load_reader
+from tfmtl.runs.run_folder import RunFolder
+
+KEY = "training.start_from"
+_TRUNK = "sharing"
+_FITTED = "linear_experts"
+_OF_LABELS = r"(output/(kernel|bias)|thresholds)"
+"""The variables of a head whose last axis is its labels."""
+
+_logger = logging.getLogger("tfmtl")
+
+
+def start_from(model: MultiTaskModel, tasks: Mapping[str, Task], run: RunFolder) -> None:
+    """Gives a new model the weights of another run's best model wherever they fit, and says where they do not.
+
+    Weights fit that have the same path and shape. Of a head whose labels differ, those of the labels that both have are
+    taken, whatever their order. Linear experts are not taken: they are fitted to the new rows.
+
+    Args:
+        model: the new model.
+        tasks: its tasks, with their label sets.
+        run: the other run.
+
+    Raises:
+        ConfigurationError: if nothing of the trunk fits.
+        RunError: if the run has no model that can be loaded.
+    """
+    reader = load_reader(run)
+    given = _by_place(reader.model.variables)
+    missed: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
+    for place, variable in _by_place(model.variables).items():
+        part = place[0].split("/")[0]
+        if part == _FITTED or "seed_generator" in place[0]:
+            continue
+        totals[part] += 1
+        labels = (_labels(reader.tasks, place[0]), _labels(tasks, place[0]))
+        if not (place in given and _assigned(variable, given[place].numpy(), *labels)):
+            missed[part] += 1
+    if missed[_TRUNK] == totals[_TRUNK]:
+        raise ConfigurationError(f"{KEY}: nothing of {run.path} fits the trunk of this model; use its 'model.encoder'")
+    new = [f"{part} ({count} of {totals[part]})" for part, count in missed.items()]
+    rest = f"; new are variables of {listed(new)}" if new else ""
+    _logger.info("begins with %d variables of %s%s", totals.total() - missed.total(), run.path, rest)
+
+
+def _by_place(variables: Sequence[keras.Variable]) -> dict[tuple[str, int], keras.Variable]:
+    """Returns variables by path, and by number among those with the same path."""
+    seen: Counter[str] = Counter()
+    places = {}
+    for variable in variables:
+        places[variable.path, seen[variable.path]] = variable
+        seen[variable.path] += 1
+    return places
+
+
+def _labels(tasks: Mapping[str, Task], path: str) -> tuple[str, ...] | None:
+    """Returns the labels that the last axis of a variable stands for; `None` if it stands for something else."""
+    name, _, rest = path.partition("/")
+    if name not in tasks or not re.fullmatch(_OF_LABELS, rest):
+        return None
+    return kind_of(tasks[name]).label_set(tasks[name]) or None
+
+
+def _assigned(
+    variable: keras.Variable, value: np.ndarray, old: tuple[str, ...] | None, new: tuple[str, ...] | None
+) -> bool:
+    """Assigns what fits of a value; returns whether any of it does."""
+    if (old is None) != (new is None) or variable.shape[:-1] != value.shape[:-1]:
+        return False
+    if old != new:
+        both = [label for label in new if label in old]
+        merged = variable.numpy()
+        merged[..., [new.index(label) for label in both]] = value[..., [old.index(label) for label in both]]
+        variable.assign(merged)
+        return bool(both)
+    if variable.shape != value.shape:
+        return False
+    variable.assign(value)
+    return True
