@@ -43,7 +43,7 @@ def test_options_are_shown_as_a_configuration_would_write_them():
     assert temperature.options == {"temperature": "2", "cap": "2097152"}
     sources = {row.name: row.options for row in catalogue.rows("sources")["source format"]}
     assert sources["tfds"]["name"] == "required"
-    assert (sources["tsv"]["delimiter"], sources["csv"]["delimiter"]) == (r"'\t'", ",")
+    assert (sources["tsv"]["delimiter"], sources["csv"]["encoding"]) == ("none", "utf-8")
     assert (sources["tsv"]["header"], sources["tsv"]["splits"], sources["tsv"]["columns"]) == ("true", "{}", "none")
 
 

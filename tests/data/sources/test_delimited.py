@@ -132,6 +132,9 @@ def test_another_delimiter_is_found_out_and_said(path, caplog, delimiter):
     found, default = f"quotes and the delimiter {delimiter!r}", "quotes and the delimiter ','"
     said = f"{path}: read with {found}, since with {default} it has no such rows"
     assert columns_read(path, content, caplog) == ([f"a, b{delimiter}c"], ["x"], [said])
+    # A run that keeps its configuration finds out the same.
+    kept = validate(CsvOptions, validate(CsvOptions, {"train": str(path)}, "s").model_dump(mode="json"), "s")
+    assert CsvSource(kept).read("train", ["label"]).columns == {"label": ["x"]}
     # What is configured is not guessed.
     with pytest.raises(DataError, match="there is no column 'text'"):
         columns_read(path, content, caplog, delimiter=",")

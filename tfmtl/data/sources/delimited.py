@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -31,17 +31,21 @@ class DelimitedOptions(FileOptions):
     Attributes:
         header: whether the first line of a file names the columns; one value, or a value for each split.
         columns: the names of the columns; required without a header, and used instead of the names in a header.
-        delimiter: the character between two fields; if absent and the default does not lead to the columns, it is found
-            out.
-        quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes; likewise.
+        delimiter: the character between two fields; if absent, that of the format, or another if only that one leads to
+            the columns.
+        quoting: whether a field in double quotes can contain delimiters, line ends and doubled quotes; if absent, as in
+            the format, or quotes if only these lead to rows of equal length.
         escape: the character before a quote or delimiter that belongs to the text, such as a backslash; none if absent.
         missing: the texts that stand for a missing value; by default those of pandas, such as `NA`, `nan` and `None`.
     """
 
     header: bool | dict[str, bool] = True
     columns: tuple[str, ...] | None = None
-    delimiter: str = Field("\t", min_length=1, max_length=1)
-    quoting: bool = False
+    usual: ClassVar[tuple[str, bool]] = ("\t", False)
+    """The delimiter and the quoting of the format."""
+
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    quoting: bool | None = None
     escape: str | None = Field(None, min_length=1, max_length=1)
     missing: tuple[str, ...] = PANDAS_MISSING
 
@@ -52,7 +56,7 @@ class DelimitedOptions(FileOptions):
                 raise ValueError(f"'header' names the split '{split}'; {nearest(split, self.paths)}")
         if self.columns is None and not all(map(self.has_header, self.paths)):
             raise ValueError("without a header the key 'columns' is required, such as [label, text]")
-        if self.escape and not self.quoting:
+        if self.escape and not self.dialects[0].quoting:
             raise ValueError("'escape' needs 'quoting: true'")
         return self
 
@@ -62,17 +66,17 @@ class DelimitedOptions(FileOptions):
     @property
     def dialects(self) -> "list[Dialect]":
         """The configured dialect, and those that differ from it in what is not configured."""
-        given = self.model_fields_set
-        delimiters = [self.delimiter] if "delimiter" in given else dict.fromkeys([self.delimiter, *_DELIMITERS])
-        quotings = [self.quoting] if "quoting" in given or self.quoting else [False, True]
+        delimiter, quoting = self.usual
+        delimiters = [self.delimiter] if self.delimiter else dict.fromkeys([delimiter, *_DELIMITERS])
+        # Quotes in a table that can be read without them belong to its texts.
+        quotings = {None: [True] if quoting else [False, True]}.get(self.quoting, [self.quoting])
         return [Dialect(delimiter, quoting, self.escape) for delimiter in delimiters for quoting in quotings]
 
 
 class CsvOptions(DelimitedOptions):
     """The same options with the usual delimiter and quotes of CSV."""
 
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    quoting: bool = True
+    usual = (",", True)
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,6 @@ class DelimitedSource(FileSource):
         try:
             return self._read_as(dialect, path, split, fields)
         except DataError as error:
-            if not path.is_file():
-                raise
             for other in others:
                 with contextlib.suppress(DataError):
                     rows = self._read_as(other, path, split, fields)
