@@ -82,6 +82,7 @@ def answered(tasks: Mapping[str, AnyTask]) -> dict[str, AnyTask]:
 RESERVED_NAMES = frozenset(
     {
         "embedding",
+        "error",
         "linear_experts",
         "logit_average",
         "sharing",

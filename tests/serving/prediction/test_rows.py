@@ -197,3 +197,18 @@ def test_a_field_that_is_named_is_the_only_one_that_holds_the_text():
     assert fields.among(["question", "text"], "here") == ("question", None)
     with pytest.raises(DataError, match="here: there is no 'question'"):
         fields.among(["first"], "here")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text;id\na, b;1\n"),
+        ("a.csv", '"text"|"id"\n"a, b"|"1"\n'),
+        ("a.tsv", '"text"\t"id"\n"a, b"\t"1"\n'),
+        ("a.csv", 'text,id\r"a, b",1\r'),
+    ],
+)
+def test_tables_of_other_dialects_are_read_as_in_training(tmp_path, name, content):
+    (tmp_path / name).write_text(content, newline="")
+    (row,) = rows_of(read_records(tmp_path / name), carried="id")
+    assert (row.text, row.carried) == ("a, b", {"id": "1"})

@@ -19,7 +19,7 @@ from tfmtl.data.rows import Rows
 from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
 from tfmtl.data.sources.source import require_fields
 
-_DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "\t", "|")
 """What is tried where the delimiter is not configured and the default leads nowhere."""
 
 _logger = logging.getLogger("tfmtl")
@@ -67,7 +67,7 @@ class DelimitedOptions(FileOptions):
     def dialects(self) -> "list[Dialect]":
         """The configured dialect, and those that differ from it in what is not configured."""
         delimiter, quoting = self.usual
-        delimiters = [self.delimiter] if self.delimiter else dict.fromkeys([delimiter, *_DELIMITERS])
+        delimiters = [self.delimiter] if self.delimiter else dict.fromkeys([delimiter, *DELIMITERS])
         # Quotes in a table that can be read without them belong to its texts.
         quotings = {None: [True] if quoting else [False, True]}.get(self.quoting, [self.quoting])
         return [Dialect(delimiter, quoting, self.escape) for delimiter in delimiters for quoting in quotings]
@@ -152,6 +152,22 @@ def delimited_records(
     if not dialect.quoting:
         return ((number, line.split(dialect.delimiter)) for number, line in lines if line)
     return _quoted_records(path, lines, dialect)
+
+
+def dialect_of_header(path: Path, usual: Dialect, encoding_errors: str) -> Dialect:
+    """Returns the dialect of a file's header, and says it if it is not the usual one.
+
+    A header without the usual delimiter, but with another one, has that; one that begins and ends with a quote has
+    quotes.
+    """
+    _, header = next(_with_carriage_returns(numbered_lines(path, encoding_errors)), (0, ""))
+    others = (other for other in DELIMITERS if other in header)
+    delimiter = usual.delimiter if usual.delimiter in header else next(others, usual.delimiter)
+    is_quoted = len(header) > 1 and header.startswith('"') and header.endswith('"')
+    found = Dialect(delimiter, usual.quoting or is_quoted)
+    if found != usual:
+        _logger.info("%s: read with %s", path, found)
+    return found
 
 
 def _with_carriage_returns(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:

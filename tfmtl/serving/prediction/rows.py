@@ -12,7 +12,7 @@ from tfmtl.core.atomic_write import atomic_write, check_place
 from tfmtl.core.errors import DataError, missing_file, nearest
 from tfmtl.core.values import plain
 from tfmtl.data.json_text import parse_json
-from tfmtl.data.sources.delimited import Dialect, delimited_records, require_length
+from tfmtl.data.sources.delimited import Dialect, delimited_records, dialect_of_header, require_length
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
 from tfmtl.serving.prediction.fields import DOCUMENTED, TextFields
 
@@ -99,7 +99,8 @@ def read_records(path: str | Path, encoding_errors: str = "strict") -> Iterator[
     if suffix == ".parquet":
         return _of_parquet(path)
     if suffix in _DIALECTS:
-        return _named_cells(path, delimited_records(path, _DIALECTS[suffix], encoding_errors))
+        dialect = dialect_of_header(path, _DIALECTS[suffix], encoding_errors)
+        return _named_cells(path, delimited_records(path, dialect, encoding_errors))
     return _objects(numbered_lines(path, encoding_errors), str(path))
 
 
