@@ -4,6 +4,7 @@ from matplotlib.image import imread
 
 from tests.reports.results import SUBJECT, result_of
 from tfmtl.kinds.classification.report import plot_confusion, section
+from tfmtl.reports import fonts
 
 
 @pytest.fixture
@@ -37,3 +38,13 @@ def test_confusion(tmp_path, classes):
     plot_confusion(np.arange(classes), np.zeros(classes, int), labels, tmp_path / "matrix.png")
     image = imread(tmp_path / "matrix.png")
     assert image.min() < image.max()
+
+
+def test_labels_without_a_font_are_numbers_that_the_report_explains(folder, monkeypatch, recwarn):
+    monkeypatch.setattr(fonts, "_installed", lambda: [fonts.USUAL])
+    task = SUBJECT.task.model_copy(update={"labels": ("退款", "\u0939\u093f", "Заказ")[: len(SUBJECT.task.labels)]})
+    lines = section(task, result_of(task, np.array([0, 1, 1]), SUBJECT.answer), folder)
+    assert "No installed font has the characters of: #1 退款, #2 \u0939\u093f." in lines
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+    plain = section(SUBJECT.task, SUBJECT, folder)
+    assert not any(line.startswith("No installed font") for line in plain)

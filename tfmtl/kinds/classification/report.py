@@ -7,8 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tfmtl.core.markdown import plain
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.metrics.metric import confusion_counts, predicted_classes
+from tfmtl.reports.fonts import drawable
 from tfmtl.reports.plots import DPI
 from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
@@ -22,7 +24,7 @@ def section(task: Classification, result: TaskResult, folder: Path) -> list[str]
     probabilities = result.predictions
     predicted = predicted_classes(probabilities)
     plot_confusion(result.targets, predicted, task.labels, folder / plot)
-    lines = [f"![Confusion matrix of {task.name}]({plot})", ""]
+    lines = [f"![Confusion matrix of {task.name}]({plot})", "", *_numbered(task.labels)]
     confidence = probabilities[np.arange(len(predicted)), predicted]
     wrong = np.flatnonzero(predicted != result.targets)
     if not len(wrong):
@@ -34,6 +36,13 @@ def section(task: Classification, result: TaskResult, folder: Path) -> list[str]
     ]
     header = ("text", "true", "predicted", "probability")
     return [*lines, "The most confident mistakes:", "", *cells_table(header, rows)]
+
+
+def _numbered(labels: Sequence[str]) -> list[str]:
+    """Returns a line that names the labels that the plot shows by their numbers, for want of a font."""
+    drawn, _ = drawable([_short(label) for label in labels])
+    numbered = [f"{name} {plain(label)}" for name, label in zip(drawn, labels, strict=True) if name != _short(label)]
+    return [f"No installed font has the characters of: {', '.join(numbered)}.", ""] if numbered else []
 
 
 def plot_confusion(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[str], path: str | Path) -> None:
@@ -53,9 +62,9 @@ def plot_confusion(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[
     figure = Figure(figsize=(side + 2.6, side + 1.8), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-    names = [_short(label) for label in labels]
+    names, families = drawable([_short(label) for label in labels])
     size = min(9.0, 9.0 * side / (0.26 * len(labels)))
-    text = {"fontsize": size, "parse_math": False}
+    text = {"fontsize": size, "fontfamily": families, "parse_math": False}
     axes.set_xticks(range(len(labels)), names, rotation=45, ha="right", rotation_mode="anchor", **text)
     axes.set_yticks(range(len(labels)), names, **text)
     axes.set_xlabel("predicted")
