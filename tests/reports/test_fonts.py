@@ -33,3 +33,7 @@ def test_fonts_are_added_until_all_characters_are_there(installed):
     installed(Empty="", Chinese="退款问", Hindi="\u0928\u092e")
     assert drawable(["退款", "x"]) == (["退款", "x"], [USUAL, "Chinese"])
     assert drawable(["退款", "\u0928", "\u0e01"]) == (["退款", "\u0928", "#3"], [USUAL, "Chinese", "Hindi"])
+
+
+def test_a_font_of_placeholders_is_none():
+    assert not [family for family in fonts._installed() if "\U000f0000" in fonts._characters(family)]
