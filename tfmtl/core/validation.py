@@ -82,7 +82,7 @@ _ELSEWHERE = {
     "model_name": ("preset",),
     "sep": ("delimiter",),
     "separator": ("delimiter",),
-    "target": ("summary", "label", "labels", "tags", "answers"),
+    "target": ("summary", "label", "labels"),
     "target_text": ("summary",),
     "reference": ("summary",),
     "score": ("target",),

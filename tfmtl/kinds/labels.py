@@ -143,13 +143,13 @@ def configured_weights(weights: Any) -> Any:
         return weights
     if not isinstance(weights, Mapping):
         raise ValueError("expected 'balanced', or a weight by label such as {label: 2.0}")
-    named = {as_written(label).strip(): weight for label, weight in weights.items()}
-    if len(named) < len(weights):
+    by_label = {as_written(label).strip(): weight for label, weight in weights.items()}
+    if len(by_label) < len(weights):
         raise ValueError(f"two weights are given for one label, of {listed([repr(label) for label in weights])}")
-    for label, weight in named.items():
+    for label, weight in by_label.items():
         if not 0.0 <= as_number(weight) < math.inf:
             raise ValueError(f"the weight of '{label}' is not a number of at least 0: {weight!r}")
-    return named
+    return by_label
 
 
 ClassWeights = Annotated[Literal["balanced"] | dict[str, float] | None, BeforeValidator(configured_weights)]

@@ -13,7 +13,7 @@ from tfmtl.core.registry import METRICS
 from tfmtl.metrics.metric import Metric
 
 _ORDERS = range(1, CHRF.CHAR_ORDER + 1)
-_RECALL_COUNTS = CHRF.BETA**2
+_RECALL_WEIGHT = CHRF.BETA**2
 """The weight of the recall in the F-measure."""
 
 
@@ -74,4 +74,4 @@ def _f_measure(counts: np.ndarray) -> float:
     if not both.sum():
         return 0.0
     precision, recall = (both / written).mean(), (both / given).mean()
-    return (1 + _RECALL_COUNTS) * precision * recall / (_RECALL_COUNTS * precision + recall)
+    return (1 + _RECALL_WEIGHT) * precision * recall / (_RECALL_WEIGHT * precision + recall)

@@ -121,7 +121,7 @@ class PresetEncoder(Trunk):
         self._soft_cap = getattr(loaded.token_embedding, "logit_soft_cap", None) if writes else None
         self.pooling = POOLING[options.pooling or ("last" if family.causal else "attention")]
         self._pretrained = self._weights_of(loaded) if backbone is None else None
-        # A function, because Keras would take the layers of a list for sublayers.
+        # Only the method, because Keras would take layers that an attribute lists for sublayers.
         self._merge = add_lora(loaded, options.lora, "model.encoder.lora").merge if options.lora else _nothing
         self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
         # By the ids of variables, since the layers themselves would keep a decoder that is not used in memory.
