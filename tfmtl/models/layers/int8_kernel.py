@@ -1,11 +1,10 @@
 """Dense layers that do not learn, with kernels of eight bits."""
 
-from contextlib import ExitStack
-
 import keras
 from keras import ops
 
 from tfmtl.models.layers.kernel_axes import kernel_axes
+from tfmtl.models.layers.name_scopes import name_scopes
 
 Dense = keras.layers.Dense | keras.layers.EinsumDense
 
@@ -27,9 +26,7 @@ def dequantized(layer: Dense) -> Dense:
     kernel = ops.einsum(f"{axes},{written}->{axes}", ops.cast(layer.kernel, "float32"), 1.0 / scale)
     _, policy = layer.dtype_policy.name.split("_from_")
     plain = type(layer).from_config({**layer.get_config(), "dtype": policy, "quantization_config": None})
-    with ExitStack() as scopes:
-        for scope in layer.path.split("/")[:-1]:
-            scopes.enter_context(keras.name_scope(scope))
+    with name_scopes(layer.path.rpartition("/")[0]):
         plain.build(layer.get_build_config()["input_shape"])
     plain.kernel.assign(kernel)
     if layer.bias is not None:

@@ -1,12 +1,12 @@
 """A frozen dense layer with a trained update of low rank beside it (LoRA)."""
 
 import math
-from contextlib import ExitStack
 
 import keras
 from keras import KerasTensor, ops
 
 from tfmtl.models.layers.kernel_axes import kernel_axes
+from tfmtl.models.layers.name_scopes import name_scopes
 
 _RANK = "Z"
 """The letter of the rank in equations; KerasHub's use small letters."""
@@ -41,10 +41,8 @@ class LowRankUpdate(keras.layers.Layer):
         sides = [math.prod(sizes[axis] for axis in side) for side in (read, written)]
         if rank > min(sides):
             raise ValueError(f"a kernel of {sides[0]} x {sides[1]} has no update of rank {rank}")
-        with ExitStack() as scopes:
-            # Gives the factors paths of their own, below that of the kernel.
-            for scope in base.path.split("/"):
-                scopes.enter_context(keras.name_scope(scope))
+        # The factors have paths of their own, below that of the kernel.
+        with name_scopes(base.path):
             shape = [sizes[axis] for axis in read]
             self.down = self.add_weight((*shape, rank), _uniform(shape), name="lora_a")
             self.up = self.add_weight((rank, *(sizes[axis] for axis in written)), "zeros", name="lora_b")
