@@ -85,3 +85,25 @@ def test_its_options_are_its_keyword_arguments(trunk):
         type(trunk)(**trunk.options.model_dump(), layer_count=3)
     with pytest.raises(ConfigurationError, match=rf"^{type(trunk).__name__}.max_length: .* found 0$"):
         type(trunk)(**{**trunk.options.model_dump(), "max_length": 0})
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("transformer", {"positions": 0.5**3, "layer_0": 0.5**2, "layer_1": 0.5, "norm": 0.5}),
+        ("gpt", {"layer_0": 0.5**2, "layer_1": 0.5, "norm": 0.5}),
+        ("bilstm_attention", {"layer_0": 0.5**3, "layer_1": 0.5**2, "comparison": 0.5}),
+    ],
+)
+def test_lower_layers_learn_more_slowly(case, expected):
+    options = CASES[case] | ({"positions": "learned"} if case == "transformer" else {})
+    trunk = ENCODERS.get(case).build(**options, layer_decay=0.5, name="trunk")
+    trunk.build((None, None, 8), (None, None))
+    rates = trunk.rates()
+    assert rates["embedding/embeddings"] == 0.5 * expected["layer_0"]
+    for layer, rate in expected.items():
+        assert {found for path, found in rates.items() if f"/{layer}/" in f"/{path}"} == {rate}, layer
+    assert rates.keys() - {"embedding/embeddings"} == {variable.path for variable in trunk.trainable_variables}
+    plain = ENCODERS.get(case).build(**options, name="trunk")
+    plain.build((None, None, 8), (None, None))
+    assert plain.rates() == {}

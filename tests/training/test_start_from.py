@@ -1,6 +1,7 @@
 import logging
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -56,6 +57,25 @@ def test_labels_are_taken_by_their_names_and_what_is_new_is_said(other, make_exp
     assert found.bias[0] == before[0]
     # The second layer of the decoder is new.
     assert "; new are variables of title_decoder (20 of 43)" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize("frozen", [True, "embedding"])
+def test_what_is_frozen_is_not_trained(other, make_experiment, data, frozen, tmp_path):
+    other()
+    training = {"start_from": str(RUN.path)}
+    model = make_model(make_experiment(model={"encoder": {"frozen": frozen}}, training=training), data)
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.models.load_model(tmp_path / "model.keras")):
+        layers = each.network.layers
+        assert layers.embedding.trainable_variables == []
+        assert bool(layers.sharing.trunk.trainable_variables) == (frozen == "embedding")
+        trained = {variable.path.split("/")[0] for variable in each.trainable_variables}
+        assert trained >= {"topic", "title", "title_decoder"}
+
+
+def test_random_weights_are_not_frozen(make_experiment):
+    with pytest.raises(ConfigurationError, match=r"^model\.encoder\.frozen: its weights would stay the random"):
+        make_experiment(model={"encoder": {"frozen": True}})
 
 
 def test_another_trunk_is_refused(other, make_experiment, data):

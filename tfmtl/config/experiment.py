@@ -58,6 +58,16 @@ class Experiment(Options):
             raise ConfigurationError(f"{place}: the last stage trains every task that is answered; add '{missing[0]}'")
         return self
 
+    @model_validator(mode="after")
+    def _check_frozen(self) -> Self:
+        encoder = self.model.encoder.options
+        if encoder.frozen and not encoder.pretrained_from and self.training.start_from is None:
+            raise ConfigurationError(
+                "model.encoder.frozen: its weights would stay the random initial ones; begin with those of a run "
+                "('training.start_from', '--from RUN') or of a preset"
+            )
+        return self
+
     @property
     def stages(self) -> list[Stage]:
         """The stages of the training with all values filled in; a single stage of all tasks if none is configured."""

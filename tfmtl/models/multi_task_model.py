@@ -44,6 +44,7 @@ class MultiTaskModel(keras.Model):
         inputs, outputs = network.functional(slices)
         model = cls(inputs=inputs, outputs=outputs, name="multi_task_model")
         model.network, model.slices = network, tuple(slices)
+        network.layers.sharing.trunk.freeze(network.layers.embedding)
         return model
 
     def compile(self, optimizer="rmsprop", *args, update=None, **kwargs):

@@ -1,10 +1,11 @@
 """The base of trunks: layers that read a text for all tasks and, if they are causal, may also continue it."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import keras
 from keras import KerasTensor
+from pydantic import Field
 
 from tfmtl.config.learning_rates import LearningRates
 from tfmtl.core.errors import ConfigurationError
@@ -27,7 +28,17 @@ class States(NamedTuple):
 
 
 class TrunkOptions(Options):
-    """Base of the options of trunks; a subclass must define `max_length`."""
+    """Base of the options of trunks; a subclass must define `max_length`.
+
+    Attributes:
+        frozen: whether the trunk and the embedding keep the weights of a preset or of the run that the training starts
+            from; `embedding` keeps only those of the latter, which are often half of all weights.
+        layer_decay: the factor of a layer's learning rate for each layer above it (Howard and Ruder 2018); 1 trains all
+            layers alike.
+    """
+
+    frozen: Literal["embedding"] | bool = False
+    layer_decay: float = Field(1.0, gt=0.0, le=1.0)
 
     @property
     def own_tokenizer(self) -> dict[str, str] | None:
@@ -125,6 +136,24 @@ class Trunk(OptionsLayer, ABC):
     def merge_updates(self) -> None:
         """Adds updates that are kept beside weights to these, before a model is served; by default there are none."""
 
+    def freeze(self, embedding: keras.layers.Layer) -> None:
+        """Stops the training of what the option `frozen` names; the trunk and the embedding must have been built."""
+        if self.options.frozen:
+            embedding.trainable = False
+        if self.options.frozen is True:
+            self.trainable = False
+
+    def depths(self) -> dict[int, int]:
+        """Returns the depths of variables by their ids: 1 in the lowest layer; variables without one lie below it."""
+        return {id(each): depth for depth, layer in enumerate(self.layers, 1) for each in layer.variables}
+
     def rates(self) -> dict[str, float]:
-        """Returns factors of the learning rate by the paths of variables; a variable without one has a factor of 1."""
-        return {}
+        """Returns factors of the learning rate by the paths of variables; a variable without one has a factor of 1.
+
+        With `layer_decay`, they are ELECTRA's fine-tuning rates (Clark et al. 2020, appendix B); the embedding lies
+        below all layers.
+        """
+        decay, known, depths = self.options.layer_decay, self.depths(), {"embedding/embeddings": 0}
+        depths |= {variable.path: known.get(id(variable), 0) for variable in self.trainable_variables}
+        top = max(depths.values()) + 1
+        return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}

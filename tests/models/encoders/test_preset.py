@@ -45,6 +45,7 @@ def model_of(folder, **options) -> Reading:
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     model = keras.Model(tokens, encoder(embedding(tokens), tokens).last)
     encoder.load_pretrained_rows(embedding)
+    encoder.freeze(embedding)
     return Reading(model, encoder, embedding, order)
 
 

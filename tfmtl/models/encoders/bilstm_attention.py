@@ -95,6 +95,11 @@ class BiLSTMEncoder(Trunk):
         # Without Keras' own mask, about which later layers would warn: they are given the tokens instead.
         return States(states * ops.cast(mask, states.dtype)[..., None])
 
+    def depths(self) -> dict[int, int]:
+        if not self.options.pair_attention:
+            return super().depths()
+        return super().depths() | {id(variable): len(self.layers) + 1 for variable in self.comparison.variables}
+
     def _other_text(self, states, tokens):
         """Returns what each position reads of its pair's other text, `[batch, length, hidden]`; zero without one."""
         segments = segment_ids(tokens)

@@ -135,3 +135,6 @@ class GPTEncoder(Trunk):
             states, layer_cache = layer.step(states, position, layer_cache, (keys, values, text_mask), start)
             new_cache.append(layer_cache)
         return self.norm(states), new_cache
+
+    def depths(self) -> dict[int, int]:
+        return super().depths() | {id(variable): len(self.layers) for variable in self.norm.variables}

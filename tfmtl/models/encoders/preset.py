@@ -32,12 +32,8 @@ class PresetOptions(TrunkOptions):
     Attributes:
         preset: the name of a KerasHub preset, a handle such as `hf://...`, or the path of a local preset.
         max_length: the maximum number of tokens in a row, including its marks; longer rows are cut.
-        frozen: whether the trunk and the embedding keep their pretrained weights; `embedding` keeps only those of the
-            latter, which are often half of all weights.
         lora: low-rank updates of some layers, trained in the place of the trunk's weights (Hu et al. 2022); none if
             absent.
-        layer_decay: the factor of a layer's learning rate for each layer above it (Howard and Ruder 2018); 1 trains all
-            layers alike.
         pooling: how heads pool the states of a text: by `attention`, their `mean`, or the `last`; `None` means the last
             of a causal trunk, and attention otherwise.
         pretrained_decoder: whether summaries are written with pretrained weights: by the preset's own decoder, of which
@@ -50,9 +46,7 @@ class PresetOptions(TrunkOptions):
 
     preset: str
     max_length: int = Field(256, ge=4)
-    frozen: Literal["embedding"] | bool = False
     lora: LoraOptions | None = None
-    layer_decay: float = Field(1.0, gt=0.0, le=1.0)
     pooling: Literal["attention", "last", "mean"] | None = None
     pretrained_decoder: bool | None = None
     decoder_heads: int = Field(4, ge=1)
@@ -126,8 +120,6 @@ class PresetEncoder(Trunk):
         self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
         # By the ids of variables, since the layers themselves would keep a decoder that is not used in memory.
         self._depths = {id(each): depth for layer, depth in layer_depths(loaded) for each in layer.variables}
-        if options.frozen is True:
-            self.trainable = False
 
     def _loaded(self) -> keras_hub.models.Backbone:
         options = self.options
@@ -239,8 +231,12 @@ class PresetEncoder(Trunk):
         rows = rows_in_token_order(self.options.preset, self._backbone["class_name"], self._pretrained["embedding"])
         # A model that writes nothing has no use for a projection of its own.
         embedding.set_weights(rows[: len(embedding.weights)])
-        embedding.trainable = not (self.options.frozen or self.options.lora)
         self._pretrained = None
+
+    def freeze(self, embedding: keras.layers.Layer) -> None:
+        super().freeze(embedding)
+        if self.options.lora:
+            embedding.trainable = False
 
     def build(self, embedded_shape, tokens_shape=None, context_shape=None):
         """Does nothing: the backbone is built when it is loaded."""
@@ -276,12 +272,8 @@ class PresetEncoder(Trunk):
         """Writes one position, like the trunk `gpt`."""
         return self.trunk.step(embedded, position, cache, source, tokens)
 
-    def rates(self) -> dict[str, float]:
-        """Returns ELECTRA's fine-tuning rates (Clark et al. 2020, appendix B); the embedding lies below all layers."""
-        decay, depths = self.options.layer_decay, {"embedding/embeddings": 0}
-        depths |= {variable.path: self._depths.get(id(variable), 0) for variable in self.trainable_variables}
-        top = max(depths.values()) + 1
-        return {path: decay ** (top - depth) for path, depth in depths.items()} if decay < 1 else {}
+    def depths(self) -> dict[int, int]:
+        return self._depths
 
     def merge_updates(self) -> None:
         self._merge()

@@ -91,3 +91,6 @@ class TransformerEncoder(Trunk):
         for layer in self.layers:
             states = layer(states, mask, training=training)
         return States(self.norm(states))
+
+    def depths(self) -> dict[int, int]:
+        return super().depths() | {id(variable): len(self.layers) for variable in self.norm.variables}
