@@ -5,6 +5,7 @@ import tensorflow as tf
 from tfmtl.core.errors import RunError
 from tfmtl.data import cut
 from tfmtl.data.cut import Cut, cuts, read_cut, write_cut
+from tfmtl.data.packing import Packing
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.denoising.options import Denoising
@@ -43,7 +44,7 @@ def stream(lengths, references, pairs=None):
 
 def test_texts_and_targets_that_are_too_long_are_counted_with_their_marks():
     # With two marks, 8 and 12 of 4, 6, 8 and 12; with an end mark, 4 of 1, 4 and 3, where the second does not count.
-    found = cuts([stream([2, 4, 6, 10], [[0], [3], [2, 9], []])], "train", WORDS, max_length=6)
+    found = cuts([stream([2, 4, 6, 10], [[0], [3], [2, 9], []])], "train", WORDS, Packing(6))
     assert found == [
         Cut("train texts of source 's'", "model.encoder.max_length", 6, 4, 0.5, 12),
         Cut("train targets of task 'title'", "tasks.title.max_length", 3, 3, pytest.approx(1 / 3), 4),
@@ -56,19 +57,19 @@ def test_texts_and_targets_that_are_too_long_are_counted_with_their_marks():
 
 def test_nothing_is_said_of_what_fits_and_pairs_have_three_marks():
     short = stream([3, 3], [[2], [2]])
-    assert cuts([short], "train", WORDS, max_length=5) == []
+    assert cuts([short], "train", WORDS, Packing(5)) == []
     pair = stream([3, 3], [[2], [2]], pairs=[1, 2])
-    (found,) = cuts([pair], "train", WORDS, max_length=7)
+    (found,) = cuts([pair], "train", WORDS, Packing(7))
     assert (found.share, found.enough) == (0.5, 8)
 
 
 def test_what_holds_most_is_the_length_of_a_real_text_and_large_streams_are_sampled(monkeypatch):
     lengths = list(range(1, 101))
-    (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, max_length=12)
+    (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, Packing(12))
     # 90 texts have more than 10 words; 95 of 100 have at most 95, and two marks.
     assert (found.rows, found.share, found.enough) == (100, 0.9, 98)
     monkeypatch.setattr(cut, "SAMPLE", 10)
-    (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, max_length=12)
+    (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, Packing(12))
     assert found.rows == 10 and found.share == pytest.approx(0.9, abs=0.11)
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.data.characters import Characters, objects, packed, rows_of
+from tfmtl.data.packing import Packing
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tables import Slice, build_tables, target_name
 from tfmtl.kinds.classification.options import Classification
@@ -50,7 +51,7 @@ PAIRS = stream(
 
 @pytest.fixture(scope="module")
 def train():
-    return build_tables([TICKETS, PAIRS], "train", Characters(), 16)
+    return build_tables([TICKETS, PAIRS], "train", Characters(), Packing(16))
 
 
 def test_rows_are_sorted_into_those_with_a_summary_and_those_without(train):
@@ -79,14 +80,14 @@ def test_training_reads_the_first_reference_cut_to_what_the_decoder_can_write(tr
 
 def test_streams_with_different_summaries_stand_in_different_slices():
     other = stream("q", [TLDR], train=(["ee"], None, {"tldr": [("e",)]}))
-    tables = build_tables([TICKETS, other], "train", Characters(), 16)
+    tables = build_tables([TICKETS, other], "train", Characters(), Packing(16))
     assert [table.slice.generated for table in tables] == [(), ("title",), ("tldr",)]
     assert [len(table.tokens.lengths) for table in tables] == [1, 3, 1]
 
 
 def test_of_two_summaries_of_a_stream_one_may_be_absent():
     both = stream("s", [TITLE, LONG], train=(["aa", "bb"], None, {"title": [("a",), ()], "long": [(), ("b",)]}))
-    (table,) = build_tables([both], "train", Characters(), 16)
+    (table,) = build_tables([both], "train", Characters(), Packing(16))
     assert table.slice.generated == ("title", "long")
     assert rows_of(table.targets["title"]) == [packed("a"), []]
     assert rows_of(table.targets["long"]) == [[], packed("b")]
@@ -94,7 +95,7 @@ def test_of_two_summaries_of_a_stream_one_may_be_absent():
 
 def test_validation_stands_in_the_slices_of_train(train):
     slices = [table.slice for table in train]
-    validation = build_tables([TICKETS, PAIRS], "validation", Characters(), 16, slices)
+    validation = build_tables([TICKETS, PAIRS], "validation", Characters(), Packing(16), slices)
     assert [table.slice for table in validation] == slices
     assert [rows_of(table.tokens) for table in validation] == [[packed("aaa"), packed("a", "b")], [packed("bb")]]
 
@@ -103,7 +104,7 @@ def test_a_slice_without_rows_in_validation_is_empty(train):
     tickets = stream("s", [TOPIC, TITLE], validation=(["a"], None, {"topic": LABELS[:1], "title": [()]}))
     pairs = stream("p", [STARS], validation=([], None, {"stars": np.float32([])}))
     slices = [table.slice for table in train]
-    without, summaries = build_tables([tickets, pairs], "validation", Characters(), 16, slices)
+    without, summaries = build_tables([tickets, pairs], "validation", Characters(), Packing(16), slices)
     assert without.targets["topic"].values.tolist() == [1]
     assert len(summaries.tokens.lengths) == len(summaries.targets["topic"]) == 0
     assert summaries.targets["title"].lengths.tolist() == []
@@ -117,8 +118,8 @@ def test_a_validation_row_whose_head_has_no_slice_without_summaries_keeps_its_la
         train=(["aaa"], None, {"topic": LABELS[:1], "title": [("a",)]}),
         validation=(["bb", "cc"], None, {"topic": LABELS[[0, 2]], "title": [(), ("c",)]}),
     )
-    slices = [table.slice for table in build_tables([tickets, *others], "train", Characters(), 16)]
-    validation = build_tables([tickets, *others], "validation", Characters(), 16, slices)
+    slices = [table.slice for table in build_tables([tickets, *others], "train", Characters(), Packing(16))]
+    validation = build_tables([tickets, *others], "validation", Characters(), Packing(16), slices)
     table = next(table for table in validation if table.slice.generated)
     assert table.targets["topic"].values.tolist() == [1, 0]
     assert rows_of(table.targets["title"]) == [[], packed("c")]
@@ -142,7 +143,7 @@ def test_of_a_text_that_is_changed_when_it_is_read_each_row_is_its_own_target():
         [TICKETS, stream("g", [gaps], train=(["aa", "b"], None, {"gaps": np.int32([0, 0])}))],
         "train",
         Characters(),
-        16,
+        Packing(16),
         [Slice("tokens", ("topic",), ()), Slice("tokens_gaps", (), ("gaps",))],
     )
     assert without.corruption is None

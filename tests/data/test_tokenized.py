@@ -1,25 +1,26 @@
 import numpy as np
 
 from tests.data.characters import Characters, objects, packed, rows_of
+from tfmtl.data.packing import Packing
 from tfmtl.data.special_tokens import END_ID, START_ID
 from tfmtl.data.tokenized import tokenize_targets, tokenize_texts
 
 
 def test_texts_keep_their_order_over_many_batches_of_tokenization():
     texts = objects([chr(ord("a") + row % 26) * (row % 7 + 1) for row in range(1500)])
-    assert rows_of(tokenize_texts(Characters(), texts, None, 16)) == [packed(text) for text in texts]
+    assert rows_of(tokenize_texts(Characters(), texts, None, Packing(16))) == [packed(text) for text in texts]
 
 
 def test_pairs_keep_their_order_over_many_batches_of_tokenization():
     texts = [chr(ord("a") + row % 26) * (row % 5 + 1) for row in range(700)]
     pairs = texts[::-1]
-    found = tokenize_texts(Characters(), objects(texts), objects(pairs), 16)
+    found = tokenize_texts(Characters(), objects(texts), objects(pairs), Packing(16))
     assert rows_of(found) == [packed(text, pair) for text, pair in zip(texts, pairs, strict=True)]
 
 
 def test_a_long_text_loses_its_end_and_no_text_at_all_has_no_rows():
-    assert rows_of(tokenize_texts(Characters(), objects(["abcdef"]), None, 5)) == [packed("abc")]
-    assert len(tokenize_texts(Characters(), objects([]), None, 5)) == 0
+    assert rows_of(tokenize_texts(Characters(), objects(["abcdef"]), None, Packing(5))) == [packed("abc")]
+    assert len(tokenize_texts(Characters(), objects([]), None, Packing(5))) == 0
 
 
 def test_a_row_without_a_target_is_empty_wherever_it_stands():

@@ -24,13 +24,15 @@ TOLD = (
 )
 # What experts behind a pretrained trunk read is what it has made, whatever it is.
 EXPERTS = {name: (f"model.sharing.type={name}",) for name in ("mmoe", "ple")}
+# Most texts are longer than a window.
+WINDOWS = ("model.encoder.max_length=12", "model.encoder.text_overflow=windows", "model.encoder.windows=4")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "settings"),
     [
-        ("bert", EXPERTS["mmoe"]),
+        ("bert", (*EXPERTS["mmoe"], *WINDOWS)),
         ("gpt2", TOLD),
         # Every family is trained, and writes, in the tests of `models/`.
         *(
@@ -38,7 +40,7 @@ EXPERTS = {name: (f"model.sharing.type={name}",) for name in ("mmoe", "ple")}
             for case in (("gpt2", EXPERTS["ple"]), ("albert", ()), ("bart", ()), ("t5", ()))
         ),
     ],
-    ids=["bert-mmoe", "gpt2-told", "gpt2-ple", "albert", "bart", "t5"],
+    ids=["bert-mmoe-windows", "gpt2-told", "gpt2-ple", "albert", "bart", "t5"],
 )
 def test_a_run_and_an_export_need_the_preset_no_more(family, settings, configure, tmp_path, capsys):
     folder = save_preset(family, tmp_path / "preset", num_layers=1)

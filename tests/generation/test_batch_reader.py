@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.config.options import GenerationOptions
+from tfmtl.data.packing import Packing
 from tfmtl.data.streams import Examples
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
@@ -11,7 +12,7 @@ from tfmtl.kinds.kind import kind_of
 
 @pytest.fixture(scope="module")
 def reader(model, data):
-    return Reader(model, data.tasks, data.tokenizer, 48, GenerationOptions(beams=1, no_repeat_ngram=0))
+    return Reader(model, data.tasks, data.tokenizer, Packing(48), GenerationOptions(beams=1, no_repeat_ngram=0))
 
 
 @pytest.fixture(scope="module")

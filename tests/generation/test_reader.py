@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfmtl.config.options import GenerationOptions
 from tfmtl.core.errors import DataError
+from tfmtl.data.packing import Packing
 from tfmtl.data.special_tokens import END_ID, START_ID
 from tfmtl.generation.reader import Reader
 
@@ -15,7 +16,7 @@ PAIRS = ["her tomcat eats the fish.", "a dog", "", "the dog plays with an old ba
 
 @pytest.fixture(scope="module")
 def reader(model, data):
-    return Reader(model, data.tasks, data.tokenizer, 48, GenerationOptions(beams=1, no_repeat_ngram=3))
+    return Reader(model, data.tasks, data.tokenizer, Packing(48), GenerationOptions(beams=1, no_repeat_ngram=3))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_the_encoder_is_traced_once_for_all_functions(model, data, monkeypatch):
     encoder, traces = type(model.network.layers.sharing.trunk), []
     call = encoder.call
     monkeypatch.setattr(encoder, "call", lambda *args, **options: traces.append(args) or call(*args, **options))
-    reader = Reader(model, data.tasks, data.tokenizer, 48, GenerationOptions(beams=1, no_repeat_ngram=0))
+    reader = Reader(model, data.tasks, data.tokenizer, Packing(48), GenerationOptions(beams=1, no_repeat_ngram=0))
     tokens = [tf.TensorSpec([None, None], tf.int32)]
     for names in (["topic"], ["stars"], ["topic", "stars"]):
         tf.function(

@@ -5,9 +5,11 @@ import tensorflow as tf
 
 from tfmtl.config.experiment import parse
 from tfmtl.config.options import GenerationOptions
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import KINDS
 from tfmtl.data.batches import batches
 from tfmtl.data.columns import DenseColumn
+from tfmtl.data.packing import Packing
 from tfmtl.data.tables import Slice
 from tfmtl.generation.reader import Reader
 from tfmtl.kinds.denoising.span_corruption import answer_length
@@ -128,7 +130,7 @@ def test_a_loaded_model_and_its_reader_answer_alike(built, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert len([layer for layer in loaded.layers if layer.name == "shared_head_0"]) == 1
-    answers = Reader(loaded, tasks, None, 8, GenerationOptions()).answer(["films", "books", "stars"], TOKENS)
+    answers = Reader(loaded, tasks, None, Packing(8), GenerationOptions()).answer(["films", "books", "stars"], TOKENS)
     outputs = model({"tokens": TOKENS})
     for name in ("films", "books"):
         np.testing.assert_allclose(answers[name]["probabilities"], tf.nn.softmax(outputs[name]), atol=1e-5)
@@ -171,6 +173,19 @@ def test_a_kind_may_put_something_in_a_decoder_s_place():
     assert isinstance(network.layers.decoders["gaps"], MLMHead)
     assert network.layers.decoders["gaps"].name == "gaps_decoder"
     assert network.layers.decoders["title"].max_length == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "encoder", "message"),
+    [
+        (["same"], {}, "task 'same' reads pairs of texts, which cannot be divided"),
+        (["books"], {"type": "gpt"}, "'gpt' is causal, and its last token sees only the last window"),
+    ],
+)
+def test_what_cannot_be_read_in_windows_is_refused(build, names, encoder, message):
+    with pytest.raises(ConfigurationError) as caught:
+        build(names, encoder={**ENCODER, **encoder, "text_overflow": "windows"})
+    assert str(caught.value).startswith(f"model.encoder.text_overflow: windows: {message}")
 
 
 def test_linear_experts_are_for_tasks_of_single_texts_that_classify(build):

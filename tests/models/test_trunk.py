@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.presets import save_preset
 from tfmtl.core.errors import ConfigurationError
@@ -85,6 +86,40 @@ def test_its_options_are_its_keyword_arguments(trunk):
         type(trunk)(**trunk.options.model_dump(), layer_count=3)
     with pytest.raises(ConfigurationError, match=rf"^{type(trunk).__name__}.max_length: .* found 0$"):
         type(trunk)(**{**trunk.options.model_dump(), "max_length": 0})
+
+
+WINDOW = 4
+
+
+@pytest.fixture(params=["transformer", "bilstm_attention", "preset", "preset that writes"])
+def windowed(request, tmp_path):
+    """One that reads in windows, and what it reads in one of them."""
+    options, name = {**CASES[request.param], "max_length": WINDOW}, request.param.split()[0]
+    if name == "preset":
+        options["preset"] = str(save_preset(options["preset"], tmp_path))
+    trunks = [ENCODERS.get(name).build(**options, **more, name="trunk") for more in ({"text_overflow": "windows"}, {})]
+    for trunk in trunks:
+        trunk.build((None, None, trunk.width), (None, None))
+    trunks[1].set_weights(trunks[0].get_weights())
+    return trunks
+
+
+@pytest.mark.parametrize("length", [3, 4, 7, 8])
+def test_a_window_is_read_like_a_text_of_its_own(windowed, length):
+    trunk, plain = windowed
+    ids = np.int32([[2, 7, 8, 3, 2, 5, 9, 3], [2, 5, 3, 0, 0, 0, 0, 0]])[:, :length]
+    read = np.random.default_rng(0).normal(size=[2, length, trunk.width]).astype(np.float32)
+    found = tf.function(trunk.read)(tf.constant(read), tf.constant(ids))
+    parts = [plain(read[:, i : i + WINDOW], ids[:, i : i + WINDOW]) for i in range(0, length, WINDOW)]
+    for row, real in enumerate(ids != 0):
+        expected = np.concatenate([part.last[row] for part in parts])
+        np.testing.assert_allclose(found.last[row][real], expected[real], atol=1e-5)
+        for place, context in enumerate(found.context):
+            expected = np.concatenate([part.context[place][row] for part in parts], axis=trunk.context_axis - 1)
+            kept = np.compress(real, expected, axis=trunk.context_axis - 1)
+            shown = np.compress(real, context[row], axis=trunk.context_axis - 1)
+            np.testing.assert_allclose(shown, kept, atol=1e-5)
+    assert len(found.context) == len(parts[0].context)
 
 
 @pytest.mark.parametrize(

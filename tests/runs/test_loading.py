@@ -34,7 +34,7 @@ def test_the_reader_has_the_weights_tasks_and_pieces_of_the_run(finished, model,
     assert list(reader.tasks) == ["topic", "title", "same", "stars"]
     assert reader.tasks["topic"].labels == ("cats", "dogs")
     assert reader.tokenizer.proto == data.tokenizer.proto
-    assert (reader.max_length, reader.generation) == (48, GenerationOptions(beams=2, no_repeat_ngram=2))
+    assert (reader.packing.longest, reader.generation) == (48, GenerationOptions(beams=2, no_repeat_ngram=2))
 
 
 def test_a_run_without_a_finished_epoch_has_no_reader(folder):

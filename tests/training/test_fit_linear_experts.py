@@ -9,6 +9,7 @@ from sklearn.svm import LinearSVC
 
 from tfmtl.config.options import GenerationOptions
 from tfmtl.data.batches import batches
+from tfmtl.data.packing import Packing
 from tfmtl.generation.reader import Reader
 from tfmtl.training.prepared_data import prepare
 from tfmtl.training.strategy import on_first_replica, scope
@@ -81,7 +82,7 @@ def test_the_answer_is_the_mean_of_theirs_and_the_networks(built, read):
 def test_the_reader_answers_as_the_model(built, read):
     inputs, _ = next(iter(batches(read.tables, read.plan)))
     logits = built(inputs, training=False)["topic"][: len(inputs["tokens"])]
-    reader = Reader(built, read.tasks, None, 48, GenerationOptions())
+    reader = Reader(built, read.tasks, None, Packing(48), GenerationOptions())
     answered = reader.answer(["topic", "stars"], inputs["tokens"])
     np.testing.assert_allclose(answered["topic"]["probabilities"], tf.nn.softmax(logits), atol=1e-5)
 

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from tfmtl.config.options import GenerationOptions
+from tfmtl.data.packing import Packing
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
 from tfmtl.training.validation_scorer import ValidationScorer, warn_of_one_answer
@@ -12,7 +13,7 @@ from tfmtl.training.validation_scorer import ValidationScorer, warn_of_one_answe
 
 @pytest.fixture(scope="module")
 def answering(model, data):
-    reader = Reader(model, data.tasks, data.tokenizer, 48, GenerationOptions(beams=1, no_repeat_ngram=0))
+    reader = Reader(model, data.tasks, data.tokenizer, Packing(48), GenerationOptions(beams=1, no_repeat_ngram=0))
     return BatchReader(reader, batch_size=8)
 
 

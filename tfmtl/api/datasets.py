@@ -30,8 +30,8 @@ def datasets(run: RunFolder | str | Path) -> dict[str, tf.data.Dataset]:
     experiment = experiment_of(run)
     data = prepare(experiment, run, replicas=1)
     streams, _ = load_streams(experiment, ("test",))
-    max_length = experiment.model.encoder.options.max_length
-    tables = build_tables(streams, "test", data.tokenizer, max_length, data.slices)
+    packing = experiment.model.encoder.options.packing
+    tables = build_tables(streams, "test", data.tokenizer, packing, data.slices)
     return {
         "train": batches(data.tables, data.plan),
         "validation": batches(data.validation_tables, data.validation_plan),

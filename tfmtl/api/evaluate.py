@@ -67,7 +67,7 @@ def evaluate(
     _check_unseen(run, streams, split)
     results = _results(reader, streams, split, experiment)
     evaluation = _evaluation(results, split)
-    cut = cuts(streams, split, reader.tokenizer, reader.max_length)
+    cut = cuts(streams, split, reader.tokenizer, reader.packing)
     try:
         write_evaluation(output, evaluation)
         write_cut(run.cut(split), cut)

@@ -149,8 +149,8 @@ def evaluate_model(model: MultiTaskModel, data: PreprocessedData, split: str = "
         The metrics of the label and the summary with their intervals, as in `evaluation_<split>.json`.
     """
     experiment = _experiment_of(model, data)
-    max_length = experiment.model.encoder.options.max_length
-    reader = Reader(model, data.data.tasks, data.data.tokenizer, max_length, experiment.generation)
+    packing = experiment.model.encoder.options.packing
+    reader = Reader(model, data.data.tasks, data.data.tokenizer, packing, experiment.generation)
     streams, _ = load_streams(experiment, (split,))
     answers = answer_split(BatchReader(reader, experiment.evaluation.batch_size), streams, split)
     return {

@@ -1,4 +1,4 @@
-"""How many texts and targets lose their end, because they are longer than the model reads or writes."""
+"""How many texts and targets lose a part, because they are longer than the model reads or writes."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
+from tfmtl.data.packing import Packing
 from tfmtl.data.streams import Stream
 from tfmtl.data.tokenized import token_counts
 from tfmtl.kinds.kind import kind_of
@@ -17,7 +18,7 @@ HELD = 0.95
 """The share of texts that `Cut.enough` tokens would hold."""
 SAMPLE = 2000
 """The number of rows of a stream that are measured, evenly spread over it."""
-_MARKS, _MARKS_OF_PAIRS, _MARKS_OF_TARGETS = 2, 3, 1
+_MARKS_OF_TARGETS = 1
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Cut:
         rows: the number of rows that were measured.
         share: the share of them that are longer, from 0 to 1.
         enough: the number of tokens that would hold `HELD` of them.
+        lost: the part that they lose, in words.
     """
 
     what: str
@@ -39,46 +41,47 @@ class Cut:
     rows: int
     share: float
     enough: int
+    lost: str = "end"
 
     def __str__(self) -> str:
         return (
             f"{100 * self.share:.1f} % of {self.rows} {self.what} are longer than {self.key} ({self.limit}) and lose "
-            f"their end; {self.enough} would hold {100 * HELD:.0f} %"
+            f"their {self.lost}; {self.enough} would hold {100 * HELD:.0f} %"
         )
 
 
-def cuts(streams: Sequence[Stream], split: str, tokenizer, max_length: int) -> list[Cut]:
+def cuts(streams: Sequence[Stream], split: str, tokenizer, packing: Packing) -> list[Cut]:
     """Returns what is cut in a split, measured on a sample of its rows; nothing where no text is.
 
     Args:
         streams: the streams.
         split: the name of the split.
         tokenizer: the tokenizer of the model.
-        max_length: the maximum number of tokens in a text, including its marks.
+        packing: how tokens become rows.
     """
-    return [cut for stream in streams for cut in _of_stream(stream, split, tokenizer, max_length) if cut.share]
+    return [cut for stream in streams for cut in _of_stream(stream, split, tokenizer, packing) if cut.share]
 
 
-def _of_stream(stream: Stream, split: str, tokenizer, max_length: int) -> Iterator[Cut]:
+def _of_stream(stream: Stream, split: str, tokenizer, packing: Packing) -> Iterator[Cut]:
     examples = stream.splits[split]
     examples = examples.take(np.unique(np.linspace(0, len(examples) - 1, SAMPLE).astype(int)))
-    lengths = token_counts(tokenizer, examples.text) + _MARKS
-    if examples.text_pair is not None:
-        lengths += token_counts(tokenizer, examples.text_pair) + _MARKS_OF_PAIRS - _MARKS
-    yield _cut(f"{split} texts of source '{stream.name}'", "model.encoder.max_length", max_length, lengths)
+    fields = [field for field in (examples.text, examples.text_pair) if field is not None]
+    lengths = packing.needed(sum(token_counts(tokenizer, field) for field in fields), len(fields))
+    key = "model.encoder.max_length" + (" in all windows" if packing.overflow == "windows" else "")
+    yield _cut(f"{split} texts of source '{stream.name}'", key, packing.longest, lengths, packing.lost)
     for task in stream.tasks:
         # Of several texts in a target, training reads the first.
         read = (next(iter(kind_of(task).training_texts(target)), None) for target in examples.targets[task.name])
         texts = [text for text in read if text is not None]
         if texts:
-            limit = kind_of(task).target_length(task, max_length)
+            limit = kind_of(task).target_length(task, packing.longest)
             lengths = token_counts(tokenizer, texts) + _MARKS_OF_TARGETS
             yield _cut(f"{split} targets of task '{task.name}'", f"tasks.{task.name}.max_length", limit, lengths)
 
 
-def _cut(what: str, key: str, limit: int, lengths: np.ndarray) -> Cut:
+def _cut(what: str, key: str, limit: int, lengths: np.ndarray, lost: str = "end") -> Cut:
     enough = int(np.quantile(lengths, HELD, method="higher"))
-    return Cut(what, key, limit, len(lengths), float(np.mean(lengths > limit)), enough)
+    return Cut(what, key, limit, len(lengths), float(np.mean(lengths > limit)), enough, lost)
 
 
 def write_cut(path: Path, found: Sequence[Cut]) -> None:

@@ -1,49 +1,123 @@
-"""Builds the rows that the model reads from tokens: adds the marks and truncates what is too long."""
+"""Builds the rows that the model reads from tokens: adds the marks and cuts what is too long."""
 
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
 import tensorflow as tf
 
 from tfmtl.data.special_tokens import END_ID, START_ID
 
+Overflow = Literal["end", "start", "head_tail", "windows"]
+"""What is cut from a text that is too long, or `windows` if it is read in pieces."""
 
-def pack_text(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-    """Returns `start text end`, int32 `[batch, None]`, at most `max_length` ids; the end of a long text is cut off."""
-    return _joined(START_ID, _cut(pieces, max_length - 2), END_ID)
+_HEAD = 4
+"""The first part of a text that loses its middle is a fourth of it, about as in Sun et al. 2019 (128 tokens of 510)."""
 
 
-def pack_pair(first: tf.RaggedTensor, second: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-    """Returns `start first end second end`, int32 `[batch, None]`, at most `max_length` ids.
+@dataclass(frozen=True)
+class Packing:
+    """How the tokens of texts become rows of limited length.
 
-    If the pair is too long, the ends of its texts are cut off, that of the longer text first. A text that is cut keeps
-    at least half of the room.
+    Attributes:
+        max_length: the maximum number of ids that the trunk reads at once, including marks.
+        overflow: what is cut from longer texts: their `end`, their `start`, or their middle (`head_tail`); `windows`
+            divides them into windows of `max_length` ids, each with marks of its own, one after the other in a row.
+        windows: the maximum number of windows; what is behind them is cut.
     """
-    room = max_length - 3
-    first_length, second_length = first.row_lengths(), second.row_lengths()
-    half = tf.constant(room // 2, first_length.dtype)
-    kept_second = tf.minimum(second_length, tf.maximum(room - first_length, room - half))
-    return _joined(START_ID, _cut(first, room - kept_second), END_ID, _cut(second, kept_second), END_ID)
+
+    max_length: int
+    overflow: Overflow = "end"
+    windows: int = 1
+
+    @property
+    def longest(self) -> int:
+        """The maximum number of ids in a row."""
+        return self.max_length * (self.windows if self.overflow == "windows" else 1)
+
+    @property
+    def lost(self) -> str:
+        """The part that texts lose if they are too long, in words."""
+        return {"start": "beginning", "head_tail": "middle"}.get(self.overflow, "end")
+
+    def needed(self, pieces: np.ndarray, texts: int = 1) -> np.ndarray:
+        """Returns the number of ids, marks included, of rows with so many tokens in so many texts, int `[rows]`."""
+        if self.overflow != "windows":
+            return pieces + texts + 1
+        return pieces + 2 * np.maximum(-(-pieces // (self.max_length - 2)), 1)
+
+    def text(self, pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Returns `start text end`, int32 `[batch, None]`, at most `longest` ids."""
+        if self.overflow == "windows":
+            return self._in_windows(pieces)
+        return _joined(START_ID, self._cut(pieces, self.max_length - 2), END_ID)
+
+    def pair(self, first: tf.RaggedTensor, second: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Returns `start first end second end`, int32 `[batch, None]`, at most `max_length` ids.
+
+        If the pair is too long, its longer text is cut first. A text that is cut keeps at least half of the room.
+        """
+        room = self.max_length - 3
+        first_length, second_length = first.row_lengths(), second.row_lengths()
+        half = tf.constant(room // 2, first_length.dtype)
+        kept_second = tf.minimum(second_length, tf.maximum(room - first_length, room - half))
+        kept_first = room - kept_second
+        return _joined(START_ID, self._cut(first, kept_first), END_ID, self._cut(second, kept_second), END_ID)
+
+    def _cut(self, pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
+        if self.overflow == "start":
+            return _tail(pieces, lengths)
+        if self.overflow == "head_tail":
+            kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, pieces.row_splits.dtype))
+            return _joined(_head(pieces, kept // _HEAD), _tail(pieces, kept - kept // _HEAD))
+        return _head(pieces, lengths)
+
+    def _in_windows(self, pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+        room = self.max_length - 2
+        kept = _head(pieces, self.windows * room)
+        lengths = kept.row_lengths()
+        windows = tf.maximum(-(-lengths // room), 1)
+        # All windows but the last of a row are full.
+        begun = tf.repeat(tf.cumsum(windows, exclusive=True), windows)
+        number = tf.range(tf.reduce_sum(windows)) - begun
+        of_window = tf.minimum(tf.repeat(lengths, windows) - number * room, room)
+        split = tf.RaggedTensor.from_row_lengths(kept.flat_values, of_window, validate=False)
+        marked = _joined(START_ID, split, END_ID).flat_values
+        return tf.RaggedTensor.from_row_lengths(marked, lengths + 2 * windows, validate=False)
 
 
 def pack_target(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
     """Returns `start target end`, int32 `[batch, None]`; the decoder reads and writes at most `max_length` ids."""
-    return _joined(START_ID, _cut(pieces, max_length - 1), END_ID)
+    return _joined(START_ID, _head(pieces, max_length - 1), END_ID)
 
 
-def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
-    """Returns the first tokens of each row; `lengths` is their number.
+def _head(pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
+    """Returns the first tokens of each row; `lengths` is their number."""
+    return _part(pieces, lengths, tf.cumsum(pieces.row_lengths(), exclusive=True))
+
+
+def _tail(pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
+    """Returns the last tokens of each row; `lengths` is their number."""
+    present = pieces.row_lengths()
+    return _part(pieces, lengths, tf.cumsum(present) - tf.minimum(present, tf.cast(lengths, present.dtype)))
+
+
+def _part(pieces: tf.RaggedTensor, lengths: tf.Tensor | int, begin: tf.Tensor) -> tf.RaggedTensor:
+    """Returns up to `lengths` tokens of each row, from the place `begin` of all tokens on.
 
     It works on flat values, because TensorFlow's slices and masks of ragged tensors consist of many ops, which take
     long to trace.
     """
     present = pieces.row_lengths()
     kept = tf.minimum(present, tf.cast(lengths, present.dtype))
-    values = tf.gather(pieces.flat_values, _places(tf.cumsum(present, exclusive=True), kept))
+    values = tf.gather(pieces.flat_values, _places(begin, kept))
     return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
 
 
 def _joined(*parts: tf.RaggedTensor | int) -> tf.RaggedTensor:
     """Returns the parts concatenated row by row; a part that is a mark is added to each row.
 
-    It puts flat values in their places, for the same reason as `_cut`.
+    It puts flat values in their places, for the same reason as `_part`.
     """
     lengths = [1 if isinstance(part, int) else part.row_lengths() for part in parts]
     total = sum(lengths)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmtl.data.columns import Column, RaggedColumn, is_present
+from tfmtl.data.packing import Packing
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tokenized import tokenize_texts
 from tfmtl.kinds.kind import Corrupt, kind_of
@@ -80,7 +81,7 @@ def target_name(task: str) -> str:
 
 
 def build_tables(
-    streams: Sequence[Stream], split: str, tokenizer, max_length: int, slices: Sequence[Slice] | None = None
+    streams: Sequence[Stream], split: str, tokenizer, packing: Packing, slices: Sequence[Slice] | None = None
 ) -> list[Table]:
     """Tokenizes a split of all streams and sorts the rows into slices.
 
@@ -91,7 +92,7 @@ def build_tables(
         streams: the streams, with the examples of the split.
         split: the name of the split.
         tokenizer: a tokenizer of `tfmtl.data.tokenizers`.
-        max_length: the maximum number of tokens in a text.
+        packing: how tokens become rows.
         slices: the slices of the model; if `None`, as for the training split, they are derived from the rows.
 
     Returns:
@@ -100,7 +101,7 @@ def build_tables(
     parts: dict[tuple[str, ...], list[_Part]] = {}
     for stream in streams:
         examples = stream.splits[split]
-        tokens = tokenize_texts(tokenizer, examples.text, examples.text_pair, max_length)
+        tokens = tokenize_texts(tokenizer, examples.text, examples.text_pair, packing)
         for generated, rows in _by_generated(stream, examples, slices):
             parts.setdefault(generated, []).append(_Part(stream, rows, tokens.take(rows)))
     if slices is None:

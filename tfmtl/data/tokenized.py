@@ -7,24 +7,24 @@ import numpy as np
 import tensorflow as tf
 
 from tfmtl.data.columns import RaggedColumn
-from tfmtl.data.packing import pack_pair, pack_target, pack_text
+from tfmtl.data.packing import Packing, pack_target
 
 _TOKENIZED_AT_ONCE = 512
 _STRINGS = tf.TensorSpec([None], tf.string)
 
 
-def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, max_length: int) -> RaggedColumn:
+def tokenize_texts(tokenizer, texts: np.ndarray, pairs: np.ndarray | None, packing: Packing) -> RaggedColumn:
     """Returns the packed rows of texts, or of pairs of texts, as the model reads them.
 
     Args:
         tokenizer: a tokenizer of `tfmtl.data.tokenizers`.
         texts: the texts, strings `[rows]`.
         pairs: the second texts, strings `[rows]`; `None` for single texts.
-        max_length: the maximum number of tokens in a row; see `tfmtl.data.packing`.
+        packing: how tokens become rows.
     """
     if pairs is None:
-        return _tokenize(_text_packer(tokenizer, max_length), texts)
-    return _tokenize(_pair_packer(tokenizer, max_length), texts, pairs)
+        return _tokenize(_text_packer(tokenizer, packing), texts)
+    return _tokenize(_pair_packer(tokenizer, packing), texts, pairs)
 
 
 def tokenize_targets(tokenizer, targets: Sequence[str | None], max_length: int) -> RaggedColumn:
@@ -48,14 +48,14 @@ def token_counts(tokenizer, texts: Sequence[str]) -> np.ndarray:
 
 # Cached, so that each function is traced once for all splits.
 @functools.lru_cache(maxsize=4)
-def _text_packer(tokenizer, max_length: int):
-    return tf.function(lambda text: pack_text(tokenizer.tokenize(text), max_length), [_STRINGS], autograph=False)
+def _text_packer(tokenizer, packing: Packing):
+    return tf.function(lambda text: packing.text(tokenizer.tokenize(text)), [_STRINGS], autograph=False)
 
 
 @functools.lru_cache(maxsize=4)
-def _pair_packer(tokenizer, max_length: int):
+def _pair_packer(tokenizer, packing: Packing):
     def pack(text, pair):
-        return pack_pair(tokenizer.tokenize(text), tokenizer.tokenize(pair), max_length)
+        return packing.pair(tokenizer.tokenize(text), tokenizer.tokenize(pair))
 
     return tf.function(pack, [_STRINGS, _STRINGS], autograph=False)
 

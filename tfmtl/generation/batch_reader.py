@@ -31,7 +31,7 @@ class BatchReader:
 
     def tokenize(self, examples: Examples) -> RaggedColumn:
         """Returns the packed rows of examples."""
-        return tokenize_texts(self.reader.tokenizer, examples.text, examples.text_pair, self.reader.max_length)
+        return tokenize_texts(self.reader.tokenizer, examples.text, examples.text_pair, self.reader.packing)
 
     def answer(self, names: Iterable[str], rows: RaggedColumn) -> dict[str, Answer]:
         """Returns the answers of the tasks `names` in the order of the rows: arrays `[rows, ...]`, strings decoded."""

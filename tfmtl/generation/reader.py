@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfmtl.config.options import GenerationOptions
 from tfmtl.core.errors import DataError
-from tfmtl.data.packing import pack_pair, pack_text
+from tfmtl.data.packing import Packing
 from tfmtl.data.special_tokens import PAD_ID
 from tfmtl.generation.write import write
 from tfmtl.kinds.kind import kind_of
@@ -26,7 +26,7 @@ class Reader:
         model: the model, which was built by `tfmtl.models.build` or loaded.
         tasks: the tasks that are answered, with their label sets.
         tokenizer: a tokenizer of `tfmtl.data.tokenizers`.
-        max_length: the maximum number of tokens in a text.
+        packing: how tokens become rows.
         generation: the options of generation.
     """
 
@@ -35,13 +35,13 @@ class Reader:
         model: MultiTaskModel,
         tasks: Mapping[str, Task],
         tokenizer,
-        max_length: int,
+        packing: Packing,
         generation: GenerationOptions,
     ):
         self.model = model
         self.tasks = answered(tasks)
         self.tokenizer = tokenizer
-        self.max_length = max_length
+        self.packing = packing
         self.generation = generation
         self._encode = _traced_once(self._encoded)
         self._answers = {
@@ -81,9 +81,9 @@ class Reader:
         """Returns tokens int32 `[batch, length]`, padded to the longest row, of texts string `[batch]` or of pairs."""
         tokens = self.tokenizer.tokenize(text)
         if text_pair is None:
-            packed = pack_text(tokens, self.max_length)
+            packed = self.packing.text(tokens)
         else:
-            packed = pack_pair(tokens, self.tokenizer.tokenize(text_pair), self.max_length)
+            packed = self.packing.pair(tokens, self.tokenizer.tokenize(text_pair))
         return packed.to_tensor(PAD_ID)
 
     def answer(self, names: Iterable[str], tokens: tf.Tensor) -> dict[str, dict[str, tf.Tensor]]:
@@ -105,7 +105,7 @@ class Reader:
 
     def _written(self, name: str, encoded: Encoded, linear: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         task = self.tasks[name]
-        max_length = kind_of(task).target_length(task, self.max_length)
+        max_length = kind_of(task).target_length(task, self.packing.longest)
         sequences = write(self.model.network, name, encoded, max_length, self.generation)
         return self._as_answer(name, self.tokenizer.detokenize(sequences.tokens))
 

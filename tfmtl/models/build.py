@@ -82,6 +82,7 @@ def build_network(
         dtype=precision,
     )
     _check_wordings(wordings, trunk, options)
+    _check_windows(trunk, tasks, options)
     scheme = options.sharing
     sharing = SHARING.get(scheme.name).build(
         trunk, list(tasks), **scheme.options.model_dump(), name="sharing", dtype=precision
@@ -136,6 +137,18 @@ def _check_wordings(wordings: Mapping[str, Wording], trunk: Trunk, options: Mode
             )
 
 
+def _check_windows(trunk: Trunk, tasks: Mapping[str, Task], options: ModelOptions) -> None:
+    encoder, place = options.encoder, "model.encoder.text_overflow: windows"
+    if encoder.options.text_overflow != "windows":
+        return
+    if not trunk.reads_windows:
+        raise ConfigurationError(f"{place}: '{encoder.name}' is causal, and its last token sees only the last window")
+    for name, task in tasks.items():
+        if task.text_pair or kind_of(task).corrupts:
+            read = "pairs of texts" if task.text_pair else f"texts for '{task.kind}'"
+            raise ConfigurationError(f"{place}: task '{name}' reads {read}, which cannot be divided; choose another")
+
+
 def _decoders(
     options: ModelOptions,
     trunk: Trunk,
@@ -159,7 +172,7 @@ def _decoders(
         if name not in decoders:
             length = wordings.get(name, Wording()).length
             if task.generates:
-                length += kind_of(task).target_length(task, options.encoder.options.max_length)
+                length += kind_of(task).target_length(task, options.encoder.options.packing.longest)
             lengths[task.decoder_of] = max(lengths.get(task.decoder_of, 0), length)
     decoder = options.decoder
     return decoders | {

@@ -1,6 +1,7 @@
 """The base of trunks: layers that read a text for all tasks and, if they are causal, may also continue it."""
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import ClassVar, Literal, NamedTuple
 
 import keras
@@ -10,8 +11,10 @@ from pydantic import Field
 from tfmtl.config.learning_rates import LearningRates
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import Options
+from tfmtl.data.packing import Overflow, Packing
 from tfmtl.models.layers.options_layer import OptionsLayer
 from tfmtl.models.layers.pooling import AttentionPooling
+from tfmtl.models.layers.windows import joined_windows, read_in_windows
 
 
 class States(NamedTuple):
@@ -31,14 +34,25 @@ class TrunkOptions(Options):
     """Base of the options of trunks; a subclass must define `max_length`.
 
     Attributes:
+        text_overflow: what is cut from a text that is longer than `max_length`: its `end`, its `start`, or its middle
+            (`head_tail`: the first quarter of what is kept is the beginning, the rest the end); `windows` reads the
+            whole text in windows of `max_length` tokens, over whose states heads pool and decoders attend.
+        windows: the maximum number of windows of a text, with `text_overflow: windows`; what is behind them is cut.
         frozen: whether the trunk and the embedding keep the weights of a preset or of the run that the training starts
             from; `embedding` keeps only those of the latter, which are often half of all weights.
         layer_decay: the factor of a layer's learning rate for each layer above it (Howard and Ruder 2018); 1 trains all
             layers alike.
     """
 
+    text_overflow: Overflow = "end"
+    windows: int = Field(8, ge=1)
     frozen: Literal["embedding"] | bool = False
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
+
+    @property
+    def packing(self) -> Packing:
+        """How the tokens of texts become the rows that the trunk reads."""
+        return Packing(self.max_length, self.text_overflow, self.windows)
 
     @property
     def own_tokenizer(self) -> dict[str, str] | None:
@@ -65,11 +79,40 @@ class Trunk(OptionsLayer, ABC):
     Attributes:
         pooling: the class of the layer with which a head pools the states of a text into one vector.
         is_pretrained: whether its weights are those of a preset before it is trained.
+        context_axis: the axis of a text's positions in the tensors of the context.
     """
 
     options_class: ClassVar[type[TrunkOptions]] = TrunkOptions
     pooling: type[keras.layers.Layer] = AttentionPooling
     is_pretrained: ClassVar[bool] = False
+    context_axis: ClassVar[int] = 1
+
+    def read(self, embedded: KerasTensor, tokens: KerasTensor, training: bool | None = None) -> States:
+        """Reads texts as `call` does or, with `text_overflow: windows`, those that are longer than `max_length` too.
+
+        A window sees only itself (parallel context windows, Ratner et al. 2023); the states and the context are those
+        of all windows, one after the other.
+
+        Args:
+            embedded: embeddings of the texts' tokens, `[batch, length, width]`.
+            tokens: their ids, int32 `[batch, length]`.
+            training: whether dropout is on.
+        """
+        if self.options.text_overflow != "windows":
+            return self(embedded, tokens, training=training)
+        window = self.options.max_length
+
+        def whole(found: KerasTensor, axis: int) -> KerasTensor:
+            return joined_windows(found, tokens, window, axis)
+
+        of_windows = read_in_windows(partial(self, training=training), embedded, tokens, window)
+        context = tuple(whole(found, self.context_axis) for found in of_windows.context)
+        return States(whole(of_windows.last, 1), context)
+
+    @property
+    def reads_windows(self) -> bool:
+        """Whether it can read a text in windows that do not see each other."""
+        return True
 
     @abstractmethod
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> keras.layers.Layer:

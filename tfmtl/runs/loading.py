@@ -61,8 +61,8 @@ def load_reader(run: RunFolder, generation: GenerationOptions | None = None) -> 
     experiment = experiment_of(run)
     model = load_best_model(run)
     tokenizer = TOKENIZERS.get(experiment.tokenizer.name).build.load(run.tokenizer)
-    max_length = experiment.model.encoder.options.max_length
-    return Reader(model, experiment.tasks, tokenizer, max_length, generation or experiment.generation)
+    packing = experiment.model.encoder.options.packing
+    return Reader(model, experiment.tasks, tokenizer, packing, generation or experiment.generation)
 
 
 def read_evaluation(run: RunFolder, split: str) -> dict[str, dict[str, Any]]:

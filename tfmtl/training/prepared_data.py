@@ -102,11 +102,11 @@ def prepare(experiment: Experiment, run: RunFolder | None, replicas: int) -> Tra
         check_configuration(run, experiment, tasks)
         check_rows(run, rows, ("train", "validation"))
     tokenizer = _tokenizer(experiment, streams, run)
-    max_length = experiment.model.encoder.options.max_length
-    tables = build_tables(streams, "train", tokenizer, max_length)
+    packing = experiment.model.encoder.options.packing
+    tables = build_tables(streams, "train", tokenizer, packing)
     plan = _plan(experiment, len(experiment.stages) - 1, tables, replicas)
     slices = [table.slice for table in tables]
-    validation_tables = build_tables(streams, "validation", tokenizer, max_length, slices)
+    validation_tables = build_tables(streams, "validation", tokenizer, packing, slices)
     validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
     return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan, rows)
 

@@ -91,7 +91,7 @@ def train_model(
     check_routing(model, update, data.tasks, data.slices)
     if writes:
         claim_folder(run, experiment, data)
-        for cut in cuts(data.streams, "train", data.tokenizer, experiment.model.encoder.options.max_length):
+        for cut in cuts(data.streams, "train", data.tokenizer, experiment.model.encoder.options.packing):
             _logger.info("%s", cut)
         if last.epochs:
             recommend_pretrained(model.network.layers.sharing.trunk, data.tables)
@@ -169,8 +169,8 @@ def _callbacks(training: Training, writer: tf.summary.SummaryWriter) -> list[ker
     experiment, data, run, progress = training.experiment, training.data, training.run, training.progress
     options = experiment.training
     greedy = GenerationOptions(**{**experiment.generation.model_dump(), "beams": 1})
-    max_length = experiment.model.encoder.options.max_length
-    reader = Reader(training.model, data.tasks, data.tokenizer, max_length, greedy)
+    packing = experiment.model.encoder.options.packing
+    reader = Reader(training.model, data.tasks, data.tokenizer, packing, greedy)
     scorer = make_scorer(reader, data.streams, experiment)
     average = training.update.average
     callbacks: list[keras.callbacks.Callback] = [

@@ -17,7 +17,7 @@ SUMMARIES = np.array([[2, 8, 6, 16], [2, 4, 4, 15], [2, 12, 10, 9]], np.int32)
 def family(request):
     """Returns a backbone and its layers."""
     backbone = with_large_weights(CAUSAL[request.param]())
-    return backbone, CausalLayers(backbone)
+    return backbone, CausalLayers(backbone, longest_text=64)
 
 
 def states_of(backbone, ids):

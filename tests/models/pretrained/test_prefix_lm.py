@@ -16,7 +16,7 @@ SUMMARIES = np.array([[2, 8, 6, 16], [2, 4, 4, 15]], np.int32)
 @pytest.fixture(scope="module", params=ENCODERS)
 def family(request):
     backbone = with_large_weights(ENCODERS[request.param]())
-    return backbone, PrefixLMLayers(backbone)
+    return backbone, PrefixLMLayers(backbone, longest_text=64)
 
 
 def states_of(backbone, tokens):
@@ -100,7 +100,7 @@ def test_gradients_reach_exactly_what_was_seen(family):
 
 def test_the_gradient_of_a_projection_is_not_a_kernel_for_each_row():
     backbone = ENCODERS["bert"]()
-    layers, rows = PrefixLMLayers(backbone), 7
+    layers, rows = PrefixLMLayers(backbone, longest_text=64), 7
     tokens = tf.constant(np.tile(TEXTS[:1], (rows, 1)))
     embedded = backbone.token_embedding(tokens)
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmtl.data.packing import Packing
 from tfmtl.data.tokenizers.sentencepiece import SentencePieceTokenizer
 from tfmtl.generation.reader import Reader
 from tfmtl.serving.export.served_task import ServedTask
@@ -13,7 +14,7 @@ TEXTS = ["the cat sleeps", "", "the dog runs away in the garden"]
 @pytest.fixture(scope="module")
 def reader(model, data, experiment):
     # A tokenizer of its own: seeding TensorFlow, as making a model does, frees the resources of older ones.
-    return Reader(model, data.tasks, SentencePieceTokenizer(data.tokenizer.proto), 48, experiment.generation)
+    return Reader(model, data.tasks, SentencePieceTokenizer(data.tokenizer.proto), Packing(48), experiment.generation)
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,11 @@ class GPTEncoder(Trunk):
     options_class = GPTOptions
     pooling = LastPooling
 
+    @property
+    def reads_windows(self) -> bool:
+        """False: its heads read the last token, which has seen only its own window."""
+        return False
+
     def decoder(self, layers: int, dropout: float | None, max_length: int, **kwargs) -> ContinuationStart:
         """Returns a task's separator and the positions of its summary; the layers are the trunk's own."""
         return ContinuationStart(self.options.positions, max_length, **kwargs)

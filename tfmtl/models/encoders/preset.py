@@ -17,9 +17,10 @@ from tfmtl.models.decoders.task_mark import PrefixLMMark, TaskMark
 from tfmtl.models.decoders.transformer import TransformerDecoder
 from tfmtl.models.layers.pooling import AttentionPooling, LastPooling, MeanPooling
 from tfmtl.models.pretrained.encoder_graph import encoder_graph, encoder_inputs, layer_depths
-from tfmtl.models.pretrained.families import family_of
+from tfmtl.models.pretrained.families import Family, family_of
 from tfmtl.models.pretrained.loading import deserialize_backbone, load_backbone, read_preset, serialize_backbone
 from tfmtl.models.pretrained.lora import LoraOptions, add_lora
+from tfmtl.models.pretrained.own_layers import OwnLayers
 from tfmtl.models.pretrained.rows import rows_in_token_order
 from tfmtl.models.trunk import States, Trunk, TrunkOptions
 
@@ -96,6 +97,7 @@ class PresetEncoder(Trunk):
 
     options_class = PresetOptions
     is_pretrained = True
+    context_axis = 2
 
     def __init__(self, backbone: dict | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -117,9 +119,12 @@ class PresetEncoder(Trunk):
         self._pretrained = self._weights_of(loaded) if backbone is None else None
         # Only the method, because Keras would take layers that an attribute lists for sublayers.
         self._merge = add_lora(loaded, options.lora, "model.encoder.lora").merge if options.lora else _nothing
-        self.trunk = family.own_layers(loaded, name="trunk") if self._can_continue else encoder_graph(loaded)
+        self.trunk = self._own_layers(family, loaded) if self._can_continue else encoder_graph(loaded)
         # By the ids of variables, since the layers themselves would keep a decoder that is not used in memory.
         self._depths = {id(each): depth for layer, depth in layer_depths(loaded) for each in layer.variables}
+
+    def _own_layers(self, family: Family, backbone: keras_hub.models.Backbone) -> OwnLayers:
+        return family.own_layers(backbone, longest_text=self.options.max_length, name="trunk")
 
     def _loaded(self) -> keras_hub.models.Backbone:
         options = self.options
@@ -150,6 +155,11 @@ class PresetEncoder(Trunk):
     @property
     def states_width(self) -> int:
         return self._states_width
+
+    @property
+    def reads_windows(self) -> bool:
+        """Whether it reads in both directions; the last token of a causal model sees only its own window."""
+        return not self._is_causal
 
     @property
     def can_write(self) -> bool:

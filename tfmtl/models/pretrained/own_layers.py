@@ -23,17 +23,25 @@ class OwnLayers(keras.layers.Layer, ABC):
         layers: its layers, in the order in which they are called; one may be called several times.
         heads: the number of heads of keys and values.
         size: the size of such a head.
+        longest_text: the maximum number of tokens that are read at once.
 
     Attributes:
         longest: the maximum number of tokens in a text and what follows it together; `None` if there is no limit.
     """
 
     def __init__(
-        self, backbone: keras_hub.models.Backbone, layers: list[keras.layers.Layer], heads: int, size: int, **kwargs
+        self,
+        backbone: keras_hub.models.Backbone,
+        layers: list[keras.layers.Layer],
+        heads: int,
+        size: int,
+        longest_text: int,
+        **kwargs,
     ):
         register_gradient_of_slice_update()
         super().__init__(dtype=backbone.dtype_policy, **kwargs)
         self.longest = getattr(backbone, "max_sequence_length", None)
+        self.longest_text = longest_text
         self.layers = layers
         self._heads, self._size = heads, size
         self._has_segments = "segment_ids" in backbone.input

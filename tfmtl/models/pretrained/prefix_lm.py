@@ -35,9 +35,9 @@ class PrefixLMLayers(OwnLayers):
     def step(self, embedded, position, cache, context, tokens):
         batch_size, count = ops.shape(embedded)[0], ops.shape(embedded)[1]
         new = position + ops.arange(count)
-        hidden = self.placed(
-            embedded, lengths(tokens)[:, None] + new[None, :], ops.ones((batch_size, count), dtype="int32")
-        )
+        # Behind a text that was read in windows, it has the positions behind a whole window.
+        start = ops.minimum(lengths(tokens), self.longest_text)
+        hidden = self.placed(embedded, start[:, None] + new[None, :], ops.ones((batch_size, count), dtype="int32"))
         bias, updated = self._bias(tokens, new, ops.shape(cache[0])[2]), []
         for layer, text, own in zip(map(encoder_layer, self.layers), context, cache, strict=True):
             own = ops.slice_update(own, (0, 0, position, 0, 0), _keys_and_values(layer, hidden))

@@ -53,7 +53,7 @@ class SharingScheme(OptionsLayer, ABC):
 
     def read(self, embedded, tokens, training=None) -> tuple[States, dict[str, States]]:
         """Returns the states that all tasks share and each task's view of them, for the arguments of `call`."""
-        states = self.trunk(embedded, tokens, training=training)
+        states = self.trunk.read(embedded, tokens, training=training)
         return states, self.views(states, tokens, training=training)
 
     def call(self, embedded, tokens, training=None) -> dict[str, States]:

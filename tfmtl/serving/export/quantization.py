@@ -41,7 +41,7 @@ def quantized(reader: Reader, name: str) -> Reader:
         name: a name of `QUANTIZATIONS`.
     """
     model = QUANTIZATIONS[name](reader.model)
-    return Reader(model, reader.tasks, reader.tokenizer, reader.max_length, reader.generation)
+    return Reader(model, reader.tasks, reader.tokenizer, reader.packing, reader.generation)
 
 
 def loss_by_quantization(before: Scores, after: Scores) -> list[tuple[str, str, float, float]]:
