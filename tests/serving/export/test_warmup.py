@@ -1,9 +1,12 @@
+import struct
+
+import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.export.signatures import signatures
-from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, warmup_requests, write_warmup
+from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, warmup_records, warmup_requests, write_warmup
 
 TASKS = {
     "topic": ServedTask(kind="classification", labels=("a", "b")),
@@ -49,3 +52,44 @@ def test_the_file_is_a_record_of_them_all_below_the_server_s_limit(tmp_path):
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
     assert records == list(warmup_requests("tickets", TASKS, ROWS))
     assert len(records) == len(signatures(TASKS)) * len(ALLOWED_BATCH_SIZES) <= 1000
+
+
+def crc32c(content):
+    """The checksum of RFC 3720, bit by bit."""
+    value = 0xFFFFFFFF
+    for byte in content:
+        value ^= byte
+        for _ in range(8):
+            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def record(length, content):
+    """A record that claims a length, with a right checksum of it: TensorFlow reserves as much before it reads."""
+    head = struct.pack("<Q", length)
+    masked = [(((value >> 15) | (value << 17)) + 0xA282EAD8) & 0xFFFFFFFF for value in map(crc32c, (head, content))]
+    return head + struct.pack("<I", masked[0]) + content + struct.pack("<I", masked[1])
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (record(10**15, b"abc"), "record 1 is longer than the file"),
+        (record(3, b"abc") + record(2**64 - 1, b""), "record 2 is longer"),
+        (record(3, b"abc") + b"abc", "record 2 is longer"),
+        (record(0, b"") * 1001, "more than 1000 records"),
+    ],
+)
+def test_a_file_that_claims_more_than_it_has_is_refused(tmp_path, file, message):
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "assets.extra" / "tf_serving_warmup_requests").write_bytes(file)
+    with pytest.raises(ValueError, match=message):
+        warmup_records(tmp_path)
+
+
+def test_records_are_read_back(tmp_path):
+    assert list(warmup_records(tmp_path)) == []
+    write_warmup(tmp_path, "tickets", TASKS, ROWS)
+    assert list(warmup_records(tmp_path)) == list(warmup_requests("tickets", TASKS, ROWS))
+    (tmp_path / "assets.extra" / "tf_serving_warmup_requests").write_bytes(record(3, b"abc"))
+    assert list(warmup_records(tmp_path)) == [b"abc"]

@@ -4,11 +4,10 @@ import asyncio
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2
 
 from tfmtl.serving.server.faults import Fault, RequestError
-from tfmtl.serving.server.grpc_services import PredictionService, _array, _filtered, _version
+from tfmtl.serving.server.grpc_services import PredictionService, _filtered, _version
 
 
 def spec(**choice):
@@ -36,15 +35,6 @@ def test_a_filter_chooses_outputs_and_an_unknown_one_is_named():
     with pytest.raises(RequestError, match=r"^there is no output 'topic_lable'; did you mean 'topic_label'") as caught:
         _filtered(outputs, ["topic_lable"])
     assert caught.value.fault is Fault.INVALID
-
-
-def test_one_string_stands_for_no_more_than_a_batch():
-    tensor = tf.make_tensor_proto(["a"], tf.string, [1])
-    tensor.tensor_shape.dim[0].size = 1024
-    assert _array("text", tensor).tolist() == [b"a"] * 1024
-    tensor.tensor_shape.dim[0].size = 1025
-    with pytest.raises(RequestError, match=r"^input 'text' has 1025 elements and 1 strings$"):
-        _array("text", tensor)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,16 @@ def too_large(request):
     request.inputs["text"].tensor_shape.dim[0].size = 2**50
 
 
+def negative(request):
+    del request.inputs["text"].tensor_shape.dim[:]
+    for size in (-1, -(2**27)):
+        request.inputs["text"].tensor_shape.dim.add(size=size)
+
+
+def one_for_many(request):
+    del request.inputs["text"].string_val[1:]
+
+
 def resource(request):
     request.inputs["text"].dtype = 20
 
@@ -92,6 +102,8 @@ def no_such_version(request):
         (no_tensor, "INVALID_ARGUMENT", "input 'text' is not a tensor"),
         (too_large, "INVALID_ARGUMENT", "1125899906842624 elements and 4 strings"),
         (lambda request: request.inputs.pop("text"), "INVALID_ARGUMENT", "needs the input 'text'"),
+        (negative, "INVALID_ARGUMENT", "input 'text' is not a tensor: its shape is [-1, -134217728]"),
+        (one_for_many, "INVALID_ARGUMENT", "4 elements and 1 strings"),
         (resource, "INVALID_ARGUMENT", "input 'text' is not a tensor"),
         (long_signature, "INVALID_ARGUMENT", "z'; known: "),
         (no_such_version, "NOT_FOUND", "version 9 is not served"),

@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
 from tfmtl.core.errors import RunError
 from tfmtl.serving.server.faults import Fault, RequestError
@@ -72,3 +73,22 @@ def test_a_damaged_version_is_told_in_one_line(export, tmp_path, file, damage):
     with pytest.raises(RunError, match=re.escape(str(version)) + ".*damaged") as error:
         Servable(version)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("sizes", [[-1, -(2**27)], [2**40], [1, 1]])
+def test_warm_up_requests_that_claim_more_than_they_have_are_refused(export, tmp_path, sizes):
+    log = prediction_log_pb2.PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.signature_name = "topic"
+    for name in ("text", "text_pair"):
+        tensor = request.inputs[name]
+        tensor.dtype = tf.string.as_datatype_enum
+        tensor.string_val.append(b"a")
+        for size in sizes:
+            tensor.tensor_shape.dim.add(size=size)
+    version = tmp_path / "1"
+    shutil.copytree(export, version)
+    with tf.io.TFRecordWriter(str(version / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+        writer.write(log.SerializeToString())
+    with pytest.raises(RunError, match="damaged: (is not a tensor|has the shape)"):
+        Servable(version)

@@ -1,6 +1,7 @@
 """Requests that a server makes when it loads an export, so that no client waits for slow first answers."""
 
 import functools
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
@@ -17,6 +18,15 @@ ALLOWED_BATCH_SIZES = (1, 4, 16, 64)
 
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 """The file in which TensorFlow Serving looks for the requests, as a TFRecord of `PredictionLog`."""
+
+_MOST_RECORDS = 1000
+"""The maximum number of records that TensorFlow Serving accepts."""
+
+_RECORD_HEAD = struct.Struct("<Q")
+"""What a record of a TFRecord file begins with: the number of its bytes."""
+
+_RECORD_FRAME = 16
+"""The bytes of a record beside its content: its length, and the checksums of both."""
 
 _MESSAGES = {
     "ModelSpec": [("name", 1, "string"), ("signature_name", 3, "string")],
@@ -41,6 +51,34 @@ def write_warmup(export: Path, name: str, tasks: Mapping[str, ServedTask], rows:
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in warmup_requests(name, tasks, rows):
             writer.write(request)
+
+
+def warmup_records(export: Path) -> Iterator[bytes]:
+    """Returns the serialized `PredictionLog`s of an export; none if it has no warm-up requests.
+
+    Raises:
+        ValueError: if the file is damaged, or has more records than TensorFlow Serving makes.
+    """
+    path = export / WARMUP_FILE
+    if not path.is_file():
+        return iter(())
+    _check_lengths(path)
+    return tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+
+
+def _check_lengths(path: Path) -> None:
+    """Checks that records end within their file: TensorFlow reserves the memory that a record's head asks for."""
+    size, start, records = path.stat().st_size, 0, 0
+    with open(path, "rb") as file:
+        while start < size:
+            file.seek(start)
+            head = file.read(_RECORD_HEAD.size)
+            start += _RECORD_FRAME + (_RECORD_HEAD.unpack(head)[0] if len(head) == _RECORD_HEAD.size else size)
+            records += 1
+            if start > size:
+                raise ValueError(f"{path}: record {records} is longer than the file")
+            if records > _MOST_RECORDS:
+                raise ValueError(f"{path}: there are more than {_MOST_RECORDS} records")
 
 
 def warmup_requests(name: str, tasks: Mapping[str, ServedTask], rows: Sequence[tuple[str, str]]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from tfmtl.core.errors import RunError, UserError
 from tfmtl.serving.export.description import DESCRIPTION_FIELD, Description
 from tfmtl.serving.export.signatures import ALL_TASKS
 from tfmtl.serving.prediction.predictor import Predictor
+from tfmtl.serving.tensors import TensorError, values_of
 
 _SECONDS = 120
 _MOST_BYTES = 1 << 20
@@ -49,7 +50,10 @@ def remote_predictor(address: str, description: Description | None = None) -> Pr
             if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and request.ByteSize() > _MOST_BYTES:
                 raise RunError(f"{address}: refuses a row of {request.ByteSize()} bytes: {error.details()}") from None
             raise _refused(address, error) from None
-        return {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in response.outputs.items()}
+        try:
+            return {name: tf.constant(values_of(tensor)) for name, tensor in response.outputs.items()}
+        except TensorError as error:
+            raise RunError(f"{address}: its answer cannot be used: an output {error}") from None
 
     def function(**inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
         answers = [asked({name: values[rows] for name, values in inputs.items()}) for rows in _requests(inputs)]

@@ -1,7 +1,6 @@
 """TensorFlow Serving's gRPC services: `PredictionService` and `ModelService`."""
 
 import logging
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,8 +22,7 @@ from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.servable import Arrays
 from tfmtl.serving.server.status import SIGNATURES, model_metadata, model_status
 from tfmtl.serving.server.versions import Version, Versions
-
-_MOST_REPEATED = 1024
+from tfmtl.serving.tensors import TensorError, strings_of
 
 _logger = logging.getLogger("tfmtl")
 
@@ -77,8 +75,10 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
 
     async def _predict(self, request):
         signature = request.model_spec.signature_name or ALL_TASKS
-        inputs = {name: _array(name, tensor) for name, tensor in request.inputs.items()}
         with self._using(request.model_spec) as version:
+            version.servable.check_names(signature, request.inputs)
+            most = self._versions.options.max_rows
+            inputs = {name: _strings(name, tensor, most) for name, tensor in request.inputs.items()}
             outputs = await version.predict(signature, inputs)
             response = predict_pb2.PredictResponse()
             response.model_spec.name = self._versions.name
@@ -124,19 +124,11 @@ def _version(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
     )
 
 
-def _array(name: str, tensor) -> np.ndarray:
-    # The protocol lets one value stand for any number of them: a few bytes could request all of the memory.
-    elements = math.prod(max(dimension.size, 0) for dimension in tensor.tensor_shape.dim)
-    if elements > max(len(tensor.string_val), _MOST_REPEATED):
-        raise RequestError(
-            Fault.INVALID, f"input '{name}' has {elements} elements and {len(tensor.string_val)} strings"
-        )
+def _strings(name: str, tensor, most: int) -> np.ndarray:
     try:
-        return tf.make_ndarray(tensor)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RequestError(
-            Fault.INVALID, f"input '{name}' is not a tensor: {' '.join(str(error).split())[:200]}"
-        ) from None
+        return strings_of(tensor, most)
+    except TensorError as error:
+        raise RequestError(Fault.INVALID, f"input '{name}' {error}") from None
 
 
 def _filtered(outputs: Arrays, wanted: list[str]) -> Arrays:

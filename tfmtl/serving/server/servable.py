@@ -1,6 +1,6 @@
 """A loaded version of an export, with its signatures and their inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tfmtl.core.errors import RunError, nearest
 from tfmtl.serving.export.description import Description
-from tfmtl.serving.export.warmup import WARMUP_FILE
+from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, warmup_records
 from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.tensors import strings_of
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -60,11 +61,11 @@ class Servable:
             raise RequestError(Fault.INVALID, f"there is no signature '{signature}'; {known}")
         return self.signature_defs[signature]
 
-    def check(self, signature: str, inputs: Arrays) -> int:
-        """Returns the number of rows that a request asks about.
+    def check_names(self, signature: str, inputs: Iterable[str]) -> None:
+        """Checks, before anything of them is read, that inputs are those of a signature.
 
         Raises:
-            RequestError: if an input is missing or unknown, is not a string, or has the wrong rank or length.
+            RequestError: if there is no such signature, or an input is missing or unknown.
         """
         names = self.input_names(signature)
         for name in inputs:
@@ -75,6 +76,15 @@ class Servable:
         for name in names:
             if name not in inputs:
                 raise RequestError(Fault.INVALID, f"signature '{signature}' needs the input '{name}'")
+
+    def check(self, signature: str, inputs: Arrays) -> int:
+        """Returns the number of rows that a request asks about.
+
+        Raises:
+            RequestError: if an input is missing or unknown, is not a string, or has the wrong rank or length.
+        """
+        self.check_names(signature, inputs)
+        for name in inputs:
             if inputs[name].dtype != object:
                 raise RequestError(Fault.INVALID, f"input '{name}' is {inputs[name].dtype}; expected strings")
             if inputs[name].ndim != 1:
@@ -97,13 +107,13 @@ class Servable:
 
     def _warm_up(self, path: Path) -> None:
         """Makes the export's warm-up requests of one row, which are enough because shapes are not compiled."""
-        if not (path / WARMUP_FILE).is_file():
-            return
-        for record in tf.data.TFRecordDataset(str(path / WARMUP_FILE)).as_numpy_iterator():
+        for record in warmup_records(path):
             request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-            inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
-            if self.check(request.model_spec.signature_name, inputs) == 1:
-                self.run(request.model_spec.signature_name, inputs)
+            signature = request.model_spec.signature_name
+            self.check_names(signature, request.inputs)
+            inputs = {name: strings_of(tensor, max(ALLOWED_BATCH_SIZES)) for name, tensor in request.inputs.items()}
+            if self.check(signature, inputs) == 1:
+                self.run(signature, inputs)
 
 
 def _signature_defs(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:

@@ -115,6 +115,7 @@ class Versions:
 
     Attributes:
         name: the name of the model.
+        options: the options of the server.
         all: all versions that are served, were served, or could not be, by number.
     """
 
@@ -122,7 +123,7 @@ class Versions:
         self.name = name
         self.all: dict[int, Version] = {}
         self._folder = folder
-        self._options = options
+        self.options = options
         self._monitoring = monitoring
         self._threads = Threads(ThreadPoolExecutor(options.threads, "batch"), options.threads)
         self._loader = ThreadPoolExecutor(1, "load")
@@ -186,7 +187,7 @@ class Versions:
     async def watch(self) -> None:
         """Watches the folder forever and takes new versions into service."""
         while True:
-            await asyncio.sleep(self._options.poll_seconds)
+            await asyncio.sleep(self.options.poll_seconds)
             try:
                 await self.refresh()
             except OSError as error:
@@ -201,10 +202,10 @@ class Versions:
         paths = {**self._found(), **{version.number: version.path for version in self.served()}}
         loaded = 0
         for number in sorted(paths, reverse=True):
-            if loaded == self._options.versions:
+            if loaded == self.options.versions:
                 break
             loaded += await self._is_loaded(number, paths[number])
-        newest = self.served()[-self._options.versions :]
+        newest = self.served()[-self.options.versions :]
         for version in self.served():
             if version not in newest:
                 self._drain(version)
@@ -233,7 +234,7 @@ class Versions:
             version.fail(str(error))
             _logger.error("version %d is not served: %s", number, error)
             return False
-        version.start(servable, self._options, self._threads, self._monitoring.batch)
+        version.start(servable, self.options, self._threads, self._monitoring.batch)
         _logger.info("version %d is served: %s", number, path)
         return True
 
