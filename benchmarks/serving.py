@@ -140,7 +140,8 @@ def rest_status(server: Server, body: bytes) -> int:
     """Returns the status of a POST."""
     connection = http.client.HTTPConnection(server.rest, timeout=60)
     try:
-        connection.request("POST", f"/v1/models/{server.name}:predict", body)
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", f"/v1/models/{server.name}:predict", body, headers)
         return connection.getresponse().status
     except (BrokenPipeError, ConnectionResetError):
         return 413  # Refused before all of it was sent.

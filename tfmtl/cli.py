@@ -225,6 +225,10 @@ def serve(
     ] = 8501,
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="The port of gRPC; 0: any free one.")] = 8500,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name that clients call the server by; may be repeated."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows to answer together; 1 turns this off.")] = 64,
     batch_delay: Annotated[float, typer.Option(min=0, help="Seconds for which a request waits for others.")] = 0.005,
     max_enqueued_rows: Annotated[int, typer.Option(min=1, help="Waiting rows; more are refused with 503.")] = 4096,
@@ -241,6 +245,7 @@ def serve(
     from tfmtl.core.validation import validate
 
     limits = {
+        "allowed_hosts": allowed_host or [],
         "batch_size": batch_size,
         "batch_delay": batch_delay,
         "max_enqueued_rows": max_enqueued_rows,

@@ -9,7 +9,14 @@ def test_each_fault_has_an_http_status_of_its_side_and_a_grpc_code(fault):
     assert 400 <= fault.http_status < 600
     assert isinstance(fault.grpc_code, grpc.StatusCode) and fault.grpc_code is not grpc.StatusCode.OK
     # What the client did wrong is not said to be the server's, and the other way round.
-    of_client = fault in (Fault.INVALID, Fault.NOT_FOUND, Fault.SLOW_CLIENT, Fault.TOO_LARGE)
+    of_client = fault in (
+        Fault.INVALID,
+        Fault.FORBIDDEN,
+        Fault.NOT_FOUND,
+        Fault.SLOW_CLIENT,
+        Fault.TOO_LARGE,
+        Fault.OTHER_TYPE,
+    )
     assert (fault.http_status < 500) == of_client
 
 

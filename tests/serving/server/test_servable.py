@@ -90,5 +90,5 @@ def test_warm_up_requests_that_claim_more_than_they_have_are_refused(export, tmp
     shutil.copytree(export, version)
     with tf.io.TFRecordWriter(str(version / "assets.extra" / "tf_serving_warmup_requests")) as writer:
         writer.write(log.SerializeToString())
-    with pytest.raises(RunError, match="damaged: (is not a tensor|has the shape)"):
+    with pytest.raises(RunError, match=r"damaged: (is not a tensor|has the shape)"):
         Servable(version)

@@ -1,9 +1,12 @@
 """What clients see of a running server: TensorFlow Serving's stubs, and plain HTTP."""
 
+import contextlib
+import http.server
 import json
 import shutil
 import socket
 import subprocess
+import threading
 
 import grpc
 import numpy as np
@@ -178,14 +181,66 @@ def test_the_page_knows_the_model(server):
     assert model["tasks"]["topic"]["labels"] == ["cats", "dogs"]
 
 
+def test_a_page_of_another_site_neither_asks_nor_reads(server, predict_url):
+    body = {"signature_name": "topic", "inputs": {"text": ["a"], "text_pair": [""]}}
+    for headers in ({"Host": "attacker.example"}, {"Origin": "https://attacker.example"}, {"Origin": "null"}):
+        assert requests.post(predict_url, json=body, headers=headers, timeout=SECONDS).status_code == 403
+        assert requests.get(server.rest, headers=headers, timeout=SECONDS).status_code == 403
+    as_text = {"Content-Type": "text/plain"}
+    assert requests.post(predict_url, data=json.dumps(body), headers=as_text, timeout=SECONDS).status_code == 415
+    assert requests.post(predict_url, json=body, headers={"Origin": server.rest}, timeout=SECONDS).status_code == 200
+
+
+def page_of_browser(url, folder):
+    """The elements of a page after its script has run."""
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    command = ["chromium", *flags, f"--user-data-dir={folder}", "--virtual-time-budget=20000", "--dump-dom", url]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS).stdout
+
+
+@contextlib.contextmanager
+def pressed(server):
+    """Yields the address of a copy of the page whose button is pressed at once; it asks the same server."""
+
+    class Copy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer = requests.get(server.rest, timeout=SECONDS)
+            button = "<script>document.querySelector('button').click()</script></body>"
+            self.answer(answer.status_code, answer.text.replace("</body>", button).encode(), "text/html")
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            json_type = {"Content-Type": "application/json"}
+            answer = requests.post(server.rest + self.path, data=body, headers=json_type, timeout=SECONDS)
+            self.answer(answer.status_code, answer.content, "application/json")
+
+        def answer(self, status, content, kind):
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Copy) as copy:
+        threading.Thread(target=copy.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{copy.server_port}"
+        copy.shutdown()
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="there is no Chromium")
 def test_the_page_shows_labels_and_summary_in_a_browser(server, expected, tmp_path):
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    url = requests.Request("GET", server.rest, params={"text": TEXTS[0], "text_pair": PAIRS[0]}).prepare().url
-    command = ["chromium", *flags, f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom", url]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS).stdout
+    parameters = {"text": TEXTS[0], "text_pair": PAIRS[0]}
+    with pressed(server) as copy:
+        dom = page_of_browser(requests.Request("GET", copy, params=parameters).prepare().url, tmp_path)
     topic = dom.split('id="task-topic"')[1].split("</section>")[0]
     label, share = expected["topic_label"][0].decode(), expected["topic_probabilities"][0].max()
     assert f'class="chosen"><td class="">{label}</td>' in topic and f"{100 * share:.1f} %" in topic
     title = dom.split('id="task-title"')[1].split("</section>")[0]
     assert f'<p class="value">{expected["title_summary"][0].decode()}</p>' in title
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no Chromium")
+def test_a_link_fills_the_page_in_and_asks_nothing(server, tmp_path):
+    dom = page_of_browser(f"{server.rest}/?text=a", tmp_path)
+    # The script has run, which its Content-Security-Policy allows, and has not asked.
+    assert '<h1 id="name">tiny</h1>' in dom and "<section" not in dom

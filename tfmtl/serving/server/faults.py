@@ -9,9 +9,11 @@ class Fault(enum.Enum):
     """A kind of failure: its HTTP status and its gRPC code."""
 
     INVALID = (400, grpc.StatusCode.INVALID_ARGUMENT)
+    FORBIDDEN = (403, grpc.StatusCode.PERMISSION_DENIED)
     NOT_FOUND = (404, grpc.StatusCode.NOT_FOUND)
     SLOW_CLIENT = (408, grpc.StatusCode.DEADLINE_EXCEEDED)
     TOO_LARGE = (413, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    OTHER_TYPE = (415, grpc.StatusCode.INVALID_ARGUMENT)
     INTERNAL = (500, grpc.StatusCode.INTERNAL)
     OVERLOADED = (503, grpc.StatusCode.RESOURCE_EXHAUSTED)
     UNAVAILABLE = (503, grpc.StatusCode.UNAVAILABLE)

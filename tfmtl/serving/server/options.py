@@ -12,6 +12,8 @@ class ServerOptions(Options):
     """The limits of a server, and the options by which it gathers requests.
 
     Attributes:
+        allowed_hosts: names, besides those of the loopback interface and the host it listens at, under which clients
+            may ask it over REST; `*` allows all.
         batch_size: the number of rows of several requests that are answered together; 1 answers each request alone.
         batch_delay: the time in seconds for which a request waits for others to join it.
         max_rows: the maximum number of rows in one request.
@@ -25,6 +27,7 @@ class ServerOptions(Options):
         grace_seconds: the time limit for requests under way when the server is told to stop.
     """
 
+    allowed_hosts: tuple[str, ...] = ()
     batch_size: int = Field(max(ALLOWED_BATCH_SIZES), ge=1)
     batch_delay: float = Field(0.005, ge=0.0)
     max_rows: int = Field(max(ALLOWED_BATCH_SIZES), ge=1)

@@ -1,6 +1,9 @@
 """The page of a server, which shows the labels with their probabilities and the summary of a pasted text."""
 
+import base64
+import hashlib
 import json
+import re
 from importlib import resources
 
 from tfmtl.kinds.kind import kind_named, kind_of
@@ -25,3 +28,19 @@ def page(name: str, description: Description) -> str:
     scripts = "".join(f"  {json.dumps(kind)}: {kind_named(kind).page_script.strip()},\n" for kind in kinds)
     html = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     return html.replace(_SCRIPTS, scripts).replace(_MODEL, model)
+
+
+def content_policy(html: str) -> str:
+    """Returns the Content-Security-Policy that allows a page its own scripts and styles, and requests to its server."""
+    allowed = {tag: " ".join(map(_hash, re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL))) for tag in _INLINE}
+    return (
+        f"default-src 'none'; script-src {allowed['script']}; style-src {allowed['style']}; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+_INLINE = ("script", "style")
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

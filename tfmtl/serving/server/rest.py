@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -20,10 +21,11 @@ from tfmtl.kinds.kind import kind_named, kind_of
 from tfmtl.serving.export.description import is_version_number
 from tfmtl.serving.export.server_config import MONITORING_PATH
 from tfmtl.serving.server import json_form
+from tfmtl.serving.server.access import Access, require_json
 from tfmtl.serving.server.faults import Fault, RequestError, shortened
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions
-from tfmtl.serving.server.page import page
+from tfmtl.serving.server.page import content_policy, page
 from tfmtl.serving.server.status import SIGNATURES, model_status, signature_definitions
 from tfmtl.serving.server.versions import Version, Versions
 
@@ -41,12 +43,14 @@ class RestApi:
         versions: the versions that answer.
         monitoring: the monitoring of the server.
         options: the options of the server.
+        host: the host at which it listens.
     """
 
-    def __init__(self, versions: Versions, monitoring: Monitoring, options: ServerOptions):
+    def __init__(self, versions: Versions, monitoring: Monitoring, options: ServerOptions, host: str = "localhost"):
         self._versions = versions
         self._monitoring = monitoring
         self._options = options
+        self._host = host
 
     def application(self, lifespan: Callable) -> Starlette:
         """Returns the ASGI application.
@@ -77,7 +81,8 @@ class RestApi:
             *(Route(f"/v1/models/{{name}}{path}", self._handler("status", self._status)) for path in _VERSIONS),
         ]
         handlers = {HTTPException: _http_error}
-        return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+        access = Middleware(Access, hosts=[self._host, *self._options.allowed_hosts])
+        return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers, middleware=[access])
 
     def _handler(self, api: str, answer: Callable[[Request], Awaitable[object]]) -> Handler:
         """Returns an endpoint that answers in JSON, including its errors."""
@@ -156,12 +161,13 @@ class RestApi:
     async def _page(self, request: Request) -> Response:
         try:
             with self._versions.using() as version:
-                return HTMLResponse(page(self._versions.name, version.servable.description))
+                html = page(self._versions.name, version.servable.description)
+                return HTMLResponse(html, headers={"Content-Security-Policy": content_policy(html)})
         except RequestError as error:
             return _error(str(error), error.fault.http_status)
 
     async def _content(self, request: Request) -> bytes:
-        """Returns a request's body, if it is small enough and comes in time."""
+        """Returns a request's body, if it is JSON, small enough and comes in time."""
         most, seconds = self._options.max_request_bytes, self._options.request_seconds
 
         async def read() -> bytes:
@@ -173,9 +179,12 @@ class RestApi:
             return bytes(content)
 
         try:
-            return await asyncio.wait_for(read(), seconds)
+            content = await asyncio.wait_for(read(), seconds)
         except TimeoutError:
             raise RequestError(Fault.SLOW_CLIENT, f"the body did not arrive within {seconds:g} seconds") from None
+        # Not before: a client that is still sending would not see the answer.
+        require_json(request.headers)
+        return content
 
     @contextmanager
     def _using(self, request: Request) -> Iterator[Version]:

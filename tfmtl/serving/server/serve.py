@@ -86,13 +86,15 @@ class _Server:
         grpc_server, grpc_address = self._grpc_server()
         addresses = f"REST http://{_shown(rest_socket.getsockname())}, gRPC {grpc_address}"
         await self._versions.start()
-        api = RestApi(self._versions, self._monitoring, self._options)
+        api = RestApi(self._versions, self._monitoring, self._options, self._address.host)
         application = api.application(lambda _: self._lifespan(grpc_server, addresses))
         config = uvicorn.Config(
             application,
             http=protocol_with_request_timeout(self._options.request_seconds),
             log_level="warning",
             access_log=False,
+            server_header=False,
+            ws="none",
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=int(self._options.grace_seconds),
         )
