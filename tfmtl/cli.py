@@ -233,7 +233,13 @@ def serve(
     batch_delay: Annotated[float, typer.Option(min=0, help="Seconds for which a request waits for others.")] = 0.005,
     max_enqueued_rows: Annotated[int, typer.Option(min=1, help="Waiting rows; more are refused with 503.")] = 4096,
     max_request_bytes: Annotated[int, typer.Option(min=1024, help="The size limit of a body.")] = 4 * 1024**2,
+    max_pending_bytes: Annotated[
+        int,
+        typer.Option(min=1024, help="The size of all requests that are not answered; beyond it the largest give way."),
+    ] = 64 * 1024**2,
+    max_connections: Annotated[int, typer.Option(min=1, help="REST connections, and gRPC calls under way.")] = 512,
     request_seconds: Annotated[float, typer.Option(min=0.001, help="The time limit of a request.")] = 60.0,
+    send_seconds: Annotated[float, typer.Option(min=0.001, help="The time limit to take an answer.")] = 20.0,
     versions: Annotated[int, typer.Option(min=1, help="The number of newest versions to serve.")] = 1,
 ) -> None:
     """Serve an export over TensorFlow Serving's REST and gRPC interfaces, and a page to try it."""
@@ -250,7 +256,10 @@ def serve(
         "batch_delay": batch_delay,
         "max_enqueued_rows": max_enqueued_rows,
         "max_request_bytes": max_request_bytes,
+        "max_pending_bytes": max_pending_bytes,
+        "max_connections": max_connections,
         "request_seconds": request_seconds,
+        "send_seconds": send_seconds,
         "versions": versions,
     }
     serve(model, Address(host, rest_port, grpc_port), validate(ServerOptions, limits, "serve"))

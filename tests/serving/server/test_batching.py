@@ -154,3 +154,83 @@ def test_a_batch_that_fails_is_told_and_the_next_is_answered():
         assert (await submit(1))["y"].tolist() == [2]
 
     run(scenario)
+
+
+def run_for_clients(scenario, **options):
+    """Like `run`, for requests of named clients with texts; `large` ones have rows of 64 KiB."""
+    function = Doubling()
+    server_options = ServerOptions(**{"threads": 2, "batch_delay": 0.0, **options})
+
+    async def main():
+        threads = Threads(ThreadPoolExecutor(server_options.threads), server_options.threads)
+        batcher = Batcher(function, server_options, threads)
+
+        async def submit(client, rows, large=False):
+            texts = np.array([b"x" * (1 << 16 if large else 1)] * rows, object)
+            return await batcher.submit({"x": np.arange(rows), "texts": texts}, rows, client)
+
+        await asyncio.wait_for(scenario(submit, function), 10)
+        await batcher.close()
+
+    asyncio.run(main())
+    return function.sizes
+
+
+@pytest.mark.parametrize("large", [{"rows": 40}, {"rows": 2, "large": True}])
+def test_a_small_request_does_not_wait_for_large_ones(large):
+    async def scenario(submit, function):
+        function.free.clear()
+        held = [asyncio.create_task(submit(f"large {number}", **large)) for number in range(4)]
+        await asyncio.sleep(0.1)
+        small = asyncio.create_task(submit("small", 1))
+        await asyncio.sleep(0.1)
+        function.free.set()
+        await asyncio.gather(small, *held)
+
+    sizes = run_for_clients(scenario, batch_size=1)
+    # The first large one and the small one had a thread each, the others none.
+    assert sorted(sizes[:2]) == [1, large["rows"]] and len(sizes) == 5
+
+
+def test_with_one_thread_large_requests_are_answered_too():
+    async def scenario(submit, function):
+        await asyncio.gather(*(submit(number, 40) for number in range(3)))
+
+    assert run_for_clients(scenario, threads=1, batch_size=64) == [40, 40, 40]
+
+
+def test_many_rows_of_one_client_do_not_keep_others_out():
+    async def scenario(submit, function):
+        function.free.clear()
+        running = asyncio.create_task(submit("first", 40))
+        await asyncio.sleep(0.05)
+        many = [asyncio.create_task(submit("many", 4)) for _ in range(10)]
+        await asyncio.sleep(0.05)
+        others = [asyncio.create_task(submit(number, 1)) for number in range(3)]
+        await asyncio.sleep(0.05)
+        function.free.set()
+        found = await asyncio.gather(*many, *others, running, return_exceptions=True)
+        refused = [isinstance(outcome, RequestError) for outcome in found]
+        # Of 16 rows that may wait, 4 requests fit; one of them gives way to three rows of others.
+        assert sum(refused[:10]) == 7 and not any(refused[10:])
+
+    run_for_clients(scenario, threads=1, max_enqueued_rows=16)
+
+
+def test_who_has_gone_leaves_room_for_others():
+    async def scenario(submit, function):
+        function.free.clear()
+        running = asyncio.create_task(submit("first", 1))
+        await asyncio.sleep(0.05)
+        gone = [asyncio.create_task(submit("many", 4)) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        for task in gone:
+            task.cancel()
+        await asyncio.sleep(0)
+        stays = asyncio.create_task(submit("many", 16))
+        await asyncio.sleep(0.05)
+        function.free.set()
+        assert len((await stays)["y"]) == 16
+        await running
+
+    assert run_for_clients(scenario, threads=1, max_enqueued_rows=16) == [1, 16]

@@ -48,3 +48,14 @@ class RequestError(Exception):
     def __init__(self, fault: Fault, message: str):
         super().__init__(shortened(message))
         self.fault = fault
+
+
+def check_rows(rows: int, most: int) -> None:
+    """Raises `RequestError` if a request has more rows than are allowed."""
+    if rows > most:
+        raise RequestError(Fault.INVALID, f"the request has {rows} rows; at most {most} are allowed")
+
+
+def internal(error: Exception) -> str:
+    """Returns what a client is told of a failure that is not its own: only the log has what may tell of the server."""
+    return f"{type(error).__name__}: the request failed; the server's log says why"

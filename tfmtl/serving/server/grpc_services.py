@@ -17,7 +17,9 @@ from tensorflow_serving.apis import (
 from tfmtl.core.errors import nearest
 from tfmtl.serving.export.description import DESCRIPTION_FIELD
 from tfmtl.serving.export.signatures import ALL_TASKS
-from tfmtl.serving.server.faults import Fault, RequestError, shortened
+from tfmtl.serving.server.calls import Calls
+from tfmtl.serving.server.clients import client_of_peer
+from tfmtl.serving.server.faults import Fault, RequestError, internal
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.servable import Arrays
 from tfmtl.serving.server.status import SIGNATURES, model_metadata, model_status
@@ -33,11 +35,13 @@ class _Service:
     Args:
         versions: the versions that answer.
         monitoring: the monitoring of the server.
+        calls: the requests under way.
     """
 
-    def __init__(self, versions: Versions, monitoring: Monitoring):
+    def __init__(self, versions: Versions, monitoring: Monitoring, calls: Calls | None = None):
         self._versions = versions
         self._monitoring = monitoring
+        self._calls = calls
 
     @contextmanager
     def _using(self, spec: model_pb2.ModelSpec) -> Iterator[Version]:
@@ -53,7 +57,7 @@ class _Service:
             await context.abort(error.fault.grpc_code, str(error))
         except Exception as error:
             _logger.exception("a request failed")
-            await context.abort(Fault.INTERNAL.grpc_code, shortened(f"{type(error).__name__}: {error}"))
+            await context.abort(Fault.INTERNAL.grpc_code, internal(error))
 
 
 async def _not_here(service, request, context):
@@ -67,19 +71,20 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
 
     async def Predict(self, request, context):  # noqa: N802 - the protocol's name
         """Returns the outputs of a signature."""
-        return await self._answer(context, "predict", self._predict(request))
+        return await self._answer(context, "predict", self._predict(request, context))
 
     async def GetModelMetadata(self, request, context):  # noqa: N802
         """Returns the signatures of a version."""
         return await self._answer(context, "metadata", self._metadata(request))
 
-    async def _predict(self, request):
+    async def _predict(self, request, context):
         signature = request.model_spec.signature_name or ALL_TASKS
-        with self._using(request.model_spec) as version:
+        begun = self._calls.begin(client_of_peer(context.peer()), request.ByteSize(), context.time_remaining())
+        with begun as call, self._using(request.model_spec) as version:
             version.servable.check_names(signature, request.inputs)
             most = self._versions.options.max_rows
             inputs = {name: _strings(name, tensor, most) for name, tensor in request.inputs.items()}
-            outputs = await version.predict(signature, inputs)
+            outputs = await version.predict(signature, inputs, call)
             response = predict_pb2.PredictResponse()
             response.model_spec.name = self._versions.name
             response.model_spec.signature_name = signature

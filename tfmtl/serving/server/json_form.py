@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,7 +12,7 @@ import numpy as np
 
 from tfmtl.core.errors import nearest
 from tfmtl.serving.export.signatures import ALL_TASKS
-from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.server.faults import Fault, RequestError, check_rows
 from tfmtl.serving.server.servable import Arrays
 
 _SHOWN = 60
@@ -30,15 +31,16 @@ class Body:
     signature: str
 
     @classmethod
-    def parse(cls, content: bytes, known: Sequence[str]) -> Self:
+    def parse(cls, content: bytes, known: Sequence[str], most: int = sys.maxsize) -> Self:
         """Returns the object in a request's body.
 
         Args:
             content: the content of the body.
             known: the fields that are allowed in addition to `signature_name`.
+            most: the maximum number of rows.
 
         Raises:
-            RequestError: if it is not a JSON object in UTF-8, or has unknown fields.
+            RequestError: if it is not a JSON object in UTF-8, has unknown fields or too many rows.
         """
         try:
             fields = json.loads(content.decode("utf-8"))
@@ -56,6 +58,9 @@ class Body:
         for name in fields:
             if name not in known:
                 raise _invalid(f"unknown field '{name[:_SHOWN]}'; {nearest(name, known)}")
+        # Here, where nothing has been made of the rows yet, and on the thread that reads large bodies.
+        for rows in _lists(fields):
+            check_rows(len(rows), most)
         signature = fields.get("signature_name", ALL_TASKS)
         if not isinstance(signature, str):
             raise _invalid(f"'signature_name' is not a string: {_short(signature)}")
@@ -71,6 +76,12 @@ class Body:
         if len(forms) != 1:
             raise _invalid("the body needs either 'instances', one value per row, or 'inputs', one list per input")
         return forms == ["instances"]
+
+
+def _lists(fields: Mapping[str, Any]) -> list[list]:
+    """Returns the lists of rows in the fields of a request."""
+    values = [value for field in fields.values() for value in (field.values() if isinstance(field, dict) else [field])]
+    return [value for value in values if isinstance(value, list)]
 
 
 def of_rows(rows: Any, names: Sequence[str], place: str = "instances") -> dict[str, np.ndarray]:

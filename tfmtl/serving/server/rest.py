@@ -22,10 +22,14 @@ from tfmtl.serving.export.description import is_version_number
 from tfmtl.serving.export.server_config import MONITORING_PATH
 from tfmtl.serving.server import json_form
 from tfmtl.serving.server.access import Access, require_json
-from tfmtl.serving.server.faults import Fault, RequestError, shortened
+from tfmtl.serving.server.calls import Call, Calls
+from tfmtl.serving.server.clients import client_at
+from tfmtl.serving.server.faults import Fault, RequestError, internal, shortened
+from tfmtl.serving.server.json_form import as_columns, as_rows, of_columns, of_rows
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions
 from tfmtl.serving.server.page import content_policy, page
+from tfmtl.serving.server.receiving import read_body, while_connected
 from tfmtl.serving.server.status import SIGNATURES, model_status, signature_definitions
 from tfmtl.serving.server.versions import Version, Versions
 
@@ -33,7 +37,11 @@ _logger = logging.getLogger("tfmtl")
 _VERSIONS = ("", "/versions/{version}", "/labels/{label}")
 _CLIENT_GONE = 499  # The status that servers customarily log for a client that has disconnected.
 
+_SMALL_BODY = 1 << 16
+"""Up to so many bytes, a body is parsed in less time than a thread takes to begin."""
+
 Handler = Callable[[Request], Awaitable[Response]]
+Answer = Callable[[Request, Call], Awaitable[object]]
 
 
 class RestApi:
@@ -43,13 +51,22 @@ class RestApi:
         versions: the versions that answer.
         monitoring: the monitoring of the server.
         options: the options of the server.
+        calls: the requests under way, over gRPC too; `None` if there is no other interface.
         host: the host at which it listens.
     """
 
-    def __init__(self, versions: Versions, monitoring: Monitoring, options: ServerOptions, host: str = "localhost"):
+    def __init__(
+        self,
+        versions: Versions,
+        monitoring: Monitoring,
+        options: ServerOptions,
+        calls: Calls | None = None,
+        host: str = "localhost",
+    ):
         self._versions = versions
         self._monitoring = monitoring
         self._options = options
+        self._calls = calls or Calls(options)
         self._host = host
 
     def application(self, lifespan: Callable) -> Starlette:
@@ -59,7 +76,7 @@ class RestApi:
             lifespan: the lifespan context of Starlette, which runs as long as the application does.
         """
         kinds = {entry.name: kind_named(entry.name).rest_action for entry in KINDS}
-        actions = {"predict": self._predict}
+        actions: dict[str, Answer] = {"predict": self._predict}
         actions |= {action: self._of_kind(kind) for kind, action in kinds.items() if action}
         routes = [
             Route("/", self._page),
@@ -84,13 +101,14 @@ class RestApi:
         access = Middleware(Access, hosts=[self._host, *self._options.allowed_hosts])
         return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers, middleware=[access])
 
-    def _handler(self, api: str, answer: Callable[[Request], Awaitable[object]]) -> Handler:
+    def _handler(self, api: str, answer: Answer) -> Handler:
         """Returns an endpoint that answers in JSON, including its errors."""
 
         async def handle(request: Request) -> Response:
+            client = client_at(*request.client) if request.client else None
             try:
-                with self._monitoring.request(api, "REST"):
-                    return _Json(await answer(request))
+                with self._monitoring.request(api, "REST"), self._calls.begin(client) as call:
+                    return _Json(await answer(request, call))
             except RequestError as error:
                 return _error(str(error), error.fault.http_status)
             except ClientDisconnect:
@@ -100,36 +118,35 @@ class RestApi:
                 return _error("the server has stopped", Fault.UNAVAILABLE.http_status)
             except Exception as error:
                 _logger.exception("a request failed")
-                return _error(shortened(f"{type(error).__name__}: {error}"), Fault.INTERNAL.http_status)
+                return _error(internal(error), Fault.INTERNAL.http_status)
 
         return handle
 
-    async def _predict(self, request: Request):
-        body = json_form.Body.parse(await self._content(request), ["instances", "inputs"])
+    async def _predict(self, request: Request, call: Call):
+        body = await self._body(request, call, ["instances", "inputs"])
         is_row_form = body.is_row_form()
         with self._using(request) as version:
             names = version.servable.input_names(body.signature)
-            if is_row_form:
-                inputs = json_form.of_rows(body.fields["instances"], names)
-                return {"predictions": json_form.as_rows(await version.predict(body.signature, inputs))}
-            inputs = json_form.of_columns(body.fields["inputs"], names)
-            return {"outputs": json_form.as_columns(await version.predict(body.signature, inputs))}
+            read, form = (of_rows, "instances") if is_row_form else (of_columns, "inputs")
+            inputs = read(body.fields[form], names)
+            outputs = await while_connected(request, version.predict(body.signature, inputs, call))
+        return {"predictions": as_rows(outputs)} if is_row_form else {"outputs": as_columns(outputs)}
 
-    def _of_kind(self, kind: str) -> Callable[[Request], Awaitable[object]]:
+    def _of_kind(self, kind: str) -> Answer:
         """Returns the handler of TensorFlow Serving's action for tasks of one kind."""
 
-        async def answer(request: Request):
+        async def answer(request: Request, call: Call):
             with self._using(request) as version:
-                name, outputs = await self._of_examples(request, version, kind)
+                name, outputs = await self._of_examples(request, call, version, kind)
                 task = version.servable.description.tasks[name]
             of_task = {suffix: outputs[f"{name}_{suffix}"] for suffix in kind_of(task).outputs}
             return {"result": kind_of(task).rest_result(of_task, task.labels)}
 
         return answer
 
-    async def _of_examples(self, request: Request, version: Version, kind: str):
+    async def _of_examples(self, request: Request, call: Call, version: Version, kind: str):
         """Returns the one task of a kind that a request asks for, and its outputs."""
-        body = json_form.Body.parse(await self._content(request), ["examples", "context"])
+        body = await self._body(request, call, ["examples", "context"])
         version.servable.signature_def(body.signature)
         tasks = {name for name, task in version.servable.description.tasks.items() if task.kind == kind}
         if body.signature not in tasks:
@@ -140,14 +157,14 @@ class RestApi:
             raise RequestError(Fault.INVALID, "'context' is not an object")
         if isinstance(examples, list):
             examples = [{**context, **example} if isinstance(example, dict) else example for example in examples]
-        inputs = json_form.of_rows(examples, version.servable.input_names(body.signature), "examples")
-        return body.signature, await version.predict(body.signature, inputs)
+        inputs = of_rows(examples, version.servable.input_names(body.signature), "examples")
+        return body.signature, await while_connected(request, version.predict(body.signature, inputs, call))
 
-    async def _status(self, request: Request):
+    async def _status(self, request: Request, call: Call):
         self._versions.check_name(request.path_params["name"])
         return _as_dict(model_status(self._versions, *_version(request)))
 
-    async def _metadata(self, request: Request):
+    async def _metadata(self, request: Request, call: Call):
         with self._using(request) as version:
             spec = {"name": self._versions.name, "signature_name": "", "version": str(version.number)}
             return {"model_spec": spec, "metadata": {SIGNATURES: _as_dict(signature_definitions(version))}}
@@ -166,25 +183,14 @@ class RestApi:
         except RequestError as error:
             return _error(str(error), error.fault.http_status)
 
-    async def _content(self, request: Request) -> bytes:
-        """Returns a request's body, if it is JSON, small enough and comes in time."""
-        most, seconds = self._options.max_request_bytes, self._options.request_seconds
-
-        async def read() -> bytes:
-            content = bytearray()
-            async for chunk in request.stream():
-                content += chunk
-                if len(content) > most:
-                    raise RequestError(Fault.TOO_LARGE, f"the body is larger than {most} bytes")
-            return bytes(content)
-
-        try:
-            content = await asyncio.wait_for(read(), seconds)
-        except TimeoutError:
-            raise RequestError(Fault.SLOW_CLIENT, f"the body did not arrive within {seconds:g} seconds") from None
+    async def _body(self, request: Request, call: Call, known: list[str]) -> json_form.Body:
+        """Returns the JSON object in a request's body, if it is small enough and comes in time."""
+        content = await read_body(request, call, self._options.max_request_bytes)
         # Not before: a client that is still sending would not see the answer.
         require_json(request.headers)
-        return content
+        if len(content) <= _SMALL_BODY:
+            return json_form.Body.parse(content, known, self._options.max_rows)
+        return await asyncio.to_thread(json_form.Body.parse, content, known, self._options.max_rows)
 
     @contextmanager
     def _using(self, request: Request) -> Iterator[Version]:

@@ -16,10 +16,11 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.serving.export.description import Description, required_versions
+from tfmtl.serving.server.calls import Calls
 from tfmtl.serving.server.grpc_services import ModelService, PredictionService
+from tfmtl.serving.server.http_protocol import http_protocol
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions
-from tfmtl.serving.server.request_timeout import protocol_with_request_timeout
 from tfmtl.serving.server.rest import RestApi
 from tfmtl.serving.server.versions import Versions
 
@@ -81,16 +82,17 @@ class _Server:
         self._options = options
         self._monitoring = Monitoring(name)
         self._versions = Versions(name, export, options, self._monitoring)
+        self._calls = Calls(options)
 
     async def run(self, rest_socket: socket.socket) -> None:
         grpc_server, grpc_address = self._grpc_server()
         addresses = f"REST http://{_shown(rest_socket.getsockname())}, gRPC {grpc_address}"
         await self._versions.start()
-        api = RestApi(self._versions, self._monitoring, self._options, self._address.host)
+        api = RestApi(self._versions, self._monitoring, self._options, self._calls, self._address.host)
         application = api.application(lambda _: self._lifespan(grpc_server, addresses))
         config = uvicorn.Config(
             application,
-            http=protocol_with_request_timeout(self._options.request_seconds),
+            http=http_protocol(self._options),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -121,11 +123,19 @@ class _Server:
             await self._versions.drain()
 
     def _grpc_server(self) -> tuple[grpc.aio.Server, str]:
-        limit = self._options.max_request_bytes
-        # Otherwise a second server could use the same port, and each would get some of the requests.
-        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", limit)]
-        server = grpc.aio.server(options=options)
-        parts = (self._versions, self._monitoring)
+        most = self._options.max_connections
+        options = {
+            # Otherwise a second server could use the same port, and each would get some of the requests.
+            "grpc.so_reuseport": 0,
+            "grpc.max_receive_message_length": self._options.max_request_bytes,
+            "grpc.max_concurrent_streams": most,
+            # A client that takes nothing does not answer these either, and its connection is closed.
+            "grpc.keepalive_time_ms": int(1000 * self._options.request_seconds),
+            "grpc.keepalive_timeout_ms": int(1000 * self._options.send_seconds),
+            "grpc.keepalive_permit_without_calls": 1,
+        }
+        server = grpc.aio.server(options=list(options.items()), maximum_concurrent_rpcs=most)
+        parts = (self._versions, self._monitoring, self._calls)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(*parts), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(*parts), server)
         host, wanted = self._address.host, self._address.grpc_port

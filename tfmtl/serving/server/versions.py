@@ -15,7 +15,8 @@ import numpy as np
 from tfmtl.core.errors import RunError, nearest
 from tfmtl.serving.export.description import versions_in
 from tfmtl.serving.server.batching import Batcher, Threads
-from tfmtl.serving.server.faults import Fault, RequestError
+from tfmtl.serving.server.calls import Call
+from tfmtl.serving.server.faults import Fault, RequestError, check_rows
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions
 from tfmtl.serving.server.servable import Arrays, Servable
@@ -84,23 +85,23 @@ class Version:
         """Records why the version cannot be served."""
         self.error, self.state = error, State.END
 
-    async def predict(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
+    async def predict(self, signature: str, inputs: Arrays, call: Call | None = None) -> dict[str, np.ndarray]:
         """Returns the outputs of a signature for a request's rows.
+
+        Args:
+            signature: the name of the signature.
+            inputs: its inputs.
+            call: the request; `None` is one that begins now.
 
         Raises:
             RequestError: if the inputs are not those of the signature, too many rows are requested or waiting, or the
                 answer takes too long.
         """
+        call = call or Call.lasting(self._options.request_seconds)
         rows = self.servable.check(signature, inputs)
-        if rows > self._options.max_rows:
-            raise RequestError(
-                Fault.INVALID, f"the request has {rows} rows; at most {self._options.max_rows} are allowed"
-            )
-        seconds = self._options.request_seconds
-        try:
-            return await asyncio.wait_for(self._batchers[signature].submit(inputs, rows), seconds)
-        except TimeoutError:
-            raise RequestError(Fault.TOO_SLOW, f"there was no answer within {seconds:g} seconds") from None
+        check_rows(rows, self._options.max_rows)
+        async with call.in_time(Fault.TOO_SLOW, "there was no answer"):
+            return await self._batchers[signature].submit(inputs, rows, call.client)
 
 
 class Versions:
