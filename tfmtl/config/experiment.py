@@ -13,11 +13,14 @@ from tfmtl.core.registry import BALANCING, KINDS, PRESETS, SCHEDULES, SOURCES, T
 from tfmtl.core.validation import Choice, choice_of, lookup, missing_choice, validate
 from tfmtl.kinds.task import Task, TaskName, answered
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""The names that an experiment, and so a folder, a model of a server and an image can have."""
+
 
 class Experiment(Options):
     """A complete configuration: the data, the tasks, the model, and how it is trained and evaluated."""
 
-    name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field("experiment", pattern=NAME_PATTERN)
     sources: dict[str, Any] = Field(default_factory=dict)
     tasks: dict[str, Any] = Field(min_length=1)
     tokenizer: choice_of(TOKENIZERS, "type", "sentencepiece", "tokenizer") = Field(

@@ -7,6 +7,8 @@ from pydantic import Field, StringConstraints, field_validator
 
 from tfmtl.core.registry import SIGNATURES, Options
 
+TASK_NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
+
 AnyTask = TypeVar("AnyTask", bound="Task")
 
 
@@ -105,7 +107,7 @@ _RESERVED_ENDS = ("_bytes", "_decoder", "_network", "_rows")
 class TaskName(Options):
     """A name that is valid as the name of a layer, an output, a signature and a log key."""
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    name: str = Field(pattern=TASK_NAME_PATTERN)
 
     @field_validator("name")
     @classmethod

@@ -73,3 +73,29 @@ def test_that_no_stock_server_has_both_is_told(caplog):
     assert caplog.messages == [
         "TensorFlow is 2.21.0 and TensorFlow Text 2.20.1: a stock server has both in the same minor version"
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "../../etc"}, "name: "),
+        ({"name": "a/b"}, "name: "),
+        ({"name": "a\nb"}, "name: "),
+        ({"name": "a\n"}, "name: "),
+        ({"name": "$HOME"}, "name: "),
+        ({"tasks": {"a b": {"kind": "regression"}}}, "tasks: a b: "),
+        ({"tasks": {"a": {"kind": "clasification"}}}, "did you mean 'classification'"),
+        ({"versions": {"tensorflow": "2.21\nprivileged: true"}}, "versions: tensorflow: "),
+        ({"versions": {"tensorflow": "$TAG"}}, "versions: tensorflow: "),
+        ({"versions": {"tensorflow": "latest"}}, "versions: tensorflow: "),
+        ({"versions": 3}, "versions: "),
+        ({"tasks": [[]]}, "tasks: "),
+    ],
+)
+def test_what_goes_into_files_and_commands_is_checked(tmp_path, change, message):
+    Description.of("tiny", TASKS).write(tmp_path)
+    path = tmp_path / "metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(RunError, match=f"damaged: .*{message}") as caught:
+        Description.read(tmp_path)
+    assert "\n" not in str(caught.value)

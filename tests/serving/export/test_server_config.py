@@ -151,3 +151,18 @@ def test_where_nothing_is_exported_nothing_is_written(tmp_path):
     with pytest.raises(RunError, match=rf"this is a run; make an export of it with 'tfmtl export {tmp_path}'$"):
         write_server_config(tmp_path, tmp_path / "config")
     assert not (tmp_path / "config").exists()
+
+
+def test_a_path_with_variables_in_it_is_meant_as_it_is(served, tmp_path):
+    odd = tmp_path / "${HOME} 'a: b"
+    served.parent.rename(odd)
+    folder = write_server_config(odd / served.name, tmp_path / "config")
+    (service,) = yaml.safe_load((folder / "docker-compose.yml").read_text())["services"].values()
+    # Docker Compose reads two dollars as one, and one as the beginning of a variable.
+    assert service["volumes"][0]["source"] == f"{tmp_path}/$${{HOME}} 'a: b/Ticket_Router"
+
+
+def test_an_export_that_does_not_say_what_made_it_is_refused(served, tmp_path):
+    Description(name="Ticket_Router", tasks={}, versions={}).write(served / "12")
+    with pytest.raises(RunError, match=r"Ticket_Router: its metadata\.json does not say which TensorFlow made it"):
+        write_server_config(served, tmp_path / "config")

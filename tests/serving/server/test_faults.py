@@ -1,7 +1,7 @@
 import grpc
 import pytest
 
-from tfmtl.serving.server.faults import Fault, RequestError, shortened
+from tfmtl.serving.server.faults import Fault, RequestError, shortened, without_paths
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -25,3 +25,16 @@ def test_a_long_message_loses_its_middle():
     assert shortened(message) == "a" * 200 + "..." + "b" * 200
     assert shortened("short") == "short"
     assert str(RequestError(Fault.INVALID, message)) == shortened(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("/srv/tiny/3: damaged: no '/srv/tiny/3/saved_model.pb'", "3: damaged: no 'saved_model.pb'"),
+        ('File "/usr/lib/python3/site.py", line 3', 'File "site.py", line 3'),
+        ("3/4 rows, a/b", "3/4 rows, a/b"),
+        ("models/tiny/3: damaged", "models/tiny/3: damaged"),
+    ],
+)
+def test_clients_are_told_no_absolute_paths(message, expected):
+    assert without_paths(message) == expected

@@ -10,6 +10,8 @@ from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.server.json_form import Body, as_columns, as_json, as_rows, of_columns, of_rows
 
 PREDICT = ["instances", "inputs"]
+NAMES = ["text", "text_pair", "b64", "", "\ud800"]
+LETTERS = "a\0\u00e9\ud800"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -120,3 +122,37 @@ def test_numbers_are_read_back_as_the_same_float32(numbers):
 
 def test_what_is_not_utf8_is_replaced():
     assert as_json(array(b"a\xff")) == ["a\ufffd"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(LETTERS, max_size=3),
+    lambda values: st.lists(values, max_size=4) | st.dictionaries(st.sampled_from(NAMES), values),
+    max_leaves=12,
+)
+BODIES = st.dictionaries(st.sampled_from(["instances", "inputs", "signature_name"]), JSON).map(json.dumps)
+
+
+def read(content):
+    """Reads a body as a server does, whose signature has one input or two."""
+    body = Body.parse(content, PREDICT, 3)
+    of, form = (of_rows, "instances") if body.is_row_form() else (of_columns, "inputs")
+    return [of(body.fields[form], names) for names in (["text"], ["text", "text_pair"])]
+
+
+@given(BODIES.map(str.encode) | st.binary(max_size=40), st.binary(max_size=3), st.integers(0, 60))
+def test_no_body_gives_more_rows_than_are_allowed_or_another_error(body, noise, place):
+    for content in (body, body[:place] + noise + body[place:]):
+        try:
+            arrays = read(content)
+        except RequestError as error:
+            assert error.fault is Fault.INVALID and "\n" not in str(error)
+        else:
+            for inputs in arrays:
+                assert all(values.ndim == 1 and len(values) <= 3 for values in inputs.values())
+
+
+@pytest.mark.parametrize("form", ['{"instances": [%s]}', '{"inputs": [%s]}', '{"inputs": {"text": [%s]}}'])
+def test_rows_beyond_the_limit_are_refused_before_they_are_read(form):
+    # What is no text is not reached.
+    with pytest.raises(RequestError, match="has 65 rows; at most 64"):
+        Body.parse((form % ",".join(["[]"] * 65)).encode(), PREDICT, 64)

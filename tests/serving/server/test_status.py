@@ -16,7 +16,7 @@ class FakeVersions:
     """Of which version 1 is damaged and version 2 answers."""
 
     all = {  # noqa: RUF012 - made once
-        1: SimpleNamespace(number=1, state=State.END, error="1: damaged"),
+        1: SimpleNamespace(number=1, state=State.END, error="/srv/models/1: damaged"),
         2: SimpleNamespace(number=2, state=State.AVAILABLE, error=""),
     }
 

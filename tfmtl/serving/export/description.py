@@ -3,12 +3,14 @@
 import logging
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import tfmtl
+from tfmtl.config.experiment import NAME_PATTERN
 from tfmtl.core.errors import RunError, missing_folder
+from tfmtl.kinds.task import TASK_NAME_PATTERN
 from tfmtl.serving.export.served_task import ServedTask
 
 _logger = logging.getLogger("tfmtl")
@@ -18,8 +20,14 @@ METADATA_FILE = "metadata.json"
 _OF_OPS = ("tensorflow", "tensorflow-text")
 """The packages whose ops an export consists of."""
 
+_LONGEST = 200
+
 DESCRIPTION_FIELD = "tfmtl"
 """The metadata field under which a server gives clients an export's description, including its label lists."""
+
+
+TaskName = Annotated[str, Field(pattern=TASK_NAME_PATTERN)]
+Release = Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+[0-9A-Za-z.+-]*$")]
 
 
 class Description(BaseModel):
@@ -35,9 +43,9 @@ class Description(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    tasks: dict[str, ServedTask]
-    versions: dict[str, str]
+    name: str = Field(pattern=NAME_PATTERN)
+    tasks: dict[TaskName, ServedTask]
+    versions: dict[str, Release]
     readings: int = 1
 
     @classmethod
@@ -62,9 +70,25 @@ class Description(BaseModel):
         except FileNotFoundError:
             raise RunError(f"{export}: not an export of tfmtl: there is no {METADATA_FILE} in it") from None
         except ValidationError as error:
-            raise RunError(f"{path}: damaged: {' '.join(error.errors()[0]['msg'].split())}") from None
+            raise RunError(f"{path}: damaged: {_said(error)}") from None
         except OSError as error:
             raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+
+    @classmethod
+    def parse(cls, text: str, place: str) -> Self:
+        """Returns the description that a server gives of its export.
+
+        Args:
+            text: the content of a `metadata.json`.
+            place: where it comes from, for the error.
+
+        Raises:
+            RunError: if it is damaged.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise RunError(f"{place}: its description of what it serves is damaged: {_said(error)}") from None
 
     def warn_of_other_versions(self, export: Path) -> None:
         """Warns if the installed ops have a different minor version from those that made an export."""
@@ -84,6 +108,12 @@ class Description(BaseModel):
     def write(self, export: Path) -> None:
         """Writes the description into the directory of one version."""
         (export / METADATA_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _said(error: ValidationError) -> str:
+    """Returns the first thing that is wrong, on one line, with its place."""
+    first = error.errors()[0]
+    return " ".join([*(f"{part}:" for part in first["loc"]), *first["msg"].split()])[:_LONGEST]
 
 
 def _minor(release: str) -> list[str]:

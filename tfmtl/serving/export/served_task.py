@@ -2,8 +2,9 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from tfmtl.core.errors import nearest
 from tfmtl.core.registry import KINDS
 from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
@@ -27,6 +28,14 @@ class ServedTask(BaseModel):
     labels: tuple[str, ...] = ()
     text: str = "text"
     text_pair: str = "text_pair"
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        names = [entry.name for entry in KINDS]
+        if kind not in names:
+            raise ValueError(f"there is no kind '{kind}' here; {nearest(kind, names)}")
+        return kind
 
     @classmethod
     def of(cls, task: Task) -> Self:

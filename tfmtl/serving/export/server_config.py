@@ -10,7 +10,7 @@ import yaml
 
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
-from tfmtl.serving.export.description import Description, required_versions
+from tfmtl.serving.export.description import METADATA_FILE, Description, required_versions
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES
 
 GRPC_PORT, REST_PORT = 8500, 8501
@@ -110,7 +110,8 @@ def compose(description: Description, export: Path) -> dict[str, Any]:
                 "volumes": [
                     {
                         "type": "bind",
-                        "source": str(export),
+                        # Docker Compose would put variables of the environment into it.
+                        "source": str(export).replace("$", "$$"),
                         "target": str(_MODELS / description.name),
                         "read_only": True,
                     },
@@ -200,7 +201,10 @@ def _dns_label(name: str) -> str:
 
 def _image(description: Description) -> str:
     """Returns the server image whose TensorFlow has the minor version that made the export."""
-    major, minor, *_ = description.versions["tensorflow"].split(".")
+    release = description.versions.get("tensorflow")
+    if release is None:
+        raise RunError(f"{description.name}: its {METADATA_FILE} does not say which TensorFlow made it")
+    major, minor, *_ = release.split(".")
     return f"tensorflow/serving:{major}.{minor}.0"
 
 

@@ -87,7 +87,7 @@ def _description(stub: prediction_service_pb2_grpc.PredictionServiceStub, addres
         raise _refused(address, error) from None
     text = wrappers_pb2.StringValue()
     response.metadata[DESCRIPTION_FIELD].Unpack(text)
-    return Description.model_validate_json(text.value)
+    return Description.parse(text.value, address)
 
 
 def _refused(address: str, error: grpc.RpcError) -> RunError:

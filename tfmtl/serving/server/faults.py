@@ -1,6 +1,7 @@
 """The possible faults of a request, in the terms of each protocol."""
 
 import enum
+import re
 
 import grpc
 
@@ -35,6 +36,18 @@ _LONGEST = 400
 def shortened(message: str) -> str:
     """Returns a message, without its middle part if it is too long to be sent."""
     return message if len(message) <= _LONGEST else f"{message[: _LONGEST // 2]}...{message[-_LONGEST // 2 :]}"
+
+
+_PATH = re.compile(r"(?<![\w.])/(?:[^\s/'\",:;]+/)*([^\s/'\",:;]+)")
+
+
+def without_paths(message: str) -> str:
+    """Returns a message in which only the last part of an absolute path is left: clients need not know the others.
+
+    >>> without_paths("/srv/models/tiny/3: damaged: there is no '/srv/models/tiny/3/saved_model.pb'")
+    "3: damaged: there is no 'saved_model.pb'"
+    """
+    return _PATH.sub(r"\1", message)
 
 
 class RequestError(Exception):

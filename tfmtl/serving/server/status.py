@@ -6,6 +6,7 @@ from google.protobuf import wrappers_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from tfmtl.serving.export.description import DESCRIPTION_FIELD
+from tfmtl.serving.server.faults import without_paths
 from tfmtl.serving.server.versions import Version, Versions
 
 SIGNATURES = "signature_def"
@@ -32,7 +33,7 @@ def model_status(
     for version in shown:
         status = response.model_version_status.add(version=version.number, state=int(version.state))
         status.status.error_code = _UNKNOWN if version.error else _OK
-        status.status.error_message = version.error
+        status.status.error_message = without_paths(version.error)
     return response
 
 
