@@ -39,6 +39,9 @@ ORDER = (
 PLUG = ("tfmtl.kinds.kind", "tfmtl.kinds.task")
 """What all may import of kinds; kinds themselves import from wherever their methods are called."""
 
+OPTIONS_MAY_IMPORT = ("tfmtl.kinds.task", "tfmtl.kinds.written_task", "tfmtl.kinds.labels")
+"""What the options of kinds may import beside `core`."""
+
 UPWARD: dict[tuple[str, str], str] = {}
 """Imports against the order, module and imported, with the reason."""
 
@@ -173,13 +176,18 @@ def test_other_folders_import_of_kinds_the_interface_alone():
 
 def test_what_a_configuration_needs_of_kinds_imports_nothing_of_the_rest():
     """Tasks and their options stand right behind `core`."""
-    options = ["kinds/task.py", "kinds/labels.py", *(f"kinds/{name}/options.py" for name in NAMES)]
+    options = [
+        "kinds/task.py",
+        "kinds/written_task.py",
+        "kinds/labels.py",
+        *(f"kinds/{name}/options.py" for name in NAMES),
+    ]
     for name in options:
         tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
         for statement in run_at_import(tree.body):
             for module in imported(statement)[:1]:
                 if module.startswith("tfmtl."):
-                    assert folder_of(module) == "core" or module in ("tfmtl.kinds.task", "tfmtl.kinds.labels"), name
+                    assert folder_of(module) == "core" or module in OPTIONS_MAY_IMPORT, name
 
 
 def test_of_two_kinds_neither_imports_the_other():

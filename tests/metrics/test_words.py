@@ -1,6 +1,6 @@
 import pytest
 
-from tfmtl.metrics.words import UnicodeWords, tokenizer, words_of
+from tfmtl.metrics.words import UnicodeWords, spacing_of, tokenizer, words_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,21 @@ def test_references_in_english_are_compared_in_the_words_of_rouge_score():
 def test_other_references_are_compared_in_words_of_any_script(text):
     assert words_of([text]) == "unicode"
     assert tokenizer("unicode").tokenize("Trained models") == ["trained", "models"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "spacing"),
+    [
+        (["Где заказ?", "12"], "spaced"),
+        (["한국어 단어"], "spaced"),
+        (["退款 A"], "chinese"),
+        # A few names in kana do not make Chinese Japanese.
+        (["退款问题已经解决了" * 5, "アイ"], "chinese"),
+        (["東京に住む"], "unspaced"),
+        (["ที่ดี"], "unspaced"),
+        (["order 退款"], "spaced"),
+        ([""], "spaced"),
+    ],
+)
+def test_spaces_between_words(texts, spacing):
+    assert spacing_of(texts) == spacing

@@ -11,12 +11,13 @@ from tfmtl.core.validation import choice_of
 
 
 class DecoderOptions(Options):
-    """The part of the network that writes summaries; its type, width and other settings are those of the trunk.
+    """The part of the network that writes texts; its type, width and other settings are those of the trunk.
 
     Attributes:
         layers: the number of layers, Transformer or LSTM like the trunk's; `gpt` has only the layers of its trunk.
-        copy_source: whether the decoder can copy tokens of the source (See et al. 2017); `copy` in a configuration.
-            `None` means that it can unless it could write before it was trained, as a pretrained language model can.
+        copy_source: whether a decoder can copy tokens of the source (See et al. 2017), unless its task says so itself;
+            `copy` in a configuration. `None` means that it can unless it could write before it was trained, as a
+            pretrained language model can.
         dropout: the dropout rate of the embedding and of each sublayer; the trunk's rate if absent.
     """
 
@@ -50,7 +51,7 @@ class ModelOptions(Options):
 
     Attributes:
         encoder: the type and options of the shared trunk.
-        decoder: the options of the decoders; each summarization task has its own decoder.
+        decoder: the options of the decoders; each task that writes has its own decoder.
         sharing: the scheme by which tasks share parameters.
         linear_expert: a linear model of n-grams whose scores are averaged with the logits of the heads; none if absent.
         head_dropout: the dropout rate before the output layer of a classification or regression head.
@@ -117,7 +118,7 @@ class TrainingOptions(Options):
         task_stopping: the number of epochs without a better validation metric of a task after which the weight of that
             task's loss becomes zero; 0 turns it off.
         checkpoint_every: the number of updates between two checkpoints; one is also written at the end of each epoch.
-        generate_examples: the number of validation rows for which each task's summaries are generated after each epoch.
+        generate_examples: the number of validation rows for which each task's texts are generated after each epoch.
         log_every: the number of updates between two TensorBoard records.
         start_from: the folder of a run whose best model gives the first weights, wherever they fit, and its tokenizer.
         stages: the parts of the training, in order; the last one trains every task that is answered and chooses the
@@ -147,14 +148,14 @@ class TrainingOptions(Options):
 
 
 class GenerationOptions(Options):
-    """How summaries are written.
+    """How summaries and other texts are written.
 
     Attributes:
         beams: the number of hypotheses kept; 1 is greedy search.
         length_penalty: the exponent of Wu et al. 2016, eq. 14; 0 ranks by the sum of log-probabilities.
-        early_stopping: whether beam search ends a summary once no running hypothesis would beat the best finished one
+        early_stopping: whether beam search ends a text once no running hypothesis would beat the best finished one
             if it ended now; otherwise it ends once none could at any length, which takes longer and is seldom better.
-        no_repeat_ngram: the size of token n-grams that must not appear twice in a summary; 0 turns it off.
+        no_repeat_ngram: the size of token n-grams that must not appear twice in a text; 0 turns it off.
         min_length: the minimum number of tokens before the end mark.
     """
 

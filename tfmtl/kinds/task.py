@@ -73,7 +73,7 @@ class Task(Options):
 
     def as_mapping(self) -> dict[str, Any]:
         """Returns the task as plain values, as in a resolved configuration."""
-        return {"kind": self.kind, **self.model_dump(mode="json", exclude={"name"}, exclude_none=True)}
+        return {"kind": self.kind, **self.model_dump(mode="json", by_alias=True, exclude={"name"}, exclude_none=True)}
 
 
 def answered(tasks: Mapping[str, AnyTask]) -> dict[str, AnyTask]:

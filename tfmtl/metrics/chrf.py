@@ -11,6 +11,7 @@ from sacrebleu.metrics import CHRF
 
 from tfmtl.core.registry import METRICS
 from tfmtl.metrics.metric import Metric
+from tfmtl.metrics.references import by_position
 
 _ORDERS = range(1, CHRF.CHAR_ORDER + 1)
 _RECALL_WEIGHT = CHRF.BETA**2
@@ -30,10 +31,7 @@ class ChrF(Metric):
         return "characters"
 
     def __call__(self, targets: Sequence[Sequence[str]], predictions: Sequence[str]) -> float:
-        most = max(map(len, targets))
-        # sacrebleu reads the first references of all rows, then the second ones, and so on.
-        columns = [[row[k] if k < len(row) else None for row in targets] for k in range(most)]
-        return CHRF().corpus_score(list(predictions), columns).score / 100
+        return CHRF().corpus_score(list(predictions), by_position(targets)).score / 100
 
     def of_samples(
         self, targets: Sequence[Sequence[str]], predictions: Sequence[str], samples: np.ndarray

@@ -17,6 +17,10 @@ _WORD = regex.compile(
     rf"[\p{{L}}\p{{N}}&&[{_UNSPACED}]]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+", regex.VERSION1
 )
 _LETTER = regex.compile(r"\p{L}")
+_UNSPACED_LETTER = regex.compile(rf"[\p{{L}}&&[{_UNSPACED}]]", regex.VERSION1)
+_HAN, _KANA = regex.compile(r"\p{Han}"), regex.compile(r"[\p{Hiragana}\p{Katakana}]")
+_CHINESE = 0.05
+"""The share of kana up to which texts with Chinese characters are Chinese, not Japanese."""
 _PLAIN_LETTER = regex.compile(r"[a-z]", regex.IGNORECASE | regex.ASCII)
 
 
@@ -42,6 +46,19 @@ def words_of(references: Iterable[str]) -> str:
         letters += len(_LETTER.findall(text))
         plain += len(_PLAIN_LETTER.findall(text))
     return "rouge_score" if letters - plain <= _FEW * letters else "unicode"
+
+
+def spacing_of(texts: Iterable[str]) -> str:
+    """Returns whether words of texts stand between spaces: `spaced`; or `chinese` or `unspaced` for other scripts."""
+    letters = unspaced = han = kana = 0
+    for text in texts:
+        letters += len(_LETTER.findall(text))
+        unspaced += len(_UNSPACED_LETTER.findall(text))
+        han += len(_HAN.findall(text))
+        kana += len(_KANA.findall(text))
+    if 2 * unspaced <= letters:
+        return "spaced"
+    return "chinese" if 2 * han > unspaced and kana <= _CHINESE * unspaced else "unspaced"
 
 
 @cache

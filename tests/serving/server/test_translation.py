@@ -1,0 +1,149 @@
+"""Translations beside labels, a score and a summary of the same texts, through every way to ask a model."""
+
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+from sacrebleu.metrics import BLEU, CHRF
+
+import tfmtl
+from tests.serving.c_api import IS_THERE, ask
+from tfmtl.cli import main
+from tfmtl.runs.loading import load_best_model
+from tfmtl.serving.prediction.predict import predict_rows
+from tfmtl.serving.prediction.remote import remote_predictor
+from tfmtl.serving.prediction.rows import Row
+
+ANIMALS = {"dog": "Hund", "cat": "Kater", "horse": "Hengst", "bear": "Bär"}
+VERBS = {"sees": "sieht", "follows": "folgt", "finds": "findet"}
+THINGS = {"river": "Fluss", "tree": "Baum", "garden": "Garten", "ball": "Ball"}
+TASKS = {
+    "german": {"kind": "translation", "target": "de", "max_length": 24},
+    "title": {"kind": "summarization", "max_length": 8},
+    "animal": {"kind": "classification"},
+    "things": {"kind": "multi_label", "labels": "things"},
+    "length": {"kind": "regression", "target": "length"},
+}
+TEXTS = ["the dog sees the tree and the cat", "the horse finds the ball and the bear", ""]
+
+
+def run(*arguments) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    assert not stopped.value.code
+
+
+def row(generator: random.Random) -> dict:
+    first, second = generator.sample(sorted(ANIMALS), 2)
+    verb, thing = generator.choice(sorted(VERBS)), generator.choice(sorted(THINGS))
+    german = f"der {ANIMALS[first]} {VERBS[verb]} den {THINGS[thing]} und den {ANIMALS[second]}"
+    return {
+        "text": f"the {first} {verb} the {thing} and the {second}",
+        # The second reference is a translation, too, that nobody learns.
+        "de": [german, german.replace("der ", "dieser ")],
+        "summary": f"{first} {verb}",
+        "label": first,
+        "things": sorted({thing, second}),
+        "length": float(len(first)),
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """The folder of a run that was trained, evaluated and exported over the command line."""
+    folder, generator = tmp_path_factory.mktemp("translation"), random.Random(5)
+    files = {}
+    for split, size in {"train": 320, "validation": 24, "test": 24}.items():
+        files[split] = str(folder / f"{split}.jsonl")
+        lines = [json.dumps(row(generator)) + "\n" for _ in range(size)]
+        Path(files[split]).write_text("".join(lines), encoding="utf-8")
+    config = {
+        "name": "captions",
+        "sources": {"captions": files},
+        "tasks": TASKS,
+        "tokenizer": {"vocabulary_size": 400},
+        "model": {
+            "encoder": {"layers": 1, "hidden": 32, "heads": 2, "feedforward": 64, "dropout": 0.0, "max_length": 32},
+            "decoder": {"layers": 1},
+        },
+        "training": {"epochs": 8, "batch_size": 16, "learning_rate": 0.01, "strategy": "none", "generate_examples": 24},
+        "generation": {"beams": 1, "no_repeat_ngram": 0},
+        "evaluation": {"bootstrap_samples": 100},
+    }
+    (folder / "captions.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    run("train", folder / "captions.yaml", "--run", folder / "run")
+    run("evaluate", folder / "run")
+    run("export", folder / "run", "--to", folder / "export")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(trained) -> list[dict]:
+    return tfmtl.load(trained / "run").predict(TEXTS)
+
+
+@pytest.fixture(scope="module")
+def server(start_server, trained):
+    return start_server(trained / "export")
+
+
+def test_it_is_learned_and_measured_as_sacrebleu_does(trained):
+    metrics = json.loads((trained / "run" / "evaluation_test.json").read_text(encoding="utf-8"))["tasks"]["german"]
+    answers = [json.loads(line) for line in (trained / "run" / "answers_test.jsonl").open(encoding="utf-8")]
+    written = [answer["prediction"]["translation"] for answer in answers if answer["task"] == "german"]
+    references = [answer["target"] for answer in answers if answer["task"] == "german"]
+    assert len(written) == 24 and {len(each) for each in references} == {2}
+    columns = [list(column) for column in zip(*references, strict=True)]
+    assert metrics["chrf"] == pytest.approx(CHRF().corpus_score(written, columns).score / 100)
+    assert metrics["bleu"] == pytest.approx(BLEU().corpus_score(written, columns).score / 100)
+    assert metrics["tokenization"] == {"chrf": "characters", "bleu": "13a"}
+    low, high = metrics["intervals"]["bleu"]
+    assert low <= metrics["bleu"] <= high
+    # The words that all translations have in common alone would give a chrF of about 0.3.
+    assert metrics["chrf"] > 0.8 and metrics["bleu"] > 0.6
+
+
+def test_only_the_summary_is_copied(trained):
+    heads = load_best_model(tfmtl.RunFolder.open(trained / "run")).network.layers.heads
+    assert (heads["german"].copy_source, heads["title"].copy_source) == (False, True)
+
+
+def test_an_export_answers_all_kinds_on_the_command_line_as_its_run(trained, expected, capsys):
+    run("predict", trained / "export", *TEXTS)
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [set(answer) for answer in answers] == [set(TASKS)] * 3
+    assert [answer["german"] for answer in answers] == [answer["german"] for answer in expected]
+    assert answers[0]["german"].keys() == {"translation"} and answers[0]["title"].keys() == {"summary"}
+    assert re.match(r"der \w+ ", answers[0]["german"]["translation"])
+
+
+def test_rest_answers_it_under_its_own_name_and_the_default_one(server, expected):
+    for signature, outputs in {"german": 1, "serving_default": 7}.items():
+        body = {"signature_name": signature, "instances": [{"text": text} for text in TEXTS]}
+        response = requests.post(f"{server.rest}/v1/models/captions:predict", json=body, timeout=60)
+        assert response.status_code == 200, response.text
+        rows = response.json()["predictions"]
+        found = [found["german_translation"] if outputs > 1 else found for found in rows]
+        assert found == [answer["german"]["translation"] for answer in expected]
+        assert outputs == 1 or {len(found) for found in rows} == {outputs}
+
+
+def test_grpc_answers_as_the_run(server, expected):
+    found = predict_rows(remote_predictor(server.grpc), [Row(text) for text in TEXTS])
+    assert [answer["german"] for answer in found] == [answer["german"] for answer in expected]
+
+
+def test_the_page_shows_it(server):
+    page = requests.get(server.rest, timeout=60).text
+    assert '"translation": (parent, task, answer, name) => ' in page and '"outputs": ["translation"]' in page
+
+
+@pytest.mark.skipif(not IS_THERE, reason="TensorFlow's shared libraries are elsewhere")
+def test_the_c_api_answers_as_the_run(trained, expected):
+    alone, summaries = ask(trained / "export" / "1", [("german", TEXTS), ("summarize", TEXTS)])
+    assert alone == {"german_translation": [answer["german"]["translation"] for answer in expected]}
+    assert summaries == {"title_summary": [answer["title"]["summary"] for answer in expected]}

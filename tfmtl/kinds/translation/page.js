@@ -1,0 +1,1 @@
+(parent, task, answer, name) => add(parent, "p", answer[`${name}_translation`], "value")
