@@ -145,7 +145,8 @@ def predict(
         Literal["strict", "replace"], typer.Option(help="How to read bytes that are not UTF-8: as errors or as U+FFFD.")
     ] = "strict",
     field: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The field with the text; by default that of the training.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="The field with the text, or several; by default as in the training."),
     ] = None,
     carried: Annotated[
         str | None, typer.Option("--id", metavar="NAME", help="A field that each answer repeats.")
@@ -175,7 +176,7 @@ def predict(
     if carried in predictor.tasks:
         raise UserError(f"predict: --id {carried}: this is the name of a task, whose answer would replace it")
     fields = TextFields.of(predictor.tasks)
-    fields = fields.only(field) if field else fields
+    fields = fields.only(*field) if field else fields
     rows = map(Row, texts) if texts else rows_of(records, fields, carried, on_error)
     predict(predictor, rows, output, full_windows if texts or source else arrived_windows, on_error)
 

@@ -103,6 +103,23 @@ def test_errors_name_the_column_and_the_row_of_the_table(tmp_path, changes, mess
     assert not (tmp_path / "run").exists()
 
 
+def test_every_field_of_a_text_is_looked_for_in_the_table(tmp_path):
+    tasks = {"queue": {**TASKS["queue"], "text": ["title", "body"]}}
+    with pytest.raises(DataError, match=r"there is no column 'title', which tasks.queue.text names"):
+        tfmtl.fit(tasks, table(20).drop(columns="title"), run=tmp_path / "run", **SECTIONS)
+    empty = table(20).assign(title=None, body=None)
+    with pytest.raises(
+        DataError, match="every row of the columns 'title' and 'body', the text of task 'queue', is empty"
+    ):
+        tfmtl.fit(tasks, empty, run=tmp_path / "run", **SECTIONS)
+    empty.loc[1:, "title"] = "a"
+    with pytest.raises(
+        DataError, match=r"fit: data: row 0: 'title' and 'body' are empty; 'sources.data.empty_text: skip'"
+    ):
+        tfmtl.fit(tasks, empty, run=tmp_path / "run", **SECTIONS)
+    assert not (tmp_path / "run").exists()
+
+
 ONLY = {"queue": TASKS["queue"]}
 
 

@@ -71,6 +71,40 @@ def test_other_texts_of_a_source_are_other_streams(experiment):
     assert streams[0].splits["train"].text_pair.tolist() == ["one", "three"]
 
 
+def test_several_fields_are_one_text(experiment, caplog):
+    together = ["text", "pair"]
+    rows = [*ROWS, {"text": None, "pair": "five", "label": "a"}, {"text": None, "pair": "", "label": "b"}]
+    tasks = {
+        "topic": {**TOPIC, "text": together},
+        "stars": {**STARS, "text": ["pair", "text"]},
+        "tldr": {**TLDR, "text": "pair", "text_pair": together},
+    }
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        streams, _ = load_streams(experiment(tasks, train=rows, empty_text="skip"))
+    names, texts = [stream.name for stream in streams], [stream.splits["train"].text.tolist() for stream in streams]
+    assert names == ["s/text,pair", "s/pair,text", "s/pair+text,pair"]
+    assert texts[0] == ["first text\none", "second text\ntwo", "five"]
+    assert texts[1] == ["one\nfirst text", "three\nthird text"]
+    assert streams[2].splits["train"].text_pair.tolist() == ["first text\none", "second text\ntwo"]
+    assert any("'text' and 'pair' are empty; rows left out for this: 1" in message for message in caplog.messages)
+
+
+def test_a_part_of_a_text_that_is_not_there_is_told_with_its_key(experiment):
+    found = message(experiment({"topic": {**TOPIC, "text": ["text", "par"]}}))
+    assert "there is no column 'par', which tasks.topic.text names; did you mean 'pair'?" in found
+
+
+def test_references_stand_in_several_fields(experiment):
+    rows = [
+        {"text": "a", "summary": "one", "second": "two"},
+        {"text": "b", "summary": None, "second": ["three", "", "four"]},
+        {"text": "c", "summary": "", "second": None},
+    ]
+    tasks = {"tldr": {**TLDR, "summary": ["summary", "second"]}}
+    (stream,), _ = load_streams(experiment(tasks, rows, rows, rows))
+    assert stream.splits["train"].targets["tldr"].tolist() == [("one", "two"), ("three", "four")]
+
+
 def test_a_text_with_gaps_is_a_stream_of_its_own_of_all_rows(experiment):
     tasks = {"topic": TOPIC, "gaps": {"kind": "denoising", "source": "s"}}
     streams, _ = load_streams(experiment(tasks))

@@ -6,6 +6,7 @@ from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.denoising.options import Denoising
 from tfmtl.kinds.summarization.options import Summarization
 from tfmtl.kinds.task import Task, TaskName
+from tfmtl.kinds.translation.options import Translation
 
 
 def test_all_metrics_are_the_kinds_then_the_tasks_own_each_once():
@@ -50,3 +51,33 @@ def test_a_task_writes_with_a_decoder_of_its_own_unless_it_names_another():
     assert Summarization(name="title", source="s").decoder_of == "title"
     assert Denoising(name="gaps", source="s").decoder_of == "gaps"
     assert Denoising(name="gaps", source="s", decoder="title").decoder_of == "title"
+
+
+def test_several_fields_are_read_as_one_text():
+    task = Classification(name="t", source="s", text=["title", "body"], text_pair=("reply",), label="topic")
+    assert task.fields == ("title", "body", "reply", "topic")
+    assert task.text_pair == "reply"
+    assert (task.key_of("body"), task.key_of("topic"), task.key_of("reply")) == (
+        "tasks.t.text",
+        "tasks.t.label",
+        "tasks.t.text_pair",
+    )
+    assert task.as_mapping()["text"] == ["title", "body"]
+    assert Denoising(name="gaps", source="s", text=["title", "body"]).target_fields == ("title", "body")
+    assert Translation(source="s", target=["de", "de_2"]).target_fields == ("de", "de_2")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        *(
+            (fields, "expected the name of a field, or a list of such names")
+            for fields in ([], "", ["a", ""], 3, ["a", 3])
+        ),
+        (["a", "b", "a"], "the field 'a' appears twice"),
+    ],
+)
+def test_fields_that_cannot_be_are_told(fields, message):
+    with pytest.raises(ConfigurationError) as caught:
+        validate(Classification, {"source": "s", "text": fields}, "tasks.t")
+    assert str(caught.value) == f"tasks.t.text: {message}, found {fields!r}"

@@ -77,6 +77,8 @@ def test_a_stream_is_known_by_what_it_reads_whatever_its_name():
     assert what_is_read(stream(name="s/text")) == what_is_read(stream()) == "s/text"
     pair = Classification(name="same", source="s", text="a", text_pair="b")
     assert what_is_read(stream(tasks=(pair,))) == "s/a/b"
+    several = Classification(name="topic", source="s", text=["a", "b"], text_pair=["c", "d"])
+    assert what_is_read(stream(tasks=(several,))) == "s/a,b/c,d"
     gaps = Denoising(name="gaps", source="s", decoder="title")
     assert what_is_read(stream(tasks=(gaps,))) == "s/text/gaps"
 

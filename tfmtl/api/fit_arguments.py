@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfmtl.api.tables import Columns, columns_of, is_column, is_table
-from tfmtl.core.errors import ConfigurationError, DataError, MissingColumnError, nearest
+from tfmtl.core.errors import ConfigurationError, DataError, MissingColumnError, nearest, quoted
 from tfmtl.core.values import is_absent
-from tfmtl.kinds.task import Task
+from tfmtl.kinds.task import Task, field_names
 
 _ONLY_SOURCE = "data"
 _ARGUMENTS = {"train": "data", "validation": "validation", "test": "test"}
@@ -114,6 +114,7 @@ def _check_fields(task: Task, columns: Columns, what: str) -> None:
     for field in task.fields:
         if field not in columns:
             raise MissingColumnError(what, field, columns, task.key_of(field))
-    for field in filter(None, (task.text, task.text_pair)):
-        if all(is_absent(value) for value in columns[field]):
-            raise DataError(f"{what}: every row of the column '{field}', the text of task '{task.name}', is empty")
+    for fields in filter(None, map(field_names, (task.text, task.text_pair))):
+        if all(is_absent(value) for field in fields for value in columns[field]):
+            named = f"the column{'s' if len(fields) > 1 else ''} {quoted(fields)}, the text of task '{task.name}'"
+            raise DataError(f"{what}: every row of {named}, is empty")

@@ -32,7 +32,7 @@ class LoadedModel:
         """Returns every task's answer for each row.
 
         Args:
-            rows: texts, or pairs of texts; or a table, such as a DataFrame or a list of dicts, with the field that the
+            rows: texts, or pairs of texts; or a table, such as a DataFrame or a list of dicts, with the fields that the
                 tasks read or one named `text`, and for pairs `text_pair`. Other fields are ignored.
 
         Returns:
@@ -50,9 +50,10 @@ class LoadedModel:
 
     def _rows_of_columns(self, columns: Mapping[str, list]) -> list[Row]:
         fields = TextFields.of(self.tasks)
-        read = [field for field in fields.among(columns, "predict") if field]
-        rows = enumerate(zip(*(columns[field] for field in read), strict=True))
-        return [Row.parse(dict(zip(read, row, strict=True)), f"predict: row {number}", fields) for number, row in rows]
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        # A field that no row has is missing in the table, not in its first row.
+        fields.among(rows[0] if rows else columns, "predict")
+        return [Row.parse(row, f"predict: row {number}", fields) for number, row in enumerate(rows)]
 
 
 def load(model: RunFolder | str | Path) -> LoadedModel:

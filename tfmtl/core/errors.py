@@ -65,6 +65,15 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join([*shown, *more]) or "none"
 
 
+def quoted(names: Iterable[str], conjunction: str = "and") -> str:
+    """Returns names in quotation marks with a word between them.
+
+    >>> quoted(["a", "b"], "or")
+    "'a' or 'b'"
+    """
+    return f" {conjunction} ".join(f"'{name}'" for name in names)
+
+
 def missing_file(path: str | Path) -> str:
     """Returns a sentence that says that a file does not exist, with the most similar name in its folder."""
     path = Path(path)

@@ -59,6 +59,19 @@ def plain(value: Any) -> Any:
     return None if type(value).__name__ in ("NAType", "NaTType") else str(value)
 
 
+def value_of(row: Mapping[str, Any], field: str) -> tuple[bool, Any]:
+    """Returns whether a row has a field, and its value; `a.b` also names the field `b` of the object `a`.
+
+    >>> value_of({"a": {"b": 1}}, "a.b"), value_of({"a.b": 2}, "a.b"), value_of({"a": 3}, "a.b")
+    ((True, 1), (True, 2), (False, None))
+    """
+    if field in row:
+        return True, row[field]
+    outer, _, inner = field.partition(".")
+    below = row.get(outer) if inner else None
+    return value_of(below, inner) if isinstance(below, Mapping) else (False, None)
+
+
 def is_absent(value: Any) -> bool:
     """Returns whether a value is missing, which means `None` or a string that is empty or all white space."""
     return value is None or (isinstance(value, str) and not value.strip())

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from tfmtl.config.experiment import Experiment
-from tfmtl.core.errors import DataError, MissingColumnError, nearest
+from tfmtl.core.errors import DataError, MissingColumnError, nearest, quoted
 from tfmtl.core.registry import SOURCES
-from tfmtl.core.values import as_written, is_absent
+from tfmtl.core.values import is_absent
 from tfmtl.data.columns import is_present
 from tfmtl.data.missing import without_missing
 from tfmtl.data.rows import Rows, joined
 from tfmtl.data.splits import limited, missing_splits, read_splits
+from tfmtl.data.texts import text_of_fields
 from tfmtl.kinds.kind import kind_of
-from tfmtl.kinds.task import Task
+from tfmtl.kinds.task import Task, field_names
 
 _logger = logging.getLogger("tfmtl")
 
@@ -94,7 +95,8 @@ def load_streams(
         # A text that a task changes when it is read is a different text, which is read for that task alone.
         groups = _grouped(tasks, lambda task: (task.text, task.text_pair, task.name * kind_of(task).corrupts))
         for reading, members in groups.items():
-            stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(filter(None, reading))}"
+            read = [",".join(field_names(fields)) for fields in reading if fields]
+            stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(read)}"
             examples = {
                 split: _examples(stream_name, split, members, rows[split], choice.options.empty_text)
                 for split in splits
@@ -139,20 +141,20 @@ def _grouped(tasks: Iterable[Task], key: Callable[[Task], Hashable]) -> dict[Any
 
 
 def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_text: str) -> Examples:
-    fields = [field for field in (tasks[0].text, tasks[0].text_pair) if field]
-    texts = {field: _texts(rows, field) for field in fields}
-    filled = np.logical_and.reduce([_is_filled(values) for values in texts.values()])
+    readings = [field_names(fields) for fields in (tasks[0].text, tasks[0].text_pair) if fields is not None]
+    texts = [_texts(rows, fields) for fields in readings]
+    filled = np.logical_and.reduce([_is_filled(values) for values in texts])
     if not filled.all():
         row = int(np.argmin(filled))
-        field = next(field for field, values in texts.items() if is_absent(values[row]))
+        empty = next(fields for fields, values in zip(readings, texts, strict=True) if is_absent(values[row]))
+        what = f"{rows.place(row)}: {quoted(empty)} {'is' if len(empty) == 1 else 'are'} empty"
         if not filled.any():
-            raise DataError(f"{rows.place(row)}: '{field}' is empty, and so is a text of every other row")
+            raise DataError(f"{what}, and so is a text of every other row")
         if empty_text == "error":
-            key = f"sources.{tasks[0].source}.empty_text"
-            raise DataError(f"{rows.place(row)}: '{field}' is empty; '{key}: skip' leaves such rows out")
-        _logger.info("%s: '%s' is empty; rows left out for this: %d", rows.place(row), field, (~filled).sum())
+            raise DataError(f"{what}; 'sources.{tasks[0].source}.empty_text: skip' leaves such rows out")
+        _logger.info("%s; rows left out for this: %d", what, (~filled).sum())
     targets = {task.name: kind_of(task).encode(task, rows) for task in tasks}
-    examples = Examples(texts[tasks[0].text], texts.get(tasks[0].text_pair), targets).take(np.flatnonzero(filled))
+    examples = Examples(texts[0], texts[1] if len(texts) > 1 else None, targets).take(np.flatnonzero(filled))
     for task in tasks:
         if not is_present(examples.targets[task.name]).any():
             _report_unlabelled(task, name, split)
@@ -167,19 +169,11 @@ def _report_unlabelled(task: Task, source: str, split: str) -> None:
     _logger.warning("%s, so it is not measured there", sentence)
 
 
-def _texts(rows: Rows, field: str) -> np.ndarray:
-    """Returns the texts `[rows]` of a field; the sentences of a list are joined."""
+def _texts(rows: Rows, fields: Sequence[str]) -> np.ndarray:
+    """Returns the texts `[rows]` in one field or several."""
     texts = np.empty(len(rows), object)
-    for row, value in enumerate(rows.columns[field]):
-        if isinstance(value, list) and all(isinstance(sentence, str) for sentence in value):
-            value = " ".join(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            value = as_written(value)
-        elif value is None:
-            value = ""
-        if not isinstance(value, str):
-            raise DataError(f"{rows.place(row)}: '{field}' is not a text: {str(value)[:60]}")
-        texts[row] = value
+    for row in range(len(rows)):
+        texts[row] = text_of_fields({field: rows.columns[field][row] for field in fields}, rows.place(row))
     return texts
 
 

@@ -3,13 +3,32 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
 from tfmtl.core.registry import SIGNATURES, Options
 
 TASK_NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
 
 AnyTask = TypeVar("AnyTask", bound="Task")
+
+
+def field_names(fields: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Returns the names of the fields that a key of a task names; none for `None`."""
+    return (fields,) if isinstance(fields, str) else fields or ()
+
+
+def _checked(fields: Any) -> str | tuple[str, ...]:
+    names = tuple(fields) if isinstance(fields, list | tuple) else (fields,)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("expected the name of a field, or a list of such names")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the field '{twice}' appears twice")
+    return names[0] if len(names) == 1 else names
+
+
+Fields = Annotated[str | tuple[str, ...], BeforeValidator(_checked)]
+"""The name of a field, or a list of names of several; see `field_names`."""
 
 
 class Task(Options):
@@ -21,8 +40,9 @@ class Task(Options):
     Attributes:
         name: the name of the task, which is also the name of its layer and of its output.
         source: the name of the source that provides texts and targets.
-        text: the field with the text to read.
-        text_pair: the field with the second text of a pair; `None` for single texts.
+        text: the field with the text to read, or several, whose texts are joined by line breaks; see
+            `tfmtl.data.texts`.
+        text_pair: the field with the second text of a pair, or several; `None` for single texts.
         instruction: the prompt that follows the text, for a pretrained trunk that continues texts; `None` for none.
         metrics: the metrics to report in addition to those that all tasks of the kind have.
         primary: the metric that chooses the best checkpoint.
@@ -40,8 +60,8 @@ class Task(Options):
 
     name: str = ""
     source: str
-    text: str = "text"
-    text_pair: str | None = None
+    text: Fields = "text"
+    text_pair: Fields | None = None
     instruction: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     metrics: tuple[str, ...] = ()
     primary: str = ""
@@ -54,12 +74,14 @@ class Task(Options):
     @property
     def fields(self) -> tuple[str, ...]:
         """All fields that the task reads, starting with its texts."""
-        return tuple(dict.fromkeys(filter(None, (self.text, self.text_pair, *self.target_fields))))
+        return tuple(dict.fromkeys([*field_names(self.text), *field_names(self.text_pair), *self.target_fields]))
 
     def key_of(self, field: str) -> str:
         """Returns the key of the configuration that names a field which the task reads."""
-        keys = (f"tasks.{self.name}.{key}" for key, value in self if value == field and key != "name")
-        return next(keys, f"tasks.{self.name}")
+        keys = [
+            key for key, value in self if key != "name" and field in (value if isinstance(value, tuple) else (value,))
+        ]
+        return f"tasks.{self.name}.{keys[0]}" if keys else f"tasks.{self.name}"
 
     @property
     def decoder_of(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfmtl.data.streams import Examples, Stream
+from tfmtl.kinds.task import field_names
 
 Fingerprints = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By the fields of a stream and by split: `rows`, their number; `text`, a digest; `targets`, one digest per task."""
@@ -22,8 +23,8 @@ def fingerprints(streams: Iterable[Stream]) -> Fingerprints:
 def what_is_read(stream: Stream) -> str:
     """Returns the source and the fields of a stream, which do not depend on other streams."""
     task = stream.tasks[0]
-    parts = (task.source, task.text, task.text_pair, "" if task.is_answered else task.name)
-    return "/".join(filter(None, parts))
+    texts = (",".join(field_names(fields)) for fields in (task.text, task.text_pair))
+    return "/".join(filter(None, (task.source, *texts, "" if task.is_answered else task.name)))
 
 
 def first_change(before: Fingerprints, now: Fingerprints, splits: Sequence[str]) -> str:

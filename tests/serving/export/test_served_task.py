@@ -25,6 +25,12 @@ def test_it_tells_what_a_client_must_know(task, served):
     assert ServedTask.of(task).generates == task.generates == (task.kind == "summarization")
 
 
+def test_several_fields_of_a_text_are_kept():
+    served = ServedTask.of(Summarization(name="a", source="s", text=["title", "body"], text_pair=["b", "c"]))
+    assert (served.text, served.text_pair) == (("title", "body"), ("b", "c"))
+    assert ServedTask.model_validate_json(served.model_dump_json()) == served
+
+
 def test_it_is_read_as_it_was_written():
     served = ServedTask(kind="classification", pair=True, labels=("no", "yes"), text="a", text_pair="b")
     assert ServedTask.model_validate_json(served.model_dump_json()) == served

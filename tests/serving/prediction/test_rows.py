@@ -76,7 +76,7 @@ def test_a_table_that_cannot_be_read_is_told_with_its_place(tmp_path, content, m
         (b"[1]", r"expected an object with a 'text', found \[1\]"),
         (b'{"texts": "a"}', r"there is no 'text'; did you mean 'texts'\?"),
         (b'{"text": null}', "'text' is not a text: null"),
-        (b'{"text": "a", "text_pair": 3}', "'text_pair' is not a text: 3"),
+        (b'{"text": "a", "text_pair": [3]}', r"'text_pair' is not a text: \[3\]"),
         (b'{"text": "\xff"}', "invalid UTF-8, byte 0xff after 10 bytes of the line"),
     ],
 )
@@ -87,6 +87,27 @@ def test_a_line_that_is_no_row_is_told_with_its_place(tmp_path, line, message):
     assert next(rows).text == "good"
     with pytest.raises(DataError, match=f"texts.jsonl:2: {message}"):
         next(rows)
+
+
+def test_texts_are_read_as_training_reads_them(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    rows = [
+        {"text": ["One.", "Two."], "text_pair": 3.0},
+        {"title": "A", "mail": {"body": "b\nc"}},
+        {"title": None, "mail": {"body": "b"}},
+        {"title": "", "mail": {"body": ""}},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    fields = TextFields.of({"a": ServedTask(kind="regression", text=("title", "mail.body"))})
+    assert [(row.text, row.text_pair) for row in read(path, fields)] == [
+        ("One. Two.", "3"),
+        ("A\nb\nc", None),
+        ("b", None),
+        ("", None),
+    ]
+    path.write_text('{"title": null, "mail": {"body": null}}')
+    with pytest.raises(DataError, match=r"jsonl:1: 'title' and 'mail.body' are not a text: null"):
+        list(read(path, fields))
 
 
 def test_invalid_utf8_can_be_replaced(tmp_path):
@@ -193,10 +214,10 @@ def test_parquet_is_read_by_the_names_of_its_columns(tmp_path):
 
 def test_a_field_that_is_named_is_the_only_one_that_holds_the_text():
     fields = NLI.only("question")
-    assert fields.among(["question", "first", "second"], "here") == ("question", "second")
-    assert fields.among(["question", "text"], "here") == ("question", None)
+    assert fields.among(dict.fromkeys(["question", "first", "second"]), "here") == (("question",), ("second",))
+    assert fields.among(dict.fromkeys(["question", "text"]), "here") == (("question",), None)
     with pytest.raises(DataError, match="here: there is no 'question'"):
-        fields.among(["first"], "here")
+        fields.among({"first": "a"}, "here")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
-"""Translations beside labels, a score and a summary of the same texts, through every way to ask a model."""
+"""Translations beside labels, a score and a summary of the same texts, through every way to ask a model.
+
+A text stands in two fields, one of them in an object, and a translation has two references in two fields.
+"""
 
 import json
 import random
-import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from sacrebleu.metrics import BLEU, CHRF
 
 import tfmtl
 from tests.serving.c_api import IS_THERE, ask
+from tfmtl.api.predict import LoadedModel
 from tfmtl.cli import main
 from tfmtl.runs.loading import load_best_model
 from tfmtl.serving.prediction.predict import predict_rows
@@ -21,14 +24,21 @@ from tfmtl.serving.prediction.rows import Row
 ANIMALS = {"dog": "Hund", "cat": "Kater", "horse": "Hengst", "bear": "Bär"}
 VERBS = {"sees": "sieht", "follows": "folgt", "finds": "findet"}
 THINGS = {"river": "Fluss", "tree": "Baum", "garden": "Garten", "ball": "Ball"}
+TIMES = {"at noon": "Mittags", "at night": "Nachts"}
 TASKS = {
-    "german": {"kind": "translation", "target": "de", "max_length": 24},
+    "german": {"kind": "translation", "target": ["de", "also"], "max_length": 24},
     "title": {"kind": "summarization", "max_length": 8},
     "animal": {"kind": "classification"},
     "things": {"kind": "multi_label", "labels": "things"},
     "length": {"kind": "regression", "target": "length"},
 }
-TEXTS = ["the dog sees the tree and the cat", "the horse finds the ball and the bear", ""]
+TASKS = {name: {**task, "text": ["time", "caption.en"]} for name, task in TASKS.items()}
+ROWS = [
+    {"time": "at noon", "caption": {"en": "the dog sees the tree"}},
+    {"time": None, "caption": {"en": "the horse finds the ball"}},
+    {"time": "", "caption": {"en": ""}},
+]
+TEXTS = ["at noon\nthe dog sees the tree", "the horse finds the ball", ""]
 
 
 def run(*arguments) -> None:
@@ -38,17 +48,18 @@ def run(*arguments) -> None:
 
 
 def row(generator: random.Random) -> dict:
-    first, second = generator.sample(sorted(ANIMALS), 2)
-    verb, thing = generator.choice(sorted(VERBS)), generator.choice(sorted(THINGS))
-    german = f"der {ANIMALS[first]} {VERBS[verb]} den {THINGS[thing]} und den {ANIMALS[second]}"
+    time, animal, verb, thing = (generator.choice(sorted(words)) for words in (TIMES, ANIMALS, VERBS, THINGS))
+    german = f"{TIMES[time]} {VERBS[verb]} {ANIMALS[animal]} {THINGS[thing]}"
     return {
-        "text": f"the {first} {verb} the {thing} and the {second}",
-        # The second reference is a translation, too, that nobody learns.
-        "de": [german, german.replace("der ", "dieser ")],
-        "summary": f"{first} {verb}",
-        "label": first,
-        "things": sorted({thing, second}),
-        "length": float(len(first)),
+        "time": time,
+        "caption": {"en": f"the {animal} {verb} the {thing}"},
+        "de": german,
+        # A translation, too, that nobody learns.
+        "also": [f"es {german}"],
+        "summary": f"{animal} {verb}",
+        "label": animal,
+        "things": sorted({animal, thing}),
+        "length": float(len(animal)),
     }
 
 
@@ -82,8 +93,13 @@ def trained(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def expected(trained) -> list[dict]:
-    return tfmtl.load(trained / "run").predict(TEXTS)
+def model(trained) -> LoadedModel:
+    return tfmtl.load(trained / "run")
+
+
+@pytest.fixture(scope="module")
+def expected(model) -> list[dict]:
+    return model.predict(TEXTS)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +119,6 @@ def test_it_is_learned_and_measured_as_sacrebleu_does(trained):
     assert metrics["tokenization"] == {"chrf": "characters", "bleu": "13a"}
     low, high = metrics["intervals"]["bleu"]
     assert low <= metrics["bleu"] <= high
-    # The words that all translations have in common alone would give a chrF of about 0.3.
     assert metrics["chrf"] > 0.8 and metrics["bleu"] > 0.6
 
 
@@ -118,7 +133,24 @@ def test_an_export_answers_all_kinds_on_the_command_line_as_its_run(trained, exp
     assert [set(answer) for answer in answers] == [set(TASKS)] * 3
     assert [answer["german"] for answer in answers] == [answer["german"] for answer in expected]
     assert answers[0]["german"].keys() == {"translation"} and answers[0]["title"].keys() == {"summary"}
-    assert re.match(r"der \w+ ", answers[0]["german"]["translation"])
+    assert answers[0]["german"]["translation"].startswith("Mittags sieht Hund ")
+
+
+def test_rows_are_read_by_the_fields_of_the_training(trained, model, expected, capsys):
+    (trained / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    run("predict", trained / "export", "--input", trained / "rows.jsonl")
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == expected
+    assert model.predict(ROWS) == expected
+    rows = [f"{row['time'] or ''},{row['caption']['en']}\n" for row in ROWS]
+    (trained / "rows.csv").write_text("".join(["when,what\n", *rows]), encoding="utf-8")
+    run("predict", trained / "export", "--input", trained / "rows.csv", "--field", "when", "--field", "what")
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == expected
+
+
+def test_a_file_is_evaluated_as_the_split_that_it_holds(trained):
+    of_split = json.loads((trained / "run" / "evaluation_test.json").read_text(encoding="utf-8"))["tasks"]
+    of_file = tfmtl.evaluate(trained / "run", data=trained / "test.jsonl")["tasks"]
+    assert of_file == of_split
 
 
 def test_rest_answers_it_under_its_own_name_and_the_default_one(server, expected):

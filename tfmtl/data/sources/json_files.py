@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfmtl.core.errors import DataError
 from tfmtl.core.registry import SOURCES
+from tfmtl.core.values import value_of
 from tfmtl.data.json_text import parse_json
 from tfmtl.data.rows import Rows
 from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
@@ -77,19 +78,10 @@ def _columns(objects: Iterable[Any], fields: Sequence[str], path: Path) -> dict[
             raise DataError(f"{path}: item {number} is not an object of names and values: {json.dumps(found)[:40]}")
         known.update(dict.fromkeys(found))
         for field, values in columns.items():
-            present, value = _value(found, field)
+            present, value = value_of(found, field)
             values.append(value)
             if present:
                 known[field] = None
     if known:
         require_fields(fields, known, str(path))
     return columns
-
-
-def _value(found: Mapping[str, Any], field: str) -> tuple[bool, Any]:
-    """Returns whether an object has a field, and its value; `a.b` also names the field `b` of the object `a`."""
-    if field in found:
-        return True, found[field]
-    outer, _, inner = field.partition(".")
-    below = found.get(outer) if inner else None
-    return _value(below, inner) if isinstance(below, Mapping) else (False, None)

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tfmtl.kinds.task import Task
+from tfmtl.kinds.task import Task, field_names
 
 
 class Denoising(Task):
@@ -47,7 +47,7 @@ class Denoising(Task):
 
     @property
     def target_fields(self) -> tuple[str, ...]:
-        return (self.text,)
+        return field_names(self.text)
 
     @property
     def decoder_of(self) -> str:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from tfmtl.kinds.task import Fields, field_names
 from tfmtl.kinds.written_task import WrittenTask
 
 
@@ -9,15 +10,16 @@ class Summarization(WrittenTask):
     """A summary of a text, written by the task's own decoder.
 
     Attributes:
-        summary: the field that contains the reference, or a list of references, of which training reads the first.
+        summary: the field that contains the reference, or a list of references; or several such fields. Training reads
+            the first reference of a row.
     """
 
     kind: ClassVar[str] = "summarization"
     kind_metrics: ClassVar[tuple[str, ...]] = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
-    summary: str = "summary"
+    summary: Fields = "summary"
     primary: str = "rougeL"
 
     @property
     def target_fields(self) -> tuple[str, ...]:
-        return (self.summary,)
+        return field_names(self.summary)

@@ -17,8 +17,8 @@ class ServedTask(BaseModel):
         kind: the kind of the task.
         pair: whether it reads two texts.
         labels: its label set, in the order of the probabilities; empty if it has none.
-        text: the field that it was trained to read, which a table of rows may have.
-        text_pair: the second field; meaningless if the task reads one text.
+        text: the field that it was trained to read, which a table of rows may have; several if they are one text.
+        text_pair: the field of the second text, likewise; meaningless if the task reads one text.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -26,8 +26,8 @@ class ServedTask(BaseModel):
     kind: str
     pair: bool = False
     labels: tuple[str, ...] = ()
-    text: str = "text"
-    text_pair: str = "text_pair"
+    text: str | tuple[str, ...] = "text"
+    text_pair: str | tuple[str, ...] = "text_pair"
 
     @field_validator("kind")
     @classmethod

@@ -1,13 +1,18 @@
 """The fields of a row that hold the text and its pair."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-from tfmtl.core.errors import DataError, nearest
+from tfmtl.core.errors import DataError, nearest, quoted
+from tfmtl.core.values import value_of
+from tfmtl.kinds.task import field_names
 from tfmtl.serving.export.served_task import ServedTask
 
-TEXT, TEXT_PAIR = "text", "text_pair"
+Reading = tuple[str, ...]
+"""The fields that are read as one text."""
+
+TEXT, TEXT_PAIR = ("text",), ("text_pair",)
 
 
 @dataclass(frozen=True)
@@ -15,48 +20,64 @@ class TextFields:
     """The fields that may hold the text of a row: those that the tasks were trained to read, and `text`.
 
     Attributes:
-        pairs: for each field of a text, those that may hold the second text of a pair.
+        pairs: for each reading of a text, those of the second text of a pair.
     """
 
-    pairs: Mapping[str, tuple[str, ...]]
+    pairs: Mapping[Reading, tuple[Reading, ...]]
 
     @classmethod
     def of(cls, tasks: Mapping[str, ServedTask]) -> Self:
         """Returns the fields for rows that tasks are asked about."""
-        pairs: dict[str, dict[str, None]] = {task.text: {} for task in tasks.values()} | {TEXT: {}}
+        pairs: dict[Reading, dict[Reading, None]] = {field_names(task.text): {} for task in tasks.values()} | {TEXT: {}}
         for task in tasks.values():
             if task.pair:
-                pairs[task.text][task.text_pair] = None
+                pairs[field_names(task.text)][field_names(task.text_pair)] = None
         return cls({text: tuple({**seconds, TEXT_PAIR: None}) for text, seconds in pairs.items()})
 
-    def only(self, text: str) -> Self:
-        """Returns the fields for rows whose text is in the field `text`, whatever the tasks were trained to read."""
+    def only(self, *text: str) -> Self:
+        """Returns the fields for rows whose text is in the fields `text`, whatever the tasks were trained to read."""
         seconds = dict.fromkeys(second for pairs in self.pairs.values() for second in pairs)
         return type(self)({text: tuple(seconds)})
 
-    def among(self, known: Collection[str], place: str) -> tuple[str, str | None]:
-        """Returns the field of the text, and that of its pair or `None`, among the fields of a row.
+    def among(self, row: Mapping[str, Any], place: str) -> tuple[Reading, Reading | None]:
+        """Returns the fields of the text, and those of its pair or `None`, among the fields of a row or of a table.
 
         Raises:
-            DataError: if there is no text, or if several fields could hold the text or its pair.
+            DataError: if there is no text, a part of it is not there, or several fields could hold the text or its
+                pair.
         """
-        texts = [text for text in self.pairs if text in known]
+        texts = [text for text in self.pairs if _has(row, text)]
         if not texts:
-            expected = " or ".join(f"'{text}'" for text in self.pairs)
-            raise DataError(f"{place}: there is no {expected}; {self._nearest(known)}")
+            raise self._missing(row, place)
         (text,) = _only(texts, place)
-        seconds = [second for second in self.pairs[text] if second in known and second != text]
+        seconds = [second for second in self.pairs[text] if _has(row, second) and not set(second) & set(text)]
         return text, next(iter(_only(seconds, place)), None)
 
-    def _nearest(self, known: Collection[str]) -> str:
+    def _missing(self, row: Mapping[str, Any], place: str) -> DataError:
+        for text in self.pairs:
+            absent = [field for field in text if not _has(row, (field,))]
+            if len(absent) < len(text):
+                found = [field for field in text if field not in absent]
+                return DataError(
+                    f"{place}: there is no '{absent[0]}', which is read together with {quoted(found)} as one text; "
+                    f"{nearest(absent[0], row)}"
+                )
+        expected = " or ".join(quoted(text) for text in self.pairs)
+        return DataError(f"{place}: there is no {expected}; {self._nearest(row)}")
+
+    def _nearest(self, row: Mapping[str, Any]) -> str:
         """Returns the phrase of `nearest` for the first field that a known one resembles."""
-        phrases = [nearest(text, known) for text in self.pairs]
+        phrases = [nearest(field, row) for text in self.pairs for field in text]
         return next((phrase for phrase in phrases if phrase.startswith("did you mean")), phrases[0])
 
 
-def _only(found: list[str], place: str) -> list[str]:
+def _has(row: Mapping[str, Any], reading: Reading) -> bool:
+    return all(value_of(row, field)[0] for field in reading)
+
+
+def _only(found: list[Reading], place: str) -> list[Reading]:
     if len(found) > 1:
-        listed = " and ".join(f"'{field}'" for field in found)
+        listed = " and ".join(quoted(reading, "with") for reading in found)
         raise DataError(f"{place}: {listed} could each hold the text that is asked about; leave one")
     return found
 

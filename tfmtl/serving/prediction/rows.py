@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, Self, TextIO
 
 from tfmtl.core.atomic_write import atomic_write, check_place
-from tfmtl.core.errors import DataError, missing_file, nearest
-from tfmtl.core.values import plain
+from tfmtl.core.errors import DataError, missing_file, nearest, quoted
+from tfmtl.core.values import plain, value_of
 from tfmtl.data.json_text import parse_json
 from tfmtl.data.sources.delimited import Dialect, delimited_records, dialect_of_header, require_length
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
-from tfmtl.serving.prediction.fields import DOCUMENTED, TextFields
+from tfmtl.data.texts import text_of_fields
+from tfmtl.serving.prediction.fields import DOCUMENTED, Reading, TextFields
 
 OnError = Literal["stop", "report"]
 """What happens at a row that cannot be answered: an error ends all, or the row has an error in place of answers."""
@@ -49,20 +50,25 @@ class Row:
             carried: the field that the answer repeats.
 
         Raises:
-            DataError: if it is not a mapping, has no text or nothing to repeat, or one of the texts is not a string.
+            DataError: if it is not a mapping, has no text or nothing to repeat, or one of the texts is no text.
         """
         if not isinstance(value, Mapping):
             raise DataError(f"{place}: expected an object with a 'text', found {json.dumps(value)[:60]}")
         first, second = fields.among(value, place)
-        text, pair = value[first], value[second] if second else None
+        text, pair = _text(value, first, place), _text(value, second, place) if second else None
+        if text is None:
+            raise DataError(f"{place}: {quoted(first)} {'is' if len(first) == 1 else 'are'} not a text: null")
         if isinstance(value, Cells):
             pair = pair or None
-        for key, found in {first: text, **({} if pair is None else {second: pair})}.items():
-            if not isinstance(found, str):
-                raise DataError(f"{place}: '{key}' is not a text: {json.dumps(found)[:60]}")
         if carried is not None and carried not in value:
             raise DataError(f"{place}: there is no '{carried}'; {nearest(carried, value)}")
         return cls(text, pair, place, {} if carried is None else {carried: value[carried]})
+
+
+def _text(row: Mapping[str, Any], reading: Reading, place: str) -> str | None:
+    """Returns the text in the fields of a row; `None` if all of them are missing."""
+    values = {field: value_of(row, field)[1] for field in reading}
+    return None if all(value is None for value in values.values()) else text_of_fields(values, place)
 
 
 class Cells(dict[str, str]):
