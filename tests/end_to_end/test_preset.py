@@ -24,6 +24,7 @@ TOLD = (
 )
 # What experts behind a pretrained trunk read is what it has made, whatever it is.
 EXPERTS = {name: (f"model.sharing.type={name}",) for name in ("mmoe", "ple")}
+INSIDE = ("model.sharing.type=adapters", "model.sharing.bottleneck=4")
 # Most texts are longer than a window.
 WINDOWS = ("model.encoder.max_length=12", "model.encoder.text_overflow=windows", "model.encoder.windows=4")
 
@@ -37,10 +38,10 @@ WINDOWS = ("model.encoder.max_length=12", "model.encoder.text_overflow=windows",
         # Every family is trained, and writes, in the tests of `models/`.
         *(
             pytest.param(*case, marks=pytest.mark.large)
-            for case in (("gpt2", EXPERTS["ple"]), ("albert", ()), ("bart", ()), ("t5", ()))
+            for case in (("gpt2", EXPERTS["ple"]), ("bert", INSIDE), ("albert", ()), ("bart", ()), ("t5", ()))
         ),
     ],
-    ids=["bert-mmoe-windows", "gpt2-told", "gpt2-ple", "albert", "bart", "t5"],
+    ids=["bert-mmoe-windows", "gpt2-told", "gpt2-ple", "bert-adapters", "albert", "bart", "t5"],
 )
 def test_a_run_and_an_export_need_the_preset_no_more(family, settings, configure, tmp_path, capsys):
     folder = save_preset(family, tmp_path / "preset", num_layers=1)

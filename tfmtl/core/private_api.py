@@ -58,6 +58,18 @@ def feedforward_activation(layer: keras_hub.layers.TransformerEncoder, activatio
     layer._feedforward_intermediate_dense.activation = activation
 
 
+def copied_encoder_layer(
+    layer: keras_hub.layers.TransformerEncoder, name: str, width: int
+) -> keras_hub.layers.TransformerEncoder:
+    """Returns a built copy of a layer that reads states of a width, with the same weights and another name."""
+    copy = type(layer).from_config({**layer.get_config(), "name": name})
+    copy.build((None, None, width))
+    copy.set_weights(layer.get_weights())
+    # The configuration has the activation of the preset, in whose place loading may have put another.
+    feedforward_activation(copy, layer._feedforward_intermediate_dense.activation)
+    return copy
+
+
 def variable_index(optimizer, variable) -> int:
     """Returns the index of a variable, or of a replica's copy of it, among the variables of a built optimizer."""
     return optimizer._get_variable_index(variable)

@@ -142,7 +142,7 @@ class Network:
         """Adds updates that the trunk keeps beside its weights to them, before the model is served."""
         self.layers.sharing.trunk.merge_updates()
 
-    def readings(self, tasks: int) -> int:
+    def readings(self, tasks: int) -> float:
         """Returns how often the trunk reads a text to answer a number of tasks."""
         return self.layers.sharing.readings(tasks)
 

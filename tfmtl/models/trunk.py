@@ -1,7 +1,7 @@
 """The base of trunks: layers that read a text for all tasks and, if they are causal, may also continue it."""
 
 from abc import ABC, abstractmethod
-from functools import partial
+from collections.abc import Callable
 from typing import ClassVar, Literal, NamedTuple
 
 import keras
@@ -98,16 +98,31 @@ class Trunk(OptionsLayer, ABC):
             tokens: their ids, int32 `[batch, length]`.
             training: whether dropout is on.
         """
+        return self.in_windows(lambda *given: {"": self(*given, training=training)}, embedded, tokens)[""]
+
+    def in_windows(
+        self,
+        read: Callable[[KerasTensor, KerasTensor], dict[str, States]],
+        embedded: KerasTensor,
+        tokens: KerasTensor,
+    ) -> dict[str, States]:
+        """Returns what `read` returns for texts of any length, read in windows with `text_overflow: windows`."""
         if self.options.text_overflow != "windows":
-            return self(embedded, tokens, training=training)
+            return read(embedded, tokens)
         window = self.options.max_length
 
         def whole(found: KerasTensor, axis: int) -> KerasTensor:
             return joined_windows(found, tokens, window, axis)
 
-        of_windows = read_in_windows(partial(self, training=training), embedded, tokens, window)
-        context = tuple(whole(found, self.context_axis) for found in of_windows.context)
-        return States(whole(of_windows.last, 1), context)
+        return {
+            task: States(whole(states.last, 1), tuple(whole(each, self.context_axis) for each in states.context))
+            for task, states in read_in_windows(read, embedded, tokens, window).items()
+        }
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether its layers can be run one by one; see `tfmtl.models.stack.Stack`."""
+        return False
 
     @property
     def reads_windows(self) -> bool:

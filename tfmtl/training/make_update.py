@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from tfmtl.balancing.method import GradientCombination, LossWeighting
 from tfmtl.config.experiment import Experiment
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import BALANCING
 from tfmtl.kinds.kind import kind_of
+from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.gradient_update import GradientUpdate
@@ -41,12 +43,21 @@ def make_update(experiment: Experiment, data: TrainingData, model: keras.Model) 
     size = _log_shared(usage, model, balancing, experiment.balancing.name)
     balancing.build(len(losses), size, data.plan.updates_per_epoch)
     if getattr(balancing.options, "gradients_of", "parameters") == "representation":
+        _check_states(experiment, model)
         return RepresentationUpdate(losses, balancing, options.clip_norm, accumulation, usage)
     update = GradientUpdate(losses, balancing, options.clip_norm, accumulation, usage)
     groups = [[task.name for task in stream.tasks] for stream in data.streams]
     if len(groups) > 1 and not _needs_static_shapes():
         update.group(groups, rows)
     return update
+
+
+def _check_states(experiment: Experiment, model: MultiTaskModel) -> None:
+    if not model.network.layers.sharing.shares_states:
+        raise ConfigurationError(
+            f"balancing.gradients_of: representation: with the sharing scheme '{experiment.model.sharing.name}', there "
+            "are no states that all tasks share; use 'parameters'"
+        )
 
 
 def _log_shared(usage: VariableUsage, model: keras.Model, balancing: GradientCombination, name: str) -> int:

@@ -15,13 +15,16 @@ def rate_factors(network: Network, rates: LearningRates) -> dict[str, float]:
     """
     layers = network.layers
     pretrained = [decoder for decoder in layers.decoders.values() if _is_pretrained(decoder)]
-    # The trunk comes last, because its variables are also the sharing scheme's.
+    # The trunk and copies of its layers come last, because their variables are also the sharing scheme's.
     parts = {
         "heads": [layers.sharing, *layers.heads.values(), *layers.common_heads.values()],
         "decoders": [decoder for decoder in layers.decoders.values() if decoder not in pretrained],
-        "trunk": [*pretrained, layers.embedding, layers.sharing.trunk],
+        "trunk": [*pretrained, layers.embedding, layers.sharing.trunk, *(copy for copy, _ in layers.sharing.copies)],
     }
-    shares, of_trunk = rates.factors(), layers.sharing.trunk.rates()
+    shares, of_trunk = rates.factors(), dict(layers.sharing.trunk.rates())
+    for copy, original in layers.sharing.copies:
+        for variable, first in zip(copy.variables, original.variables, strict=True):
+            of_trunk[variable.path] = of_trunk.get(first.path, 1.0)
     return {
         variable.path: shares[part] * of_trunk.get(variable.path, 1.0)
         for part, members in parts.items()

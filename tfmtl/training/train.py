@@ -121,7 +121,7 @@ def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
     model = build_model(experiment.model, data.tasks, data.slices, data.columns, vocabulary_size, precision, wordings)
     readings = model.network.readings(len(data.tasks))
     if readings > 1:
-        _logger.warning("model.sharing: '%s' reads each text %d times", experiment.model.sharing.name, readings)
+        _logger.warning("model.sharing: '%s' reads each text %g times", experiment.model.sharing.name, readings)
     fit_linear_experts(model, experiment, data)
     trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     _logger.info("%s parameters, of which %s are trainable", f"{model.count_params():,}", f"{trainable:,}")

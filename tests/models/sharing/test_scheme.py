@@ -8,6 +8,7 @@ from pydantic import Field
 from tfmtl.core.registry import Options
 from tfmtl.models.encoders.transformer import TransformerEncoder
 from tfmtl.models.saved_layers import layer_config, layer_of
+from tfmtl.models.sharing.behind import SharingBehind
 from tfmtl.models.sharing.scheme import SharingScheme
 
 TOKENS = np.int32([[2, 7, 8, 3, 0, 0], [2, 5, 3, 9, 8, 3]])
@@ -19,7 +20,7 @@ class ScaledOptions(Options):
 
 
 @keras.saving.register_keras_serializable("tests")
-class ScaledSharing(SharingScheme):
+class ScaledSharing(SharingBehind):
     """A scheme as one is added: each task multiplies the states by numbers of its own, all add the same ones."""
 
     options_class = ScaledOptions

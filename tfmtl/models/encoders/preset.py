@@ -10,11 +10,13 @@ from pydantic import Field, model_validator
 
 from tfmtl.config.learning_rates import LearningRates
 from tfmtl.core.errors import ConfigurationError
+from tfmtl.core.private_api import copied_encoder_layer
 from tfmtl.core.registry import ENCODERS
 from tfmtl.models.decoders.continuation import Continuation
 from tfmtl.models.decoders.preset import PresetDecoder
 from tfmtl.models.decoders.task_mark import PrefixLMMark, TaskMark
 from tfmtl.models.decoders.transformer import TransformerDecoder
+from tfmtl.models.layers.layer_change import UNCHANGED
 from tfmtl.models.layers.pooling import AttentionPooling, LastPooling, MeanPooling
 from tfmtl.models.pretrained.encoder_graph import encoder_graph, encoder_inputs, layer_depths
 from tfmtl.models.pretrained.families import Family, family_of
@@ -22,7 +24,8 @@ from tfmtl.models.pretrained.loading import deserialize_backbone, load_backbone,
 from tfmtl.models.pretrained.lora import LoraOptions, add_lora
 from tfmtl.models.pretrained.own_layers import OwnLayers
 from tfmtl.models.pretrained.rows import rows_in_token_order
-from tfmtl.models.trunk import States, Trunk, TrunkOptions
+from tfmtl.models.stack import Stack
+from tfmtl.models.trunk import States, TrunkOptions
 
 POOLING = {"attention": AttentionPooling, "last": LastPooling, "mean": MeanPooling}
 
@@ -75,7 +78,7 @@ class PresetOptions(TrunkOptions):
 
 @ENCODERS.register("preset", options=PresetOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class PresetEncoder(Trunk):
+class PresetEncoder(Stack):
     """A text backbone of KerasHub: an encoder such as BERT, BART or T5, or a causal model such as GPT-2 or Llama.
 
     The experiment uses the preset's own tokenizer, and the preset's embedding becomes the model's, which is also what
@@ -269,6 +272,30 @@ class PresetEncoder(Trunk):
         if self._can_continue:
             return States(*self.trunk.read(embedded, tokens))
         return States(self.trunk(encoder_inputs(self.trunk, embedded, tokens), training=training))
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether it is an encoder whose layers also write; others are run as a whole."""
+        return self._can_continue and not self._is_causal
+
+    @property
+    def stack(self) -> list[keras.layers.Layer]:
+        return self.trunk.layers
+
+    def begin(self, embedded, tokens, training=None) -> KerasTensor:
+        return self.trunk.begin_text(embedded, tokens)
+
+    def through(self, layer, hidden, tokens, training=None, change=UNCHANGED):
+        hidden, own = self.trunk.through(layer, hidden, tokens, change)
+        return hidden, (own,)
+
+    def end(self, hidden, context) -> States:
+        return States(hidden, tuple(context))
+
+    def copied(self, layer, name) -> keras.layers.Layer:
+        if self.options.lora:
+            raise ConfigurationError("model.encoder.lora: such layers cannot be copied for a task; leave it out")
+        return copied_encoder_layer(layer, name, self._states_width)
 
     def keys_and_values(self, context) -> list[KerasTensor]:
         """Returns each layer's keys and values of texts, which are their context."""

@@ -5,10 +5,13 @@ from pydantic import Field, model_validator
 
 from tfmtl.core.registry import ENCODERS
 from tfmtl.models.decoders.transformer import TransformerDecoder
+from tfmtl.models.layers.layer_change import UNCHANGED
 from tfmtl.models.layers.positions import PositionEmbedding
 from tfmtl.models.layers.tokens import segment_ids, token_mask
 from tfmtl.models.layers.transformer_layer import EncoderLayer, LayerOptions
-from tfmtl.models.trunk import States, Trunk, TrunkOptions
+from tfmtl.models.saved_layers import layer_config, layer_of
+from tfmtl.models.stack import Stack
+from tfmtl.models.trunk import States, TrunkOptions
 
 
 class TransformerOptions(LayerOptions, TrunkOptions):
@@ -38,7 +41,7 @@ class TransformerOptions(LayerOptions, TrunkOptions):
 
 @ENCODERS.register("transformer", options=TransformerOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class TransformerEncoder(Trunk):
+class TransformerEncoder(Stack):
     """Transformer encoder over tokens, positions and segments (Vaswani et al. 2017; Xiong et al. 2020).
 
     After the last layer there is one more normalisation, also in post-norm trunks.
@@ -84,13 +87,30 @@ class TransformerEncoder(Trunk):
             tokens: their ids, int32 `[batch, length]`.
             training: whether dropout is on.
         """
+        return self.end(*self.run(self.layers, self.begin(embedded, tokens, training), tokens, training))
+
+    @property
+    def stack(self) -> list[EncoderLayer]:
+        return self.layers
+
+    def begin(self, embedded, tokens, training=None):
         states = self.token_dropout(embedded * self.options.hidden**0.5, training=training)
         states = self.positions(states) + self.segments(segment_ids(tokens))
-        states = self.dropout(states, training=training)
+        return self.dropout(states, training=training)
+
+    def through(self, layer, hidden, tokens, training=None, change=UNCHANGED):
         mask = token_mask(tokens)[:, None, None, :]
-        for layer in self.layers:
-            states = layer(states, mask, training=training)
-        return States(self.norm(states))
+        return layer(hidden, mask, training=training, change=change), ()
+
+    def end(self, hidden, context=()) -> States:
+        return States(self.norm(hidden))
+
+    def copied(self, layer, name):
+        config = layer_config(layer)
+        copy = layer_of({**config, "config": {**config["config"], "name": name}})
+        copy.build((None, None, self.options.hidden))
+        copy.set_weights(layer.get_weights())
+        return copy
 
     def depths(self) -> dict[int, int]:
         return super().depths() | {id(variable): len(self.layers) for variable in self.norm.variables}

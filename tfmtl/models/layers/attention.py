@@ -4,6 +4,7 @@ import keras
 import keras_hub
 from keras import KerasTensor, ops
 
+from tfmtl.models.layers.layer_change import UNCHANGED, LayerChange
 from tfmtl.models.layers.tokens import score_bias
 
 
@@ -44,29 +45,34 @@ class Attention(keras.layers.Layer):
         self.key_value.build(source_shape or query_shape)
         self.output_projection.build(query_shape)
 
-    def call(self, query, source, mask):
+    def call(self, query, source, mask, change: LayerChange = UNCHANGED):
         """Attends from each position of `query` to those of `source`.
 
         Args:
             query: `[batch, length, hidden]`.
             source: `[batch, source_length, hidden]`.
             mask: bool, broadcast to `[batch, heads, length, source_length]`: true where attention is allowed.
+            change: what is different in queries and values for one task.
 
         Returns:
             `[batch, length, hidden]`.
         """
-        return self.attend(query, *self.keys_and_values(source), mask)
+        return self.attend_to_all(query, [(*self.keys_and_values(source, change=change), mask)], change=change)
 
-    def keys_and_values(self, source: KerasTensor, start=0) -> tuple[KerasTensor, KerasTensor]:
+    def keys_and_values(
+        self, source: KerasTensor, start=0, change: LayerChange = UNCHANGED
+    ) -> tuple[KerasTensor, KerasTensor]:
         """Returns keys `[batch, heads, size, source_length]` and values `[batch, heads, source_length, size]`.
 
         Args:
             source: `[batch, source_length, hidden]`.
             start: the index of its first position, int32 scalar.
+            change: what is different in the values for one task.
         """
         shape = (-1, ops.shape(source)[1], self.heads, self.size)
         # Not by indexing after one reshape, whose gradient took a sixth of an update.
-        keys, values = (ops.reshape(half, shape) for half in ops.split(self.key_value(source), 2, axis=-1))
+        keys, values = ops.split(self.key_value(source), 2, axis=-1)
+        keys, values = ops.reshape(keys, shape), ops.reshape(change.value(values, source), shape)
         return ops.transpose(self._turned(keys, start), (0, 2, 3, 1)), ops.transpose(values, (0, 2, 1, 3))
 
     def attend(self, query, keys, values, mask, start=0) -> KerasTensor:
@@ -84,19 +90,21 @@ class Attention(keras.layers.Layer):
         """
         return self.attend_to_all(query, [(keys, values, mask)], start)
 
-    def attend_to_all(self, query, parts, start=0) -> KerasTensor:
+    def attend_to_all(self, query, parts, start=0, change: LayerChange = UNCHANGED) -> KerasTensor:
         """Attends to several sequences as if they were one, without copying their keys and values into one.
 
         Args:
             query: `[batch, length, hidden]`.
             parts: the keys, values and mask of each sequence, as in `attend`.
             start: the index of the query's first position, int32 scalar.
+            change: what is different in the queries for one task.
 
         Returns:
             `[batch, length, hidden]`.
         """
         length = ops.shape(query)[1]
-        queries = ops.reshape(self.query(query) * self.size**-0.5, (-1, length, self.heads, self.size))
+        projected = change.query(self.query(query), query)
+        queries = ops.reshape(projected * self.size**-0.5, (-1, length, self.heads, self.size))
         queries = ops.transpose(self._turned(queries, start), (0, 2, 1, 3))
         scores = [ops.cast(ops.matmul(queries, keys), "float32") + score_bias(mask) for keys, _, mask in parts]
         context = 0.0

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from tfmtl.core.registry import Options
 from tfmtl.models.layers.attention import Attention
+from tfmtl.models.layers.layer_change import UNCHANGED, LayerChange
 from tfmtl.models.layers.options_layer import OptionsLayer
 
 
@@ -115,16 +116,24 @@ class EncoderLayer(OptionsLayer):
         for layer in (self.attention_norm, self.attention, self.feedforward_norm, self.network):
             layer.build(shape)
 
-    def call(self, states, mask, training=None):
+    def call(self, states, mask, training=None, change: LayerChange = UNCHANGED):
         """Returns `[batch, length, hidden]`.
 
         Args:
             states: `[batch, length, hidden]`.
             mask: bool, broadcast to `[batch, heads, length, length]`; see `Attention`.
             training: whether dropout is on.
+            change: what is different in the layer for one task.
         """
-        states = self._added(self.attention_norm, lambda x: self.attention(x, x, mask), states, training)
-        return self._added(self.feedforward_norm, self.network, states, training)
+
+        def attend(here):
+            return change.attention(self.attention(here, here, mask, change=change), states)
+
+        def feed(here):
+            return change.feedforward(self.network(here), states)
+
+        read = self._added(self.attention_norm, attend, states, training)
+        return self._added(self.feedforward_norm, feed, read, training)
 
     def _added(self, norm, sublayer, states, training=None):
         """Returns the states plus a sublayer's output, normalised before the sublayer or after the sum."""

@@ -1,25 +1,28 @@
 """Reads a row that is longer than a trunk reads at once in windows, one after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import TypeVar
 
 from keras import KerasTensor, ops
 
+Found = TypeVar("Found")
+
 
 def read_in_windows(
-    read: Callable[[KerasTensor, KerasTensor], Sequence], embedded: KerasTensor, tokens: KerasTensor, max_length: int
-) -> Sequence:
+    read: Callable[[KerasTensor, KerasTensor], Found], embedded: KerasTensor, tokens: KerasTensor, max_length: int
+) -> Found:
     """Reads rows in windows of `max_length` positions, each of which sees only itself.
 
     Rows that are not longer are one window of their own length.
 
     Args:
-        read: a function from embeddings `[windows, length, width]` and ids `[windows, length]` to tensors.
+        read: a function from embeddings `[windows, length, width]` and ids `[windows, length]` to what is found.
         embedded: embeddings of the rows' tokens, `[batch, length, width]`.
         tokens: their ids, int32 `[batch, length]`; see `tfmtl.data.packing.Packing`.
         max_length: the number of positions in a window.
 
     Returns:
-        The tensors that `read` returned.
+        What `read` returned.
     """
     batch_size, length = ops.shape(tokens)
     window, count = _windows(length, max_length)

@@ -1,10 +1,13 @@
 """Encoders that write as prefix language models: a text is read in both directions, what follows it causally."""
 
+from collections.abc import Callable
+
 import keras
 import keras_hub
 from keras import KerasTensor, ops
 
 from tfmtl.core.private_api import EncoderLayer, encoder_layer
+from tfmtl.models.layers.layer_change import UNCHANGED, LayerChange, unchanged
 from tfmtl.models.layers.tokens import score_bias, segment_ids, token_mask
 from tfmtl.models.pretrained.own_layers import OwnLayers, lengths
 
@@ -23,14 +26,21 @@ class PrefixLMLayers(OwnLayers):
         super().__init__(backbone, layers, backbone.num_heads, size, **kwargs)
 
     def read(self, embedded, tokens):
-        places = ops.arange(ops.shape(tokens)[1])[None, :]
-        hidden, context = self.placed(embedded, places, segment_ids(tokens)), []
-        bias = score_bias(token_mask(tokens))[:, None, None, :]
-        for layer in map(encoder_layer, self.layers):
-            own = _keys_and_values(layer, hidden)
-            hidden = _through(layer, hidden, own, bias)
+        hidden, context = self.begin_text(embedded, tokens), []
+        for layer in self.layers:
+            hidden, own = self.through(layer, hidden, tokens)
             context.append(own)
         return hidden, tuple(context)
+
+    def begin_text(self, embedded, tokens) -> KerasTensor:
+        """Returns the input of the first layer for texts, `[batch, length, hidden]`; see `read`."""
+        return self.placed(embedded, ops.arange(ops.shape(tokens)[1])[None, :], segment_ids(tokens))
+
+    def through(self, layer, hidden, tokens, change: LayerChange = UNCHANGED) -> tuple[KerasTensor, KerasTensor]:
+        """Returns the output of one layer for texts, and its keys and values; see `tfmtl.models.stack.Stack`."""
+        layer = encoder_layer(layer)
+        own = _keys_and_values(layer, hidden, change)
+        return _through(layer, hidden, own, score_bias(token_mask(tokens))[:, None, None, :], change), own
 
     def step(self, embedded, position, cache, context, tokens):
         batch_size, count = ops.shape(embedded)[0], ops.shape(embedded)[1]
@@ -62,13 +72,14 @@ def _called_layers(backbone: keras_hub.models.Backbone) -> list[keras_hub.layers
     return [layer for group in backbone.transformer_layers for _ in range(calls) for layer in group]
 
 
-def _keys_and_values(layer: EncoderLayer, hidden) -> KerasTensor:
+def _keys_and_values(layer: EncoderLayer, hidden, change: LayerChange = UNCHANGED) -> KerasTensor:
     """Returns the keys and values of some positions, `[batch, 2, length, heads, size]`."""
     attention = layer.attention
-    return ops.stack([_projected(dense, hidden) for dense in (attention.key_dense, attention.value_dense)], axis=1)
+    values = _changed(change.value, _projected(attention.value_dense, hidden), hidden)
+    return ops.stack([_projected(attention.key_dense, hidden), values], axis=1)
 
 
-def _through(layer: EncoderLayer, hidden, seen, bias) -> KerasTensor:
+def _through(layer: EncoderLayer, hidden, seen, bias, change: LayerChange = UNCHANGED) -> KerasTensor:
     """Returns the output of a layer that normalizes last, `[batch, length, hidden]`.
 
     Args:
@@ -76,15 +87,27 @@ def _through(layer: EncoderLayer, hidden, seen, bias) -> KerasTensor:
         hidden: its input, `[batch, length, hidden]`.
         seen: all keys and values, `[batch, 2, all, heads, size]`.
         bias: what is added to their scores, float32, broadcast to `[batch, heads, length, all]`.
+        change: what is different in the layer for one task.
     """
     # Unstacked, because the gradient of a slice is as large as all that it was cut from.
     attention, (keys, values) = layer.attention, ops.unstack(seen, 2, axis=1)
-    query = _projected(attention.query_dense, hidden) * ops.cast(keys.shape[-1] ** -0.5, hidden.dtype)
+    query = _changed(change.query, _projected(attention.query_dense, hidden), hidden)
+    query *= ops.cast(keys.shape[-1] ** -0.5, hidden.dtype)
     scores = ops.cast(ops.einsum("bqhs,bkhs->bhqk", query, keys), "float32") + bias
     weights = layer.score_dropout(ops.cast(ops.softmax(scores, axis=-1), values.dtype))
     read = _projected(attention.output_dense, ops.einsum("bhqk,bkhs->bqhs", weights, values))
-    hidden = layer.attention_norm(layer.attention_dropout(read) + hidden)
-    return layer.feedforward_norm(layer.feedforward_dropout(layer.feedforward(hidden)) + hidden)
+    read = layer.attention_norm(layer.attention_dropout(change.attention(read, hidden)) + hidden)
+    fed = change.feedforward(layer.feedforward(read), hidden)
+    return layer.feedforward_norm(layer.feedforward_dropout(fed) + read)
+
+
+def _changed(change: Callable, projected, hidden) -> KerasTensor:
+    """Returns queries or values `[batch, length, heads, size]` with a change that treats the heads as one width."""
+    if change is unchanged:
+        return projected
+    heads, size = projected.shape[2:]
+    flat = change(ops.reshape(projected, (*ops.shape(hidden)[:2], heads * size)), hidden)
+    return ops.reshape(flat, (*ops.shape(hidden)[:2], heads, size))
 
 
 def _projected(dense: keras.layers.EinsumDense, hidden) -> KerasTensor:

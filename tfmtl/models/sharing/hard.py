@@ -3,13 +3,13 @@
 import keras
 
 from tfmtl.core.registry import SHARING
-from tfmtl.models.sharing.scheme import SharingScheme
+from tfmtl.models.sharing.behind import SharingBehind
 from tfmtl.models.trunk import States
 
 
 @SHARING.register("hard")
 @keras.saving.register_keras_serializable("tfmtl")
-class HardSharing(SharingScheme):
+class HardSharing(SharingBehind):
     """Every task reads the same states of one trunk."""
 
     supports_instructions = True

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from tfmtl.core.registry import SHARING, Options
 from tfmtl.models.layers.experts import Expert, Gate
-from tfmtl.models.sharing.scheme import SharingScheme
+from tfmtl.models.sharing.behind import SharingBehind
 from tfmtl.models.trunk import States
 
 
@@ -25,7 +25,7 @@ class MMoEOptions(Options):
 
 @SHARING.register("mmoe", options=MMoEOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class MMoESharing(SharingScheme):
+class MMoESharing(SharingBehind):
     r"""Experts after the trunk, which each task mixes with a gate of its own; a text is read once.
 
     :math:`f^k(x) = \sum_i g^k(x)_i f_i(x)` with :math:`g^k(x) = \operatorname{softmax}(W_{gk} x)` (equations 6 and 7).

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from tfmtl.core.registry import SHARING, Options
 from tfmtl.models.layers.experts import Expert, Gate
-from tfmtl.models.sharing.scheme import SharingScheme
+from tfmtl.models.sharing.behind import SharingBehind
 from tfmtl.models.trunk import States
 
 
@@ -29,7 +29,7 @@ class PLEOptions(Options):
 
 @SHARING.register("ple", options=PLEOptions)
 @keras.saving.register_keras_serializable("tfmtl")
-class PLESharing(SharingScheme):
+class PLESharing(SharingBehind):
     r"""Levels of shared experts and of each task's own experts after the trunk; a text is read once.
 
     In each level a task's gate mixes its own experts and the shared ones; a gate of the shared part mixes all of them,

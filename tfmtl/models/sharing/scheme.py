@@ -23,19 +23,28 @@ class SharingScheme(OptionsLayer, ABC):
         trunk: the layer that reads a text, or its configuration.
         tasks: the names of the tasks, in their order.
         **kwargs: the options of the scheme and the arguments of every Keras layer.
+
+    Attributes:
+        copies: pairs of a layer of the scheme and the trunk's layer whose copy it was at first.
     """
 
     options_class: ClassVar[type[Options]] = Options
     supports_instructions: ClassVar[bool] = False
     """Whether heads and decoders read the trunk's own states, behind which the trunk can read more tokens."""
+    shares_states: ClassVar[bool] = True
+    """Whether there are states of a text that all tasks' own are made of."""
 
     def __init__(self, trunk: Trunk | Mapping, tasks: Sequence[str], **kwargs):
         super().__init__(**kwargs)
         self.trunk = layer_of(trunk)
         self.tasks = list(tasks)
+        self.copies: list[tuple[keras.layers.Layer, keras.layers.Layer]] = []
 
-    def readings(self, tasks: int) -> int:
-        """Returns how often a text is read for a number of tasks; schemes after the trunk read it once for all."""
+    def readings(self, tasks: int) -> float:
+        """Returns how often a text is read for a number of tasks; schemes behind the trunk read it once for all.
+
+        Reading it through a part of the layers counts as that part of a reading.
+        """
         return 1
 
     def build(self, embedded_shape, tokens_shape=None):
@@ -48,13 +57,11 @@ class SharingScheme(OptionsLayer, ABC):
         """Builds the layers that make the tasks' views of states that are `hidden` wide; by default there are none."""
 
     @abstractmethod
-    def views(self, states: States, tokens, training=None) -> dict[str, States]:
-        """Returns the input of each task's head or decoder, by task."""
-
     def read(self, embedded, tokens, training=None) -> tuple[States, dict[str, States]]:
-        """Returns the states that all tasks share and each task's view of them, for the arguments of `call`."""
-        states = self.trunk.read(embedded, tokens, training=training)
-        return states, self.views(states, tokens, training=training)
+        """Returns the states that all tasks share and each task's own, for the arguments of `call`.
+
+        Of a scheme without `shares_states`, the first are those of its first task.
+        """
 
     def call(self, embedded, tokens, training=None) -> dict[str, States]:
         """Returns the input of each task's head or decoder, by task.

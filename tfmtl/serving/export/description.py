@@ -46,7 +46,7 @@ class Description(BaseModel):
     name: str = Field(pattern=NAME_PATTERN)
     tasks: dict[TaskName, ServedTask]
     versions: dict[str, Release]
-    readings: int = 1
+    readings: int | float = 1
 
     @classmethod
     def of(cls, name: str, tasks: dict[str, ServedTask]) -> Self:

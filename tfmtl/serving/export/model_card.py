@@ -43,7 +43,7 @@ def write_model_card(
         description: the description of the export.
         quantization: the quantization of its weights; `None` if they are as they were trained.
     """
-    times = "once" if description.readings == 1 else f"{description.readings} times"
+    times = "once" if description.readings == 1 else f"{description.readings:g} times"
     answers = f"One model that answers every task below about a text, which it reads {times}."
     lines = [f"# {plain(description.name)}", "", answers, ""]
     lines += _tasks(description)
