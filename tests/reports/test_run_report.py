@@ -19,7 +19,7 @@ def test_the_report_shows_every_task(tmp_path):
     assert "9.000" not in text
     assert "| second text | ref \\*two\\* | two |" in text
     plots = sorted(file.name for file in (tmp_path / "plots").iterdir())
-    assert plots == ["losses.png", "score_scatter.png", "subject_confusion.png"]
+    assert plots == ["losses.png", "score_scatter.png", "subject_confusion.png", "subject_reliability.png"]
     for name in plots:
         assert f"(plots/{name})" in text
 

@@ -1,6 +1,6 @@
 """A model's answers to a split, which metrics compare with the targets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -75,15 +75,19 @@ def _padded(rows: RaggedColumn, chosen: np.ndarray) -> np.ndarray:
     return padded
 
 
+def as_arrays(answer: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    """Returns the tensors of an answer as arrays, strings decoded."""
+    return {suffix: decoded(value.numpy()) for suffix, value in answer.items()}
+
+
 def decoded(texts: np.ndarray) -> np.ndarray:
-    """Returns bytes as an object array of strings; invalid UTF-8 is replaced."""
+    """Returns bytes as an object array of strings, invalid UTF-8 replaced; numbers as they are."""
+    if texts.dtype != object:
+        return texts
     strings = np.empty(texts.shape, object)
     strings.flat = [text.decode("utf-8", "replace") for text in texts.flat]
     return strings
 
 
 def _as_array(parts: list[tf.Tensor]) -> np.ndarray:
-    joined = np.concatenate([part.numpy() for part in parts])
-    if joined.dtype != object:
-        return joined
-    return decoded(joined)
+    return decoded(np.concatenate([part.numpy() for part in parts]))

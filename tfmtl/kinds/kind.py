@@ -23,6 +23,7 @@ from tfmtl.kinds.task import Task
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.figure import Figure
 
     from tfmtl.config.options import GenerationOptions, ModelOptions
     from tfmtl.data.streams import Examples
@@ -187,6 +188,8 @@ class Kind(ABC):
     def answer(self, task: Task, said: tf.Tensor, head: "keras.layers.Layer") -> dict[str, tf.Tensor]:
         """Returns the outputs `[batch, ...]`, by their suffixes, in graph.
 
+        What is returned beyond the kind's `outputs` is for `calibrate` and reports; clients do not get it.
+
         Args:
             task: the task, with its label set.
             said: the output of the head, `[batch, ...]`; for a task that generates, the texts, string `[batch]`.
@@ -199,7 +202,7 @@ class Kind(ABC):
         return answer[self.outputs[-1]]
 
     def calibrate(self, task: Task, head: "keras.layers.Layer", targets: np.ndarray, answer: Answer) -> Answer:
-        """Adjusts a head to the validation split after each epoch, for example its thresholds.
+        """Adjusts a head to the validation split after each epoch, for example its temperature or its thresholds.
 
         Args:
             task: the task, with its label set.
@@ -221,6 +224,19 @@ class Kind(ABC):
             labels: the label set of the task.
         """
         raise TypeError(f"{type(self).__name__} answers nothing")
+
+    def client_options(self, task: Task) -> dict[str, Any]:
+        """Returns the options of a task, as JSON values, that a client needs in order to show its answers."""
+        return {}
+
+    def shown(self, answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the answer that `as_json` gave for one row as clients see it.
+
+        Args:
+            answer: the whole answer, which `from_json` can read.
+            options: the result of `client_options`.
+        """
+        return dict(answer)
 
     def from_json(self, task: Task, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Returns the arrays from which `as_json` created `answers`, one per row."""
@@ -256,6 +272,16 @@ class Kind(ABC):
 
         Returns:
             The answers, by the name of the system and then by the name of the task.
+        """
+        return {}
+
+    def figures(self, task: Task, targets: np.ndarray, answer: Answer) -> "dict[str, Figure]":
+        """Returns the figures of answers to rows that all have a target, by what they show.
+
+        Args:
+            task: the task, with its label set.
+            targets: the targets, `[rows, ...]`.
+            answer: the answers to the same rows, as arrays.
         """
         return {}
 

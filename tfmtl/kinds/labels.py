@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from tfmtl.core.errors import ConfigurationError, DataError, listed, nearest
 from tfmtl.core.values import as_written, is_absent, one_way
@@ -207,6 +207,21 @@ def configured_words(words: Any) -> bool | dict[str, str]:
     ):
         raise ValueError("expected true, or the words of labels such as {label: words}")
     return {as_written(label).strip(): text for label, text in words.items()}
+
+
+TopK = Annotated[int | None, Field(ge=1)]
+"""The number of most probable labels whose probabilities an answer holds; `None` for all."""
+
+
+def most_probable(answer: Mapping[str, Any], count: int | None) -> dict[str, Any]:
+    """Returns an answer as JSON with the probabilities of its `count` most probable labels, the most probable first.
+
+    Labels with the same probability stay in their order. If `count` is `None`, the answer is returned as it is.
+    """
+    if count is None:
+        return dict(answer)
+    ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
+    return {**answer, "probabilities": dict(ranked[:count])}
 
 
 LabelWords = Annotated[bool | dict[str, str], BeforeValidator(configured_words)]

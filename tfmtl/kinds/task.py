@@ -55,6 +55,8 @@ class Task(Options):
     """The metrics that all tasks of the kind have."""
     generates: ClassVar[bool] = False
     """Whether the target is a sequence of tokens that is written from the states of a text."""
+    free_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys that change neither the weights nor the choice of the best epoch: a run takes their new values."""
     is_answered: ClassVar[bool] = True
     """Whether a trained model answers the task; if not, the task only serves to train the trunk."""
 

@@ -29,13 +29,15 @@ Rows = np.ndarray | Sequence[Any]
 
 
 class Metric(ABC):
-    """A score of predictions against targets; 1 is perfect.
+    """A score of predictions against targets; 1 is perfect, or 0 if it is an error.
 
     Attributes:
         measures: the form of the predictions; see the table in the docstring of the module.
+        higher_is_better: whether it is a score; an error cannot choose a checkpoint.
     """
 
     measures: ClassVar[str]
+    higher_is_better: ClassVar[bool] = True
 
     def objection(self, task: Task) -> str | None:
         """Returns why the metric cannot measure `task` although the form of predictions fits; `None` if it can."""
@@ -109,6 +111,18 @@ def _counts_of_samples(cells: np.ndarray, classes: int) -> np.ndarray:
     return counts.reshape(-1, classes, classes)
 
 
+def counts_of_samples(samples: np.ndarray, rows: int) -> np.ndarray:
+    """Returns the number of times that each sample contains each row, float64 `[samples, rows]`.
+
+    Args:
+        samples: the indices of the rows in each sample, int `[samples, some rows]`.
+        rows: the number of all rows.
+    """
+    first = rows * np.arange(len(samples))[:, None]
+    counts = np.bincount((first + samples).ravel(), minlength=rows * len(samples))
+    return counts.reshape(len(samples), rows).astype(np.float64)
+
+
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
     """Returns the most probable class of each row, int `[rows]`, for probabilities `[rows, classes]`."""
     return np.argmax(probabilities, axis=1)
@@ -155,18 +169,18 @@ def _metric(name: str, task: Task) -> Metric:
     key = "primary" if name == task.primary and name not in task.metrics else "metrics"
     place = f"tasks.{task.name}.{key}"
     own, predicts = kind_of(task).own_metrics, kind_of(task).predicts
-    if name in own:
-        return own[name]()
-    fitting = [*own, *(entry.name for entry in METRICS if entry.build.measures == predicts)]
-    known = {entry.name: entry for entry in METRICS}
+    known = {entry.name: entry.build for entry in METRICS} | own
+    fitting = [*own, *(entry.name for entry in METRICS if entry.build.measures == predicts and entry.name not in own)]
     if name not in known:
         raise ConfigurationError(f"{place}: unknown metric '{name}'; {nearest(name, fitting)}")
-    metric = known[name].build()
+    metric = known[name]()
     if metric.measures != predicts:
         raise ConfigurationError(
             f"{place}: '{name}' measures {metric.measures}, a {task.kind} task predicts {predicts}; "
             f"{nearest(name, fitting)}"
         )
+    if name == task.primary and not metric.higher_is_better:
+        raise ConfigurationError(f"{place}: '{name}' is an error, best at 0, which cannot choose the best checkpoint")
     objection = metric.objection(task)
     if objection:
         raise ConfigurationError(f"{place}: '{name}' {objection}")

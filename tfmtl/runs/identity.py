@@ -1,7 +1,7 @@
 """The owner of a run folder: the configuration and the rows that it was made from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -17,7 +17,10 @@ FREE_KEYS = frozenset(
     {"training.checkpoint_every", "training.log_every", "generation.beams", "generation.length_penalty"}
     | {"generation.early_stopping", "evaluation.batch_size", "evaluation.bootstrap_samples"}
 )
-"""Keys that change neither the weights nor the choice of the best epoch: a run takes their new values."""
+"""Keys that change neither the weights nor the choice of the best epoch: a run takes their new values.
+
+Tasks have such keys too, which their kinds name (`Task.free_keys`).
+"""
 
 
 def experiment_of(run: RunFolder) -> Experiment:
@@ -66,7 +69,8 @@ def check_configuration(run: RunFolder, experiment: Experiment, tasks: Mapping[s
     """
     check_place(run)
     if run.config.is_file():
-        difference = _first_difference(experiment_of(run).as_mapping(), _resolved(experiment, tasks))
+        free = FREE_KEYS | {f"tasks.{name}.{key}" for name, task in tasks.items() for key in task.free_keys}
+        difference = _first_difference(experiment_of(run).as_mapping(), _resolved(experiment, tasks), free)
         if difference:
             raise RunError(
                 f"{run.path}: this run belongs to another configuration ({difference}); "
@@ -124,18 +128,18 @@ def _resolved(experiment: Experiment, tasks: Mapping[str, Task]) -> dict[str, An
     return {**experiment.as_mapping(), "tasks": {name: task.as_mapping() for name, task in tasks.items()}}
 
 
-def _first_difference(have: Any, want: Any, place: str = "") -> str:
-    """Describes the values of the first key that differ; an empty string if no relevant ones do."""
-    if place in FREE_KEYS:
+def _first_difference(have: Any, want: Any, free: Collection[str], place: str = "") -> str:
+    """Describes the values of the first key that differ; an empty string if no other than the `free` ones do."""
+    if place in free:
         return ""
     if isinstance(have, Mapping) and isinstance(want, Mapping):
         for key in [*have, *(key for key in want if key not in have)]:
-            difference = _first_difference(have.get(key), want.get(key), f"{place}.{key}" if place else str(key))
+            difference = _first_difference(have.get(key), want.get(key), free, f"{place}.{key}" if place else str(key))
             if difference:
                 return difference
         return ""
     if _are_sections(have) and _are_sections(want) and len(have) == len(want):
-        return _first_difference(dict(enumerate(have)), dict(enumerate(want)), place)
+        return _first_difference(dict(enumerate(have)), dict(enumerate(want)), free, place)
     return "" if have == want else f"{place}: it has {have!r}, asked for {want!r}"
 
 

@@ -8,8 +8,11 @@ from tests.kinds.made_up import column_rows, encoded
 from tfmtl.config.options import GenerationOptions
 from tfmtl.core.errors import ConfigurationError, DataError
 from tfmtl.data.columns import DenseColumn
+from tfmtl.generation.batch_reader import as_arrays
+from tfmtl.kinds.classification.head import ClassificationHead
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.kind import kind_named
+from tfmtl.models.layers.pooled_head import PooledHead
 
 KIND = kind_named("classification")
 ANSWER = {
@@ -134,7 +137,7 @@ def test_weights_can_be_given_by_label_and_all_are_one_where_none_are():
 def test_an_answer_is_the_most_probable_label_and_the_softmax_of_the_logits():
     logits = np.float32([[1.0, 2.0, 0.5], [3.0, -1.0, 0.0]])
     answer = KIND.answer(task_of(("a", "b", "c")), tf.constant(logits), None)
-    assert tuple(answer) == KIND.outputs
+    assert tuple(answer) == (*KIND.outputs, "logits")
     assert answer["label"].numpy().tolist() == [b"b", b"a"]
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-6)
@@ -158,3 +161,60 @@ def test_a_target_is_its_label():
     assert KIND.targets_from_json(task, ["math", "cs"]).tolist() == [1, 0]
     with pytest.raises(ValueError, match="not in tuple"):
         KIND.targets_from_json(task, ["biology"])
+
+
+@pytest.fixture
+def head():
+    head = ClassificationHead(2, name="topic")
+    head.build((None, None, 4), (None, None))
+    return head
+
+
+def test_the_temperature_is_that_of_the_validation_rows_with_a_label(head):
+    # Three of four rows are right with odds of e^4 to 1; the best odds are 3 to 1, so that T = 4 / ln 3.
+    logits = np.float32([[4, 0], [4, 0], [0, 4], [0, 4], [90, 0]])
+    answer = {"logits": logits, "label": None, "probabilities": None}
+    found = KIND.calibrate(task_of(("cs", "math")), head, np.int32([0, 0, 1, 0, -1]), answer)
+    assert head.temperature.numpy() == pytest.approx(4 / np.log(3), rel=1e-6)
+    np.testing.assert_allclose(found["probabilities"][:4].max(axis=1), 0.75, rtol=1e-6)
+    assert found["label"].tolist() == ["cs", "cs", "math", "math", "cs"]
+    served = KIND.answer(task_of(("cs", "math")), tf.constant(logits), head)
+    np.testing.assert_array_equal(served["probabilities"], found["probabilities"])
+    assert KIND.calibrate(task_of(("cs", "math")), head, np.int32([-1]), answer) is answer
+
+
+def test_a_head_of_an_old_run_has_no_temperature():
+    head = PooledHead(2, name="topic")
+    head.build((None, None, 4), (None, None))
+    logits = np.float32([[2.0, 0.0]])
+    answer = KIND.answer(task_of(("cs", "math")), tf.constant(logits), head)
+    np.testing.assert_allclose(answer["probabilities"][0, 0], 1 / (1 + np.exp(-2)), rtol=1e-6)
+    assert KIND.calibrate(task_of(("cs", "math")), head, np.int32([1]), answer) is answer
+
+
+def test_a_row_is_left_open_below_a_probability(head):
+    task = task_of(("cs", "math"), abstain_below=0.7)
+    # The larger probability is 0.7311 for logits that differ by 1, and 0.6225 for 0.5.
+    answer = as_arrays(KIND.answer(task, tf.constant([[1.0, 0.0], [0.0, 0.5]]), head))
+    assert answer["label"].tolist() == ["cs", ""]
+    assert answer["probabilities"].argmax(axis=1).tolist() == [0, 1]
+    assert KIND.as_json(answer, 1, task.labels)["label"] == ""
+    (first, second) = KIND.rest_result(answer, task.labels)
+    assert [label for label, _ in first] == ["cs", "math"] and [label for label, _ in second] == ["cs", ""]
+    assert second[1][1] == pytest.approx(0.6225, abs=1e-4)
+
+
+def test_a_threshold_that_every_row_reaches_is_told(caplog):
+    KIND.check(task_of(("a", "b", "c"), abstain_below=0.3), GenerationOptions())
+    assert caplog.messages == [
+        "tasks.topic.abstain_below: every row is answered: the most probable of 3 labels has at least 0.333"
+    ]
+
+
+def test_the_most_probable_labels_are_shown():
+    task = task_of(("a", "b", "c", "d"), top_k=2)
+    whole = {"label": "b", "probabilities": {"a": 0.1, "b": 0.5, "c": 0.3, "d": 0.1}}
+    assert list(KIND.shown(whole, KIND.client_options(task))["probabilities"].items()) == [("b", 0.5), ("c", 0.3)]
+    assert KIND.shown(whole, {}) == whole
+    one_more = KIND.shown(whole, {"top_k": 3})["probabilities"]
+    assert list(one_more) == ["b", "c", "a"]

@@ -35,3 +35,18 @@ def test_its_configuration_and_weights_make_it_again():
     assert type(again) is MultiLabelHead and again.get_config() == head.get_config()
     again.set_weights(head.get_weights())
     np.testing.assert_array_equal(again.thresholds, head.thresholds)
+
+
+def test_a_file_from_before_there_were_temperatures_leaves_it_at_one():
+    head = made()
+    head.temperature.assign(3.0)
+    store = {}
+    head.save_own_variables(store)
+    np.testing.assert_array_equal(store["1"], 3.0)
+    again = made()
+    again.load_own_variables(store)
+    assert again.temperature.numpy() == 3.0
+    again = made()
+    again.load_own_variables({"0": np.float32([0.1, 0.9, 0.5])})
+    assert again.temperature.numpy() == 1.0
+    np.testing.assert_array_equal(again.thresholds, np.float32([0.1, 0.9, 0.5]))

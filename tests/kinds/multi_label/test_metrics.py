@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score
 
 from tfmtl.kinds.multi_label.metrics import METRICS
@@ -21,12 +22,22 @@ def expected(name: str, targets: np.ndarray, predictions: np.ndarray) -> float:
     scores, selected = predictions[:, 0], predictions[:, 1] > 0.5
     if name == "subset_accuracy":
         return accuracy_score(targets, selected)
+    if name == "ece":
+        return calibration_error(scores.ravel(), targets.ravel())
     if name == "average_precision":
         known = targets.any(axis=0)
         return average_precision_score(targets[:, known], scores[:, known], average="macro")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return f1_score(targets, selected, average=name.removeprefix("f1_"), zero_division=0.0)
+
+
+def calibration_error(probabilities, is_true) -> float:
+    """The mean over statements of the gap that scikit-learn's curve has in their bin."""
+    true, predicted = calibration_curve(is_true, probabilities, n_bins=15)
+    counts, _ = np.histogram(probabilities, np.linspace(0, 1, 16) + 1e-9)
+    counts[0] += np.count_nonzero(probabilities <= 1e-9)
+    return np.abs(true - predicted) @ counts[counts > 0] / len(is_true)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -56,7 +67,7 @@ def test_a_worked_example():
 
 def test_without_any_label_nothing_is_undefined():
     targets, answers = np.zeros([3, 2], int), np.zeros([3, 2, 2])
-    assert [METRICS[name]()(targets, answers) for name in METRICS] == [0.0, 0.0, 0.0, 1.0]
+    assert [METRICS[name]()(targets, answers) for name in METRICS] == [0.0, 0.0, 0.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,19 @@ def test_labels_are_what_stands_in_the_data():
         ("label_smoothing", 1.0),
         ("separator", ""),
         ("class_weights", {"a": -1.0}),
+        ("thresholds", {"a": 1.5}),
+        ("thresholds", {}),
+        ("thresholds", -0.1),
+        ("thresholds", True),
+        ("thresholds", {"a": True}),
+        ("top_k", 0),
     ],
 )
 def test_values_out_of_range_are_refused(key, value):
     with pytest.raises(ConfigurationError, match=rf"^tasks\.t\.{key}: "):
         validate(MultiLabel, {"source": "s", key: value}, "tasks.t")
+
+
+def test_thresholds_are_given_for_all_labels_or_by_label_as_in_the_data():
+    assert MultiLabel(source="s", thresholds=0.3).thresholds == 0.3
+    assert MultiLabel(source="s", thresholds={2: 0.3, True: 0, "a": 1}).thresholds == {"2": 0.3, "true": 0.0, "a": 1.0}

@@ -2,7 +2,7 @@ import numpy as np
 from matplotlib.image import imread
 
 from tests.reports.results import SCORE
-from tfmtl.kinds.regression.report import plot_scatter, section
+from tfmtl.kinds.regression.report import scatter_figure, section
 
 
 def test_the_largest_error_comes_first_and_a_row_without_a_number_is_left_out(tmp_path):
@@ -15,5 +15,5 @@ def test_the_largest_error_comes_first_and_a_row_without_a_number_is_left_out(tm
 
 
 def test_scatter(tmp_path):
-    plot_scatter(np.array([1.0, 2.0]), np.array([1.5, 1.5]), tmp_path / "scatter.png")
+    scatter_figure(np.array([1.0, 2.0]), np.array([1.5, 1.5])).savefig(tmp_path / "scatter.png")
     assert imread(tmp_path / "scatter.png").size

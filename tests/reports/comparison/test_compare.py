@@ -117,3 +117,13 @@ def test_every_system_is_compared_with_the_first(compared):
     assert [change.task for change in changes] == ["topic"] * 3
     value = runs[1].metrics["topic"]["accuracy"] - runs[0].metrics["topic"]["accuracy"]
     assert changes[0].difference.value == pytest.approx(value)
+
+
+def test_an_error_is_worse_if_it_rises_and_is_left_out_of_means():
+    def change(metric, value, higher_is_better):
+        interval, replicates = (value - 0.01, value + 0.01), np.full(10, value)
+        return Change("a", metric, 0.5, Difference(value, interval, 0.1, replicates), True, higher_is_better)
+
+    accuracy, ece = change("accuracy", 0.1, True), change("ece", 0.3, False)
+    assert not accuracy.is_worse and ece.is_worse and not change("ece", -0.3, False).is_worse
+    assert MeanChange.of([accuracy, ece]).value == pytest.approx(0.1)

@@ -26,6 +26,7 @@ def test_a_description_is_read_as_it_was_written(tmp_path):
         "labels": ["b", "a", "Zürich"],
         "text": "body",
         "text_pair": "text_pair",
+        "options": {},
     }
     assert written["versions"]["tfmtl"] == tfmtl.__version__
     assert written["versions"]["tensorflow"] == version("tensorflow")

@@ -23,6 +23,7 @@ def test_names_cannot_leave_the_place_that_holds_them():
                 "labels": [label, "b"],
                 "text": "text",
                 "text_pair": "text_pair",
+                "options": {},
                 "outputs": ["label", "probabilities"],
             }
         },

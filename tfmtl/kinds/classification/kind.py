@@ -1,5 +1,6 @@
 """The interface of classification to the rest of the package."""
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,26 +8,35 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from tfmtl.core.errors import ConfigurationError, DataError, nearest
 from tfmtl.core.registry import KINDS
 from tfmtl.core.round_trip_float import round_trip_float
-from tfmtl.data.columns import DenseColumn
+from tfmtl.data.columns import DenseColumn, is_present
 from tfmtl.data.rows import Rows
+from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.classification import baselines, report
+from tfmtl.kinds.classification.abstention import ABSTAINED
+from tfmtl.kinds.classification.head import ClassificationHead
 from tfmtl.kinds.classification.loss import ClassificationLoss
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.kind import Answer, HeadContext, Kind
 from tfmtl.kinds.labels import (
     check_class_weights,
     label_order,
+    most_probable,
     named_weights,
     positions_of,
     read_labels,
     warn_of_lookalikes,
 )
+from tfmtl.metrics.temperature import softmax_temperature
 from tfmtl.models.layers.label_words import LabelWords
 from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
+from tfmtl.models.layers.tempered import Tempered, with_temperature
+
+_logger = logging.getLogger("tfmtl")
 
 
 @KINDS.register("classification", options=Classification)
@@ -73,6 +83,14 @@ class ClassificationKind(Kind):
 
     def check(self, task, generation):
         check_class_weights(task, task.labels)
+        least = 1.0 / len(task.labels)
+        if task.abstain_below is not None and task.abstain_below <= least:
+            _logger.warning(
+                "tasks.%s.abstain_below: every row is answered: the most probable of %d labels has at least %.3f",
+                task.name,
+                len(task.labels),
+                least,
+            )
         for label in task.label_words if isinstance(task.label_words, Mapping) else ():
             if label not in task.labels:
                 place = f"tasks.{task.name}.label_words"
@@ -85,7 +103,7 @@ class ClassificationKind(Kind):
     def head(self, task: Classification, context: HeadContext, common: str | None = None) -> keras.layers.Layer:
         if context.words:
             return LabelWords(context.words, name=task.name, dtype=context.trunk.dtype_policy)
-        return PooledHead(len(task.labels), common=common, **pooled_arguments(task, context, task.name))
+        return ClassificationHead(len(task.labels), common=common, **pooled_arguments(task, context, task.name))
 
     def common_head_key(self, task: Classification) -> Hashable | None:
         # What a language model says has no head.
@@ -112,13 +130,29 @@ class ClassificationKind(Kind):
         return np.int32(0), np.int32(1)
 
     def answer(self, task: Classification, said: tf.Tensor, head) -> dict[str, tf.Tensor]:
-        probabilities = tf.nn.softmax(said)
+        probabilities = tf.nn.softmax(with_temperature(said, head))
         labels = tf.gather(tf.constant(task.labels), tf.argmax(probabilities, axis=-1))
-        return {"label": labels, "probabilities": probabilities}
+        if task.abstain_below is not None:
+            labels = tf.where(tf.reduce_max(probabilities, axis=-1) >= task.abstain_below, labels, ABSTAINED)
+        return {"label": labels, "probabilities": probabilities, "logits": said}
+
+    def calibrate(self, task: Classification, head, targets: np.ndarray, answer: Answer) -> Answer:
+        """Sets the temperature to that with the highest likelihood of the validation split."""
+        present = is_present(targets)
+        if not isinstance(head, Tempered) or not present.any():
+            return answer
+        head.temperature.assign(softmax_temperature(answer["logits"][present], targets[present]))
+        return as_arrays(self.answer(task, tf.constant(answer["logits"]), head))
 
     def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
         probabilities = map(round_trip_float, answer["probabilities"][row])
         return {"label": answer["label"][row], "probabilities": dict(zip(labels, probabilities, strict=True))}
+
+    def client_options(self, task: Classification) -> dict[str, Any]:
+        return {"top_k": task.top_k, "abstain_below": task.abstain_below}
+
+    def shown(self, answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        return most_probable(answer, options.get("top_k"))
 
     def from_json(self, task: Classification, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         rows = [[answer["probabilities"][label] for label in task.labels] for answer in answers]
@@ -137,9 +171,18 @@ class ClassificationKind(Kind):
     def pooled_baselines(self, domains):
         return baselines.pooled_baselines(domains)
 
+    def figures(self, task: Classification, targets: np.ndarray, answer: Answer) -> dict[str, Figure]:
+        return report.figures(task, targets, answer)
+
     def report_section(self, task: Classification, result, folder: Path) -> list[str]:
         return report.section(task, result, folder)
 
     def rest_result(self, answer: Answer, labels: Sequence[str]) -> list[Any]:
-        rows = (map(round_trip_float, row) for row in answer["probabilities"])
-        return [[list(pair) for pair in zip(labels, row, strict=True)] for row in rows]
+        """Returns label and probability of each class; the label of the most probable one is empty in an open row."""
+        result = []
+        for label, row in zip(answer["label"], answer["probabilities"], strict=True):
+            pairs = [list(pair) for pair in zip(labels, map(round_trip_float, row), strict=True)]
+            if label == ABSTAINED:
+                pairs[int(np.argmax(row))][0] = ABSTAINED
+            result.append(pairs)
+        return result

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tfmtl.kinds.labels import ClassWeights, LabelWords, Names, configured_labels, distinct_labels
+from tfmtl.kinds.labels import ClassWeights, LabelWords, Names, TopK, configured_labels, distinct_labels
 from tfmtl.kinds.task import Task
 
 
@@ -34,10 +34,13 @@ class Classification(Task):
             inverse of its share of the training rows, normalised to a mean of one over these rows.
         label_words: whether the task is answered by what a pretrained trunk that continues texts would say, rather than
             by a head; by the labels themselves, or by the words that a mapping has for them.
+        top_k: the number of labels, the most probable ones, whose probabilities an answer holds; all if absent.
+        abstain_below: the probability of the most probable label below which the answer's label is empty.
     """
 
     kind: ClassVar[str] = "classification"
     kind_metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "matthews")
+    free_keys: ClassVar[frozenset[str]] = frozenset({"top_k", "abstain_below"})
 
     label: str = "label"
     labels: Labels = None
@@ -45,6 +48,8 @@ class Classification(Task):
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     class_weights: ClassWeights = None
     label_words: LabelWords = False
+    top_k: TopK = None
+    abstain_below: float | None = Field(None, gt=0.0, le=1.0)
     primary: str = "accuracy"
 
     @property

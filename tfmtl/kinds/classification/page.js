@@ -5,4 +5,7 @@
   for (const [label, probability] of rows) {
     addShare(table, label, probability, label === answer[`${name}_label`]);
   }
+  if (!answer[`${name}_label`]) {
+    add(parent, "p", `No label: no probability reaches ${(100 * task.options.abstain_below).toFixed(0)} %.`, "value");
+  }
 }

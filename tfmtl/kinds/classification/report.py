@@ -1,4 +1,4 @@
-"""A classification task's section of a run's report: the confusion matrix and the most confident mistakes."""
+"""A classification task's section of a run's report: confusions, calibration, coverage, and confident mistakes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,12 +6,18 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.special import softmax
 
 from tfmtl.core.markdown import plain
+from tfmtl.kinds.classification.abstention import coverage_section
 from tfmtl.kinds.classification.options import Classification
+from tfmtl.kinds.kind import Answer
+from tfmtl.metrics.calibration import Reliability
+from tfmtl.metrics.ece import top_class
 from tfmtl.metrics.metric import confusion_counts, predicted_classes
 from tfmtl.reports.fonts import drawable
 from tfmtl.reports.plots import DPI
+from tfmtl.reports.reliability import before_and_after, calibration_section, reliability_figure
 from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
 _LARGEST_NUMBERED_MATRIX = 25
@@ -19,12 +25,16 @@ _LONGEST_LABEL = 18
 
 
 def section(task: Classification, result: TaskResult, folder: Path) -> list[str]:
-    """Returns the lines about one task and draws its confusion matrix."""
-    plot = f"plots/{task.name}_confusion.png"
+    """Returns the lines about one task and draws its plots."""
+    plots = {name: f"plots/{task.name}_{name}.png" for name in ("confusion", "reliability")}
+    for name, figure in figures(task, result.targets, result.answer).items():
+        figure.savefig(folder / plots[name], dpi=DPI)
     probabilities = result.predictions
     predicted = predicted_classes(probabilities)
-    plot_confusion(result.targets, predicted, task.labels, folder / plot)
-    lines = [f"![Confusion matrix of {task.name}]({plot})", "", *_numbered(task.labels)]
+    lines = [f"![Confusion matrix of {task.name}]({plots['confusion']})", "", *_numbered(task.labels)]
+    measured = _reliability(result.targets, result.answer)
+    lines += [*calibration_section(plots["reliability"], f"Reliability of {task.name}", measured), ""]
+    lines += [*coverage_section(task, result), ""]
     confidence = probabilities[np.arange(len(predicted)), predicted]
     wrong = np.flatnonzero(predicted != result.targets)
     if not len(wrong):
@@ -38,6 +48,21 @@ def section(task: Classification, result: TaskResult, folder: Path) -> list[str]
     return [*lines, "The most confident mistakes:", "", *cells_table(header, rows)]
 
 
+def figures(task: Classification, targets: np.ndarray, answer: Answer) -> dict[str, Figure]:
+    """Returns the confusion matrix and the reliability diagrams of answers to rows that all have a label."""
+    predicted = predicted_classes(answer["probabilities"])
+    return {
+        "confusion": confusion_figure(targets, predicted, task.labels),
+        "reliability": reliability_figure(_reliability(targets, answer)),
+    }
+
+
+def _reliability(targets: np.ndarray, answer: Answer) -> dict[str, Reliability]:
+    """Returns the reliability of the most probable class, also without the temperature if the logits are known."""
+    before = Reliability.of(*top_class(targets, softmax(answer["logits"], axis=1))) if "logits" in answer else None
+    return before_and_after(before, Reliability.of(*top_class(targets, answer["probabilities"])))
+
+
 def _numbered(labels: Sequence[str]) -> list[str]:
     """Returns a line that names the labels that the plot shows by their numbers, for want of a font."""
     drawn, _ = drawable([_short(label) for label in labels])
@@ -45,7 +70,7 @@ def _numbered(labels: Sequence[str]) -> list[str]:
     return [f"No installed font has the characters of: {', '.join(numbered)}.", ""] if numbered else []
 
 
-def plot_confusion(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[str], path: str | Path) -> None:
+def confusion_figure(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> Figure:
     """Draws the number of rows for each true label (vertical) and predicted label (horizontal).
 
     Colours show the share of the rows of a true label.
@@ -54,7 +79,6 @@ def plot_confusion(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[
         targets: the true classes, int `[rows]`.
         predicted: the predicted classes, int `[rows]`.
         labels: the label set, in the order of the classes.
-        path: the path of the PNG file.
     """
     counts = confusion_counts(targets, predicted, len(labels))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -72,7 +96,7 @@ def plot_confusion(targets: np.ndarray, predicted: np.ndarray, labels: Sequence[
     if len(labels) <= _LARGEST_NUMBERED_MATRIX:
         _write_counts(axes, counts, shares)
     figure.colorbar(image, ax=axes, label="share of the true label's rows", shrink=0.8)
-    figure.savefig(path, dpi=DPI)
+    return figure
 
 
 def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:

@@ -1,12 +1,13 @@
-"""The head of a multi-label task, which keeps a threshold for each label."""
+"""The head of a multi-label task, which keeps a threshold for each label and the temperature of its probabilities."""
 
 import keras
 
 from tfmtl.models.layers.pooled_head import PooledHead
+from tfmtl.models.layers.tempered import Tempered
 
 
 @keras.saving.register_keras_serializable("tfmtl")
-class MultiLabelHead(PooledHead):
+class MultiLabelHead(Tempered, PooledHead):
     """Computes the logits `[batch, classes]` of one multi-label task.
 
     Attributes:
@@ -18,3 +19,4 @@ class MultiLabelHead(PooledHead):
         super().build(states_shape, tokens_shape, common_shape)
         half = keras.initializers.Constant(0.5)
         self.thresholds = self.add_weight((self.outputs,), half, dtype="float32", trainable=False, name="thresholds")
+        self.add_temperature(place=1)

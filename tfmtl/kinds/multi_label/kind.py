@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
-from tfmtl.core.errors import DataError
+from tfmtl.core.errors import ConfigurationError, DataError, nearest
 from tfmtl.core.registry import KINDS
 from tfmtl.core.round_trip_float import round_trip_float
 from tfmtl.data.columns import DenseColumn, is_present
 from tfmtl.data.rows import Rows
+from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.kind import Answer, HeadContext, Kind
-from tfmtl.kinds.labels import check_class_weights, named_weights
+from tfmtl.kinds.labels import check_class_weights, most_probable, named_weights
 from tfmtl.kinds.multi_label import baselines, report
 from tfmtl.kinds.multi_label.head import MultiLabelHead
 from tfmtl.kinds.multi_label.loss import MultiLabelLoss
@@ -21,7 +23,9 @@ from tfmtl.kinds.multi_label.metrics import MEASURES, METRICS
 from tfmtl.kinds.multi_label.options import MultiLabel
 from tfmtl.kinds.multi_label.targets import encoded, inferred_label_set
 from tfmtl.kinds.multi_label.thresholds import label_thresholds, micro_thresholds
+from tfmtl.metrics.temperature import sigmoid_temperature
 from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
+from tfmtl.models.layers.tempered import with_temperature
 
 
 @KINDS.register("multi_label", options=MultiLabel)
@@ -54,6 +58,10 @@ class MultiLabelKind(Kind):
 
     def check(self, task, generation):
         check_class_weights(task, task.label_set)
+        for label in task.thresholds if isinstance(task.thresholds, Mapping) else ():
+            if label not in task.label_set:
+                place = f"tasks.{task.name}.thresholds"
+                raise ConfigurationError(f"{place}: unknown label '{label}'; {nearest(label, task.label_set)}")
 
     def head(self, task: MultiLabel, context: HeadContext, common: str | None = None) -> MultiLabelHead:
         return MultiLabelHead(len(task.label_set), common=common, **pooled_arguments(task, context, task.name))
@@ -81,21 +89,30 @@ class MultiLabelKind(Kind):
         return np.zeros(classes, np.int32), np.ones(classes, np.int32)
 
     def answer(self, task: MultiLabel, said: tf.Tensor, head: MultiLabelHead) -> dict[str, tf.Tensor]:
-        probabilities = tf.sigmoid(said)
-        return {"probabilities": probabilities, "selected": probabilities >= tf.convert_to_tensor(head.thresholds)}
+        probabilities = tf.sigmoid(with_temperature(said, head))
+        given = _given_thresholds(task)
+        thresholds = tf.where(np.isnan(given), tf.convert_to_tensor(head.thresholds), given)
+        selected = probabilities >= thresholds
+        return {"probabilities": probabilities, "selected": selected, "logits": said}
 
     def predictions(self, answer: Answer) -> np.ndarray:
         return np.stack([answer["probabilities"], answer["selected"]], axis=1).astype(np.float32)
 
     def calibrate(self, task: MultiLabel, head: MultiLabelHead, targets: np.ndarray, answer: Answer) -> Answer:
-        """Sets the thresholds to those with the best F1 on the validation split: macro if it is primary, or micro."""
+        """Sets the temperature and the thresholds to those that are best on the validation split.
+
+        The temperature is that with the highest likelihood. Thresholds that are not given are those with the best F1:
+        macro if it is primary, or micro.
+        """
         present = is_present(targets)
         if not present.any():
             return answer
+        logits = tf.constant(answer["logits"])
+        head.temperature.assign(sigmoid_temperature(answer["logits"][present], targets[present]))
+        probabilities = self.answer(task, logits, head)["probabilities"].numpy()[present]
         choose = label_thresholds if task.primary == "f1_macro" else micro_thresholds
-        thresholds = choose(targets[present], answer["probabilities"][present])
-        head.thresholds.assign(thresholds)
-        return {**answer, "selected": answer["probabilities"] >= thresholds}
+        head.thresholds.assign(choose(targets[present], probabilities, _given_thresholds(task)))
+        return as_arrays(self.answer(task, logits, head))
 
     def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
         chosen = zip(labels, answer["selected"][row], strict=True)
@@ -104,6 +121,12 @@ class MultiLabelKind(Kind):
             "labels": [label for label, is_selected in chosen if is_selected],
             "probabilities": dict(zip(labels, probabilities, strict=True)),
         }
+
+    def client_options(self, task: MultiLabel) -> dict[str, Any]:
+        return {"top_k": task.top_k}
+
+    def shown(self, answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        return most_probable(answer, options.get("top_k"))
 
     def from_json(self, task: MultiLabel, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         labels, shape = task.label_set, (-1, len(task.label_set))
@@ -124,5 +147,15 @@ class MultiLabelKind(Kind):
     def baselines(self, task, train, asked):
         return baselines.baselines(task, train, asked)
 
+    def figures(self, task: MultiLabel, targets: np.ndarray, answer: Answer) -> dict[str, Figure]:
+        return report.figures(targets, answer)
+
     def report_section(self, task: MultiLabel, result, folder: Path) -> list[str]:
         return report.section(task, result, folder)
+
+
+def _given_thresholds(task: MultiLabel) -> np.ndarray:
+    """Returns the thresholds that are given, float32 `[classes]`; NaN for those that are not."""
+    given = task.thresholds if isinstance(task.thresholds, Mapping) else {}
+    rest = np.nan if task.thresholds is None or given else task.thresholds
+    return np.array([given.get(label, rest) for label in task.label_set], np.float32)

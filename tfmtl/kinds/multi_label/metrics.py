@@ -12,7 +12,8 @@ from abc import abstractmethod
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
 
-from tfmtl.metrics.metric import MeanMetric, Metric
+from tfmtl.metrics.calibration import Reliability, calibration_errors
+from tfmtl.metrics.metric import MeanMetric, Metric, counts_of_samples
 
 MEASURES = "label sets"
 
@@ -33,7 +34,7 @@ class _F1(Metric):
 
     def of_samples(self, targets: np.ndarray, predictions: np.ndarray, samples: np.ndarray) -> np.ndarray:
         targets, selected = np.asarray(targets, np.float64), _selected(predictions).astype(np.float64)
-        counts = _counts(samples, len(targets))
+        counts = counts_of_samples(samples, len(targets))
         return self.of_counts(counts @ (targets * selected), counts @ (targets + selected))
 
     @abstractmethod
@@ -77,7 +78,7 @@ class AveragePrecision(Metric):
         return float(average_precision_score(targets[:, known], predictions[:, 0, known], average="macro"))
 
     def of_samples(self, targets: np.ndarray, predictions: np.ndarray, samples: np.ndarray) -> np.ndarray:
-        counts = _counts(samples, len(targets))
+        counts = counts_of_samples(samples, len(targets))
         columns = zip(np.asarray(targets).T, predictions[:, 0].T, strict=True)
         areas = np.array([_areas(target, scores, counts) for target, scores in columns])
         known = np.isfinite(areas)
@@ -93,11 +94,31 @@ class SubsetAccuracy(MeanMetric):
         return (_selected(predictions) == targets).all(axis=1).astype(np.float64)
 
 
+class ExpectedCalibrationError(Metric):
+    """The mean gap between the probability of a label and how often rows have it; 0 is perfect.
+
+    Each label of each row is a statement of its own, whether it is selected or not. They are put into 15 bins of equal
+    width by their probabilities; see `tfmtl.metrics.calibration`.
+    """
+
+    measures = MEASURES
+    higher_is_better = False
+
+    def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:
+        probabilities = predictions[:, 0].astype(np.float64)
+        return Reliability.of(probabilities.ravel(), np.asarray(targets).ravel()).error
+
+    def of_samples(self, targets: np.ndarray, predictions: np.ndarray, samples: np.ndarray) -> np.ndarray:
+        counts = counts_of_samples(samples, len(targets))
+        return calibration_errors(predictions[:, 0].astype(np.float64), targets, counts)
+
+
 METRICS = {
     "f1_micro": MicroF1,
     "f1_macro": MacroF1,
     "average_precision": AveragePrecision,
     "subset_accuracy": SubsetAccuracy,
+    "ece": ExpectedCalibrationError,
 }
 """The metrics, by the names under which a task reports them."""
 
@@ -112,13 +133,6 @@ def scored_columns(targets: np.ndarray) -> list[int] | None:
 
 def _selected(predictions: np.ndarray) -> np.ndarray:
     return predictions[:, 1] > 0.5
-
-
-def _counts(samples: np.ndarray, rows: int) -> np.ndarray:
-    """Returns the number of times that each sample contains each row, float64 `[samples, rows]`."""
-    first = rows * np.arange(len(samples))[:, None]
-    counts = np.bincount((first + samples).ravel(), minlength=rows * len(samples))
-    return counts.reshape(len(samples), rows).astype(np.float64)
 
 
 def _areas(targets: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -1,18 +1,28 @@
-"""A multi-label task's section of a run's report: the scores of each label, and the worst rows."""
+"""A multi-label task's section of a run's report: the scores of each label, the calibration, and the worst rows."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import expit
 from sklearn.metrics import precision_recall_fscore_support
 
+from tfmtl.kinds.kind import Answer
 from tfmtl.kinds.multi_label.metrics import scored_columns
 from tfmtl.kinds.multi_label.options import MultiLabel
+from tfmtl.metrics.calibration import Reliability
+from tfmtl.reports.plots import DPI
+from tfmtl.reports.reliability import before_and_after, calibration_section, reliability_figure
 from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
 
 def section(task: MultiLabel, result: TaskResult, folder: Path) -> list[str]:
-    """Returns a table of the labels, the most frequent first, and a table of the rows with the most wrong labels."""
+    """Returns a table of the labels, the most frequent first, the calibration, and the rows with most wrong labels."""
+    plot = f"plots/{task.name}_reliability.png"
+    for figure in figures(result.targets, result.answer).values():
+        figure.savefig(folder / plot, dpi=DPI)
+    calibration = calibration_section(plot, f"Reliability of {task.name}", _reliability(result.targets, result.answer))
     selected = result.answer["selected"]
     precision, recall, f1, rows = precision_recall_fscore_support(
         result.targets, selected, labels=scored_columns(result.targets), average=None, zero_division=0.0
@@ -22,7 +32,19 @@ def section(task: MultiLabel, result: TaskResult, folder: Path) -> list[str]:
         for k in np.argsort(-rows, kind="stable")
     ]
     header = ("label", "rows", "selected", "precision", "recall", "F1")
-    return ["Each label:", "", *cells_table(header, table), "", *_worst(task, result, selected)]
+    return ["Each label:", "", *cells_table(header, table), "", *calibration, "", *_worst(task, result, selected)]
+
+
+def figures(targets: np.ndarray, answer: Answer) -> dict[str, Figure]:
+    """Returns the reliability diagrams of answers to rows that all have a target."""
+    return {"reliability": reliability_figure(_reliability(targets, answer))}
+
+
+def _reliability(targets: np.ndarray, answer: Answer) -> dict[str, Reliability]:
+    """Returns the reliability of each label of each row, also without the temperature if the logits are known."""
+    is_true = targets.ravel()
+    before = Reliability.of(expit(answer["logits"]).ravel(), is_true) if "logits" in answer else None
+    return before_and_after(before, Reliability.of(answer["probabilities"].ravel(), is_true))
 
 
 def _worst(task: MultiLabel, result: TaskResult, selected: np.ndarray) -> list[str]:

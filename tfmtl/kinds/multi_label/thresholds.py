@@ -1,7 +1,7 @@
-"""The minimum probability for which each label is selected, chosen on rows with known labels.
+"""The minimum probability for which each label is selected, chosen on rows with known labels unless it is given.
 
-A threshold lies midway between two probabilities that occur. It is one half if no other threshold is better, or if no
-row has the label.
+A chosen threshold lies midway between two probabilities that occur. It is one half if no other threshold is better, or
+if no row has the label.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 _HALF = 0.5
 
 
-def micro_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def micro_thresholds(targets: np.ndarray, probabilities: np.ndarray, given: np.ndarray | None = None) -> np.ndarray:
     """Returns the thresholds of all labels that together have the best micro F1, float32 `[classes]`.
 
     A label that is rarely found is then selected rarely or never. The best F1 of such a label alone would be that of
@@ -25,30 +25,37 @@ def micro_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarr
     Args:
         targets: whether each row has each label, int `[rows, classes]`, 0 or 1.
         probabilities: the predicted probabilities, float32 `[rows, classes]`.
+        given: the thresholds that are given, float32 `[classes]`; NaN where one is to be chosen, `None` if all are.
     """
-    curves = _curves(targets, probabilities)
+    given = np.full(targets.shape[1], np.nan, np.float32) if given is None else given
+    curves = _curves(targets, probabilities, given)
+    fixed = ~np.isnan(given)
+    selected = (probabilities >= given)[:, fixed]
+    fixed_hits, total = (selected * targets[:, fixed]).sum(), targets.sum() + selected.sum()
     ratio, better = -1.0, 0.0
     while better > ratio:
         ratio = better
         chosen = {label: curve.best(curve.hits - ratio * np.arange(len(curve.hits))) for label, curve in curves.items()}
-        hits = sum(curve.hits[chosen[label]] for label, curve in curves.items())
-        better = hits / (targets.sum() + sum(chosen.values())) if curves else 0.0
-    return _thresholds(curves, chosen, targets.shape[1])
+        hits = fixed_hits + sum(curve.hits[chosen[label]] for label, curve in curves.items())
+        better = hits / (total + sum(chosen.values())) if curves else 0.0
+    return _thresholds(curves, chosen, given)
 
 
-def label_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def label_thresholds(targets: np.ndarray, probabilities: np.ndarray, given: np.ndarray | None = None) -> np.ndarray:
     """Returns the threshold with the best F1 of each label, float32 `[classes]`; their mean is the best macro F1.
 
     Args:
         targets: whether each row has each label, int `[rows, classes]`, 0 or 1.
         probabilities: the predicted probabilities, float32 `[rows, classes]`.
+        given: the thresholds that are given, float32 `[classes]`; NaN where one is to be chosen, `None` if all are.
     """
-    curves = _curves(targets, probabilities)
+    given = np.full(targets.shape[1], np.nan, np.float32) if given is None else given
+    curves = _curves(targets, probabilities, given)
     chosen = {
         label: curve.best(2.0 * curve.hits / (np.arange(len(curve.hits)) + curve.hits[-1]))
         for label, curve in curves.items()
     }
-    return _thresholds(curves, chosen, targets.shape[1])
+    return _thresholds(curves, chosen, given)
 
 
 @dataclass(frozen=True)
@@ -91,14 +98,14 @@ class _Curve:
         return (self.ranked[selected - 1] + below) / 2.0
 
 
-def _curves(targets: np.ndarray, probabilities: np.ndarray) -> dict[int, _Curve]:
-    """Returns the curves of the labels that some row has, by their positions."""
-    known = np.flatnonzero(targets.any(axis=0))
+def _curves(targets: np.ndarray, probabilities: np.ndarray, given: np.ndarray) -> dict[int, _Curve]:
+    """Returns the curves of the labels that some row has and whose threshold is not given, by their positions."""
+    known = np.flatnonzero(targets.any(axis=0) & np.isnan(given))
     return {int(label): _Curve.of(targets[:, label], probabilities[:, label]) for label in known}
 
 
-def _thresholds(curves: dict[int, _Curve], chosen: dict[int, int], classes: int) -> np.ndarray:
-    found = np.full(classes, _HALF, np.float32)
+def _thresholds(curves: dict[int, _Curve], chosen: dict[int, int], given: np.ndarray) -> np.ndarray:
+    found = np.where(np.isnan(given), np.float32(_HALF), given)
     for label, curve in curves.items():
         found[label] = curve.threshold(chosen[label])
     return found

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from sklearn.linear_model import LinearRegression
 from sklearn.svm import LinearSVR
 
@@ -90,6 +91,9 @@ class RegressionKind(Kind):
             known, asked_cosines = cosines(train, asked)
             found["cosine"] = LinearRegression().fit(known, targets).predict(asked_cosines)
         return {name: {"score": scores} for name, scores in found.items()}
+
+    def figures(self, task: Regression, targets: np.ndarray, answer: Answer) -> dict[str, Figure]:
+        return {"scatter": report.scatter_figure(targets, answer["score"])}
 
     def report_section(self, task: Regression, result, folder: Path) -> list[str]:
         return report.section(task, result, folder)

@@ -13,7 +13,7 @@ from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 def section(task: Regression, result: TaskResult, folder: Path) -> list[str]:
     """Returns the lines about one task and draws its numbers."""
     plot = f"plots/{task.name}_scatter.png"
-    plot_scatter(result.targets, result.predictions, folder / plot)
+    scatter_figure(result.targets, result.predictions).savefig(folder / plot, dpi=DPI)
     error = np.abs(result.predictions - result.targets)
     rows = [
         (result.texts[row], f"{result.targets[row]:.3f}", f"{result.predictions[row]:.3f}")
@@ -28,7 +28,7 @@ def section(task: Regression, result: TaskResult, folder: Path) -> list[str]:
     ]
 
 
-def plot_scatter(targets: np.ndarray, predicted: np.ndarray, path: str | Path) -> None:
+def scatter_figure(targets: np.ndarray, predicted: np.ndarray) -> Figure:
     """Draws predicted against true numbers, both float `[rows]`, with the line on which they are equal."""
     figure = Figure(figsize=(4.6, 4.4), layout="constrained")
     axes = figure.subplots()
@@ -39,4 +39,4 @@ def plot_scatter(targets: np.ndarray, predicted: np.ndarray, path: str | Path) -
     axes.set_ylabel("predicted")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=DPI)
+    return figure

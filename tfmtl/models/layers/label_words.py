@@ -8,18 +8,19 @@ import tensorflow as tf
 from keras import KerasTensor
 
 from tfmtl.data.special_tokens import PAD_ID
+from tfmtl.models.layers.tempered import Tempered
 
 if TYPE_CHECKING:
     from tfmtl.models.writer import Writer
 
 
 @keras.saving.register_keras_serializable("tfmtl")
-class LabelWords(keras.layers.Layer):
+class LabelWords(Tempered, keras.layers.Layer):
     """Scores each label by the log-likelihood of its words behind a text, end mark included.
 
-    It has no weights. The softmax of the scores is the probability of a label among the words of all labels. The words
-    of one label are read at a time, so that the keys and values of the texts are not repeated for each; an instruction
-    is read once for all of them.
+    It learns no weights. The softmax of the scores, divided by the temperature, is the probability of a label among the
+    words of all labels. The words of one label are read at a time, so that the keys and values of the texts are not
+    repeated for each; an instruction is read once for all of them.
 
     Args:
         words: for each label, the ids of its words between a start and an end mark.
@@ -31,6 +32,7 @@ class LabelWords(keras.layers.Layer):
     def __init__(self, words: Sequence[Sequence[int]], **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.words = [list(ids) for ids in words]
+        self.add_temperature()
         self.built = True
 
     def call(self, context, tokens, writer: "Writer") -> KerasTensor:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -31,6 +31,7 @@ class Change:
         before: the first system's score.
         difference: the difference of the second system's score from it.
         is_primary: whether the metric is the task's primary one.
+        higher_is_better: whether the metric is a score and not an error.
     """
 
     task: str
@@ -38,6 +39,7 @@ class Change:
     before: float
     difference: Difference
     is_primary: bool
+    higher_is_better: bool = True
 
     @property
     def relative(self) -> float | None:
@@ -47,7 +49,8 @@ class Change:
     @property
     def is_worse(self) -> bool:
         """Whether the whole interval is below zero: negative transfer, if the first system learns tasks alone."""
-        return self.difference.interval[1] < 0
+        low, high = self.difference.interval
+        return high < 0 if self.higher_is_better else low > 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class MeanChange:
 
     @classmethod
     def of(cls, changes: Sequence[Change]) -> Self:
-        """Returns the mean of changes."""
+        """Returns the mean of changes; those of errors, such as of calibration, are left out."""
+        changes = _of_scores(changes)
         replicates = _mean_of_tasks(changes, [change.difference.replicates for change in changes])
         value = _mean_of_tasks(changes, [change.difference.value for change in changes])
         return cls(float(value), percentile_interval(replicates))
@@ -92,10 +96,9 @@ class Gain:
     @property
     def delta(self) -> float | None:
         """Delta_p of Vandenhende et al. 2021, the mean over tasks of relative changes; `None` if one is undefined."""
-        changes = [change.relative for change in self.changes]
-        if None in changes:
-            return None
-        return float(_mean_of_tasks(self.changes, changes))
+        changes = _of_scores(self.changes)
+        relative = [change.relative for change in changes]
+        return None if None in relative else float(_mean_of_tasks(changes, relative))
 
     @property
     def absolute(self) -> MeanChange:
@@ -214,8 +217,10 @@ def _change(first: System, task: str, metric: str, second: Sequence[Rows], sampl
     seed = zlib.crc32(described.source.encode())
     targets = first.runs[task][0].answers[task].targets
     answers = [run.answers[task].predictions for run in first.runs[task]]
-    difference = paired_difference(metrics_of(described)[metric], targets, answers, second, samples, seed)
-    return Change(task, metric, first.score(task, metric), difference, metric == described.primary)
+    measure = metrics_of(described)[metric]
+    difference = paired_difference(measure, targets, answers, second, samples, seed)
+    before, is_primary = first.score(task, metric), metric == described.primary
+    return Change(task, metric, before, difference, is_primary, measure.higher_is_better)
 
 
 def _described(system: System, task: str) -> Task:
@@ -230,6 +235,10 @@ def _mean_ranks(systems: Sequence[System]) -> dict[str, float]:
     scores = np.array([[system.score(task, primary[task]) for task in common] for system in systems])
     ranks = rankdata(-scores, axis=0).mean(axis=1)
     return {system.name: float(rank) for system, rank in zip(systems, ranks, strict=True)}
+
+
+def _of_scores(changes: Iterable[Change]) -> list[Change]:
+    return [change for change in changes if change.higher_is_better]
 
 
 def _mean_of_tasks(changes: Sequence[Change], values: Sequence[ArrayLike]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The description of a task in an export."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -19,6 +19,7 @@ class ServedTask(BaseModel):
         labels: its label set, in the order of the probabilities; empty if it has none.
         text: the field that it was trained to read, which a table of rows may have; several if they are one text.
         text_pair: the field of the second text, likewise; meaningless if the task reads one text.
+        options: the options that its kind needs to show an answer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +29,7 @@ class ServedTask(BaseModel):
     labels: tuple[str, ...] = ()
     text: str | tuple[str, ...] = "text"
     text_pair: str | tuple[str, ...] = "text_pair"
+    options: dict[str, Any] = {}
 
     @field_validator("kind")
     @classmethod
@@ -40,7 +42,10 @@ class ServedTask(BaseModel):
     @classmethod
     def of(cls, task: Task) -> Self:
         fields = {"text": task.text, "text_pair": task.text_pair or "text_pair"}
-        return cls(kind=task.kind, pair=task.text_pair is not None, labels=kind_of(task).label_set(task), **fields)
+        kind = kind_of(task)
+        options = {key: value for key, value in kind.client_options(task).items() if value is not None}
+        pair = task.text_pair is not None
+        return cls(kind=task.kind, pair=pair, labels=kind.label_set(task), options=options, **fields)
 
     @property
     def generates(self) -> bool:

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from tfmtl.core.registry import SIGNATURES
 from tfmtl.generation.reader import Reader
+from tfmtl.kinds.kind import kind_of
+from tfmtl.kinds.task import Task
 from tfmtl.serving.export.served_task import ServedTask
 
 GraphFunction = tf.types.experimental.PolymorphicFunction
@@ -52,12 +54,17 @@ def trace(reader: Reader, tasks: Mapping[str, ServedTask], names: Iterable[str])
         return {
             f"{name}_{suffix}": value[:rows]
             for name, answer in reader.read(names, *texts).items()
-            for suffix, value in answer.items()
+            for suffix, value in _outputs(reader.tasks[name], answer).items()
         }
 
     function = tf.function(answer, input_signature=input_specs(tasks), autograph=False)
     function.get_concrete_function()
     return function
+
+
+def _outputs(task: Task, answer: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns the part of an answer that clients get."""
+    return {suffix: answer[suffix] for suffix in kind_of(task).outputs}
 
 
 def _at_least_one(texts: tf.Tensor) -> tf.Tensor:

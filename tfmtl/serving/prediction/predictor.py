@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenizer
 
 from tfmtl.core.errors import DataError, RunError, missing_folder
-from tfmtl.generation.batch_reader import decoded
+from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.kind import Answer, kind_of
 from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
@@ -54,7 +54,7 @@ class Predictor:
         answers = {name: _answer(name, task, outputs) for name, task in self.tasks.items()}
         return [
             {
-                name: kind_of(task).as_json(answers[name], index, task.labels)
+                name: kind_of(task).shown(kind_of(task).as_json(answers[name], index, task.labels), task.options)
                 for name, task in self.tasks.items()
                 if row.text_pair is not None or not task.pair
             }
@@ -104,5 +104,4 @@ def _strings(texts: Sequence[str]) -> tf.Tensor:
 
 def _answer(name: str, task: ServedTask, outputs: Mapping[str, tf.Tensor]) -> Answer:
     """Returns one task's outputs as arrays `[rows, ...]` by their suffixes, strings decoded."""
-    arrays = {suffix: outputs[f"{name}_{suffix}"].numpy() for suffix in kind_of(task).outputs}
-    return {suffix: decoded(values) if values.dtype == object else values for suffix, values in arrays.items()}
+    return as_arrays({suffix: outputs[f"{name}_{suffix}"] for suffix in kind_of(task).outputs})

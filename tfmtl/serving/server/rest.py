@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from tfmtl.core.errors import nearest
 from tfmtl.core.registry import KINDS
+from tfmtl.generation.batch_reader import decoded
 from tfmtl.kinds.kind import kind_named, kind_of
 from tfmtl.serving.export.description import is_version_number
 from tfmtl.serving.export.server_config import MONITORING_PATH
@@ -139,7 +140,7 @@ class RestApi:
             with self._using(request) as version:
                 name, outputs = await self._of_examples(request, call, version, kind)
                 task = version.servable.description.tasks[name]
-            of_task = {suffix: outputs[f"{name}_{suffix}"] for suffix in kind_of(task).outputs}
+            of_task = {suffix: decoded(outputs[f"{name}_{suffix}"]) for suffix in kind_of(task).outputs}
             return {"result": kind_of(task).rest_result(of_task, task.labels)}
 
         return answer
