@@ -154,8 +154,12 @@ def predict(
     on_error: Annotated[
         Literal["stop", "report"], typer.Option(help="Stop at a bad row, or write its error in its place and go on.")
     ] = "stop",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also say which words speak for labels and scores; one reading a word.")
+    ] = False,
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
+    from tfmtl.serving.prediction.explain import ExplainingPredictor
     from tfmtl.serving.prediction.fields import TextFields
     from tfmtl.serving.prediction.predict import arrived_windows, full_windows, predict
     from tfmtl.serving.prediction.predictor import open_predictor
@@ -175,6 +179,7 @@ def predict(
     predictor = _remote_predictor(server, model) if server is not None else open_predictor(model)
     if carried in predictor.tasks:
         raise UserError(f"predict: --id {carried}: this is the name of a task, whose answer would replace it")
+    predictor = ExplainingPredictor(predictor) if explain else predictor
     fields = TextFields.of(predictor.tasks)
     fields = fields.only(*field) if field else fields
     rows = map(Row, texts) if texts else rows_of(records, fields, carried, on_error)

@@ -8,6 +8,7 @@ from tfmtl.api.tables import columns_of, is_rows, is_table
 from tfmtl.core.errors import UserError
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.prediction.explain import ExplainingPredictor
 from tfmtl.serving.prediction.fields import TextFields
 from tfmtl.serving.prediction.predict import predict_rows
 from tfmtl.serving.prediction.predictor import Predictor, open_predictor
@@ -28,12 +29,14 @@ class LoadedModel:
         self._predictor = predictor
         self.tasks: Mapping[str, ServedTask] = predictor.tasks
 
-    def predict(self, rows: Any) -> list[dict[str, Any]]:
+    def predict(self, rows: Any, *, explain: bool = False) -> list[dict[str, Any]]:
         """Returns every task's answer for each row.
 
         Args:
             rows: texts, or pairs of texts; or a table, such as a DataFrame or a list of dicts, with the fields that the
                 tasks read or one named `text`, and for pairs `text_pair`. Other fields are ignored.
+            explain: whether answers of labels and scores have an `explanation`, the weight of each word; each text is
+                then read once more for each of its words.
 
         Returns:
             The answers for each row by task, such as `{"label": ..., "probabilities": {...}}` or `{"summary": ...}`.
@@ -41,12 +44,11 @@ class LoadedModel:
         Raises:
             UserError: if rows cannot be read, or lack a field that every task reads.
         """
-        if not _holds_fields(rows):
-            return self._answers(_rows_of_texts(rows))
-        return self._answers(self._rows_of_columns(columns_of(rows, "predict")))
+        read = self._rows_of_columns(columns_of(rows, "predict")) if _holds_fields(rows) else _rows_of_texts(rows)
+        return self._answers(read, explain)
 
-    def _answers(self, rows: list[Row]) -> list[dict[str, Any]]:
-        return list(predict_rows(self._predictor, rows))
+    def _answers(self, rows: list[Row], explain: bool) -> list[dict[str, Any]]:
+        return list(predict_rows(ExplainingPredictor(self._predictor) if explain else self._predictor, rows))
 
     def _rows_of_columns(self, columns: Mapping[str, list]) -> list[Row]:
         fields = TextFields.of(self.tasks)
@@ -69,22 +71,23 @@ def load(model: RunFolder | str | Path) -> LoadedModel:
     return LoadedModel(open_predictor(folder.path))
 
 
-def predict(model: RunFolder | str | Path, rows: Iterable[Any]) -> list[dict[str, Any]]:
+def predict(model: RunFolder | str | Path, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
     """Returns every task's answer for each row; see `load` and `LoadedModel.predict`.
 
     Args:
         model: a run, or the folder of a run or of an export.
         rows: texts, pairs of texts, or a table.
+        explain: whether answers say which words speak for them.
 
     Returns:
         The answers for each row by task, such as `{"label": ..., "probabilities": {...}}`, `{"score": ...}` or
         `{"summary": ...}`.
     """
     if _holds_fields(rows):
-        return load(model).predict(rows)
+        return load(model).predict(rows, explain=explain)
     # Texts are checked before the model is opened, which takes seconds.
     checked = _rows_of_texts(rows)
-    return load(model)._answers(checked)
+    return load(model)._answers(checked, explain)
 
 
 def _holds_fields(rows: Any) -> bool:

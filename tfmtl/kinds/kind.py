@@ -73,6 +73,8 @@ class Kind(ABC):
     """Metrics for tasks of this kind only, by name; they take precedence over those of `tfmtl.metrics`."""
     rest_action: ClassVar[str] = ""
     """The action of TensorFlow Serving's REST interface that answers tasks of this kind, in addition to `predict`."""
+    explains: ClassVar[bool] = False
+    """Whether `evidence` says what the words of a text can speak for."""
     corrupts: ClassVar[bool] = False
     """Whether `corrupt` changes the texts of a task each time they are read."""
 
@@ -237,6 +239,19 @@ class Kind(ABC):
             options: the result of `client_options`.
         """
         return dict(answer)
+
+    def evidence(self, answer: Answer, labels: Sequence[str]) -> dict[str | None, np.ndarray]:
+        """Returns the numbers that an answer stands on, for answers to a text and to parts of it.
+
+        Args:
+            answer: the answers as arrays; the first row is that of the whole text.
+            labels: the label set of the task.
+
+        Returns:
+            What the answer to the whole text stands on, such as the probability of its label, in all rows, float32
+            `[rows]`; by label if an answer can have several, otherwise under `None`.
+        """
+        raise TypeError(f"the answers of {type(self).__name__} are not explained")
 
     def from_json(self, task: Task, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Returns the arrays from which `as_json` created `answers`, one per row."""

@@ -12,9 +12,10 @@ _FEW = 0.005
 
 English has such letters in borrowed words and names; French, German and Spanish have far more of them.
 """
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""The scripts that put no spaces between words, as the content of a set of characters in a pattern of `regex`."""
 _WORD = regex.compile(
-    rf"[\p{{L}}\p{{N}}&&[{_UNSPACED}]]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+", regex.VERSION1
+    rf"[\p{{L}}\p{{N}}&&[{UNSPACED}]]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]+", regex.VERSION1
 )
 _LETTER = regex.compile(r"\p{L}")
 _UNSPACED_LETTER = regex.compile(rf"[\p{{L}}&&[{_UNSPACED}]]", regex.VERSION1)

@@ -6,7 +6,8 @@ import pytest
 
 from tests.reports.comparison.conftest import TASKS
 from tfmtl.core.errors import RunError
-from tfmtl.reports.comparison.compare import MeanChange, compare_runs
+from tfmtl.reports.comparison.compare import Change, MeanChange, compare_runs
+from tfmtl.reports.comparison.paired import Difference
 
 SOURCES = {name: {"format": "tsv", "train": f"{name}.tsv"} for name in ("r", "s")}
 APART = {"stars": {**TASKS["stars"], "source": "r"}, "title": TASKS["title"]}

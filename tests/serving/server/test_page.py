@@ -25,6 +25,7 @@ def test_names_cannot_leave_the_place_that_holds_them():
                 "text_pair": "text_pair",
                 "options": {},
                 "outputs": ["label", "probabilities"],
+                "explains": True,
             }
         },
     }

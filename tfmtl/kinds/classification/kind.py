@@ -50,6 +50,7 @@ class ClassificationKind(Kind):
     outputs = ("label", "probabilities")
     predicts = "class probabilities"
     rest_action = "classify"
+    explains = True
 
     def label_set(self, task: Classification) -> tuple[str, ...]:
         return task.labels or ()
@@ -153,6 +154,9 @@ class ClassificationKind(Kind):
 
     def shown(self, answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         return most_probable(answer, options.get("top_k"))
+
+    def evidence(self, answer: Answer, labels: Sequence[str]) -> dict[str | None, np.ndarray]:
+        return {None: answer["probabilities"][:, np.argmax(answer["probabilities"][0])]}
 
     def from_json(self, task: Classification, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         rows = [[answer["probabilities"][label] for label in task.labels] for answer in answers]

@@ -40,6 +40,7 @@ class MultiLabelKind(Kind):
     outputs = ("probabilities", "selected")
     predicts = MEASURES
     own_metrics = METRICS
+    explains = True
 
     def label_set(self, task: MultiLabel) -> tuple[str, ...]:
         return task.label_set or ()
@@ -127,6 +128,9 @@ class MultiLabelKind(Kind):
 
     def shown(self, answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         return most_probable(answer, options.get("top_k"))
+
+    def evidence(self, answer: Answer, labels: Sequence[str]) -> dict[str | None, np.ndarray]:
+        return {labels[k]: answer["probabilities"][:, k] for k in np.flatnonzero(answer["selected"][0])}
 
     def from_json(self, task: MultiLabel, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         labels, shape = task.label_set, (-1, len(task.label_set))

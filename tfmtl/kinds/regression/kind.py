@@ -39,6 +39,7 @@ class RegressionKind(Kind):
     outputs = ("score",)
     predicts = "numbers"
     rest_action = "regress"
+    explains = True
 
     def encode(self, task: Regression, rows: Rows) -> np.ndarray:
         targets = np.full(len(rows), np.nan, np.float32)
@@ -69,6 +70,9 @@ class RegressionKind(Kind):
 
     def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
         return {"score": round_trip_float(answer["score"][row])}
+
+    def evidence(self, answer: Answer, labels: Sequence[str]) -> dict[str | None, np.ndarray]:
+        return {None: answer["score"]}
 
     def from_json(self, task: Regression, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {"score": np.array([answer["score"] for answer in answers], np.float32)}

@@ -15,6 +15,9 @@ GraphFunction = tf.types.experimental.PolymorphicFunction
 ALL_TASKS = "serving_default"
 """The signature that answers every task, which TensorFlow Serving runs if none is named."""
 
+WITHOUT_DECODERS = "classify"
+"""The signature that answers every task that needs no decoder."""
+
 
 def signatures(tasks: Mapping[str, ServedTask]) -> dict[str, tuple[str, ...]]:
     """Returns the names of the signatures and the tasks that each answers.

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tfmtl.core.errors import DataError
-from tfmtl.serving.prediction.predictor import Predictor
+from tfmtl.serving.prediction.explain import AnyPredictor
 from tfmtl.serving.prediction.rows import OnError, Row, write_jsonl
 
 _logger = logging.getLogger("tfmtl")
@@ -59,7 +59,7 @@ def arrived_windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
 
 
 def predict(
-    predictor: Predictor,
+    predictor: AnyPredictor,
     rows: Iterable[Row],
     output: Path | None = None,
     windows: Windows = full_windows,
@@ -92,7 +92,7 @@ def predict(
 
 
 def predict_rows(
-    predictor: Predictor,
+    predictor: AnyPredictor,
     rows: Iterable[Row],
     windows: Windows = full_windows,
     batch_size: int = 32,
@@ -120,7 +120,7 @@ def predict_rows(
         yield from _answered(predictor, [_checked(predictor, row, on_error) for row in window], batch_size)
 
 
-def _checked(predictor: Predictor, row: Row, on_error: OnError) -> Row:
+def _checked(predictor: AnyPredictor, row: Row, on_error: OnError) -> Row:
     if row.error is not None:
         return row
     try:
@@ -132,7 +132,7 @@ def _checked(predictor: Predictor, row: Row, on_error: OnError) -> Row:
     return row
 
 
-def _answered(predictor: Predictor, rows: list[Row], batch_size: int) -> list[dict[str, Any]]:
+def _answered(predictor: AnyPredictor, rows: list[Row], batch_size: int) -> list[dict[str, Any]]:
     asked = [index for index, row in enumerate(rows) if row.error is None]
     order = sorted(asked, key=lambda index: len(rows[index].text) + len(rows[index].text_pair or ""))
     answers = [{**row.carried, **({} if row.error is None else {"error": row.error})} for row in rows]

@@ -1,5 +1,6 @@
 """The common interface of runs and exports that answer rows."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import Description, versions_in
 from tfmtl.serving.export.served_task import ServedTask
-from tfmtl.serving.export.signatures import ALL_TASKS, input_specs, trace
+from tfmtl.serving.export.signatures import ALL_TASKS, WITHOUT_DECODERS, input_specs, signatures, trace
 from tfmtl.serving.prediction.rows import Row
+
+GraphOfTasks = Callable[..., Mapping[str, tf.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,12 @@ class Predictor:
         tasks: the tasks, by name.
         function: a function from the tensors of `tfmtl.serving.export.signatures.input_specs`, given by name, to those
             of `trace`.
+        without_decoders: the same, for the tasks alone that are answered without a decoder.
     """
 
     tasks: Mapping[str, ServedTask]
-    function: Callable[..., Mapping[str, tf.Tensor]]
+    function: GraphOfTasks
+    without_decoders: GraphOfTasks
 
     def check(self, row: Row) -> None:
         """Checks that a row is a pair if every task reads pairs, and is none if no task does.
@@ -47,10 +52,14 @@ class Predictor:
         if row.text_pair and not any(pairs):
             raise DataError(f"{row.place}: this is a pair, and every task ({', '.join(self.tasks)}) reads one text")
 
+    def inputs(self, rows: Sequence[Row]) -> dict[str, tf.Tensor]:
+        """Returns the texts of rows, string `[rows]`, by the names of the inputs of the signatures."""
+        texts = {"text": [row.text for row in rows], "text_pair": [row.text_pair or "" for row in rows]}
+        return {spec.name: _strings(texts[spec.name]) for spec in input_specs(self.tasks)}
+
     def answer(self, rows: Sequence[Row]) -> list[dict[str, dict[str, Any]]]:
         """Returns each row's answers by task; those of pair tasks are left out of a row that has no pair."""
-        texts = {"text": [row.text for row in rows], "text_pair": [row.text_pair or "" for row in rows]}
-        outputs = self.function(**{spec.name: _strings(texts[spec.name]) for spec in input_specs(self.tasks)})
+        outputs = self.function(**self.inputs(rows))
         answers = {name: _answer(name, task, outputs) for name, task in self.tasks.items()}
         return [
             {
@@ -84,7 +93,13 @@ def open_predictor(path: str | Path) -> Predictor:
 def _of_run(run: RunFolder) -> Predictor:
     reader = load_reader(run)
     tasks = {name: ServedTask.of(task) for name, task in reader.tasks.items()}
-    return Predictor(tasks, trace(reader, tasks, tasks))
+
+    @functools.cache
+    def graph(signature: str):
+        return trace(reader, tasks, signatures(tasks)[signature])
+
+    # Traced only when it is needed, because tracing takes seconds.
+    return Predictor(tasks, graph(ALL_TASKS), lambda **inputs: graph(WITHOUT_DECODERS)(**inputs))
 
 
 def _of_export(version: Path) -> Predictor:
@@ -94,7 +109,9 @@ def _of_export(version: Path) -> Predictor:
         loaded = tf.saved_model.load(str(version))
     except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
         raise RunError(f"{version}: damaged: {' '.join(str(error).split())[:200]}") from None
-    return Predictor(description.tasks, loaded.signatures[ALL_TASKS])
+    return Predictor(
+        description.tasks, loaded.signatures[ALL_TASKS], lambda **inputs: loaded.signatures[WITHOUT_DECODERS](**inputs)
+    )
 
 
 def _strings(texts: Sequence[str]) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """A predictor that asks a server, TensorFlow Serving or `tfmtl serve`, over gRPC."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import grpc
 import numpy as np
@@ -10,7 +11,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, predict
 
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.serving.export.description import DESCRIPTION_FIELD, Description
-from tfmtl.serving.export.signatures import ALL_TASKS
+from tfmtl.serving.export.signatures import ALL_TASKS, WITHOUT_DECODERS
 from tfmtl.serving.prediction.predictor import Predictor
 from tfmtl.serving.tensors import TensorError, values_of
 
@@ -38,10 +39,10 @@ def remote_predictor(address: str, description: Description | None = None) -> Pr
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address))
     description = description or _description(stub, address)
 
-    def asked(inputs: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+    def asked(signature: str, inputs: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = description.name
-        request.model_spec.signature_name = ALL_TASKS
+        request.model_spec.signature_name = signature
         for name, values in inputs.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
         try:
@@ -55,11 +56,13 @@ def remote_predictor(address: str, description: Description | None = None) -> Pr
         except TensorError as error:
             raise RunError(f"{address}: its answer cannot be used: an output {error}") from None
 
-    def function(**inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        answers = [asked({name: values[rows] for name, values in inputs.items()}) for rows in _requests(inputs)]
+    def function(signature: str, **inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        answers = [
+            asked(signature, {name: values[rows] for name, values in inputs.items()}) for rows in _requests(inputs)
+        ]
         return {name: tf.concat([answer[name] for answer in answers], axis=0) for name in answers[0]}
 
-    return Predictor(description.tasks, function)
+    return Predictor(description.tasks, partial(function, ALL_TASKS), partial(function, WITHOUT_DECODERS))
 
 
 def _requests(inputs: Mapping[str, tf.Tensor]) -> Iterator[slice]:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from tfmtl.serving.server.faults import Fault, RequestError, check_rows
 from tfmtl.serving.server.servable import Arrays
 
 _SHOWN = 60
+_NONE: Mapping[str, list] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,18 @@ class Body:
         if not isinstance(signature, str):
             raise _invalid(f"'signature_name' is not a string: {_short(signature)}")
         return cls(fields, signature or ALL_TASKS)
+
+    @property
+    def explains(self) -> bool:
+        """Whether the answer should say which words speak for it.
+
+        Raises:
+            RequestError: if this is neither true nor false.
+        """
+        explain = self.fields.get("explain", False)
+        if not isinstance(explain, bool):
+            raise _invalid(f"'explain' is neither true nor false: {_short(explain)}")
+        return explain
 
     def is_row_form(self) -> bool:
         """Whether the answer should have one value per row.
@@ -136,17 +150,22 @@ def of_columns(columns: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def as_rows(outputs: Arrays) -> list[Any]:
-    """Returns one JSON value per row: an object by output, or the value alone if there is only one output."""
-    columns = {name: as_json(values) for name, values in outputs.items()}
+def as_rows(outputs: Arrays, explanations: Mapping[str, list] = _NONE) -> list[Any]:
+    """Returns one JSON value per row: an object by output, or the value alone if there is only one output.
+
+    Args:
+        outputs: the outputs of a signature.
+        explanations: further outputs as JSON values, one per row.
+    """
+    columns = {name: as_json(values) for name, values in outputs.items()} | explanations
     if len(columns) == 1:
         return next(iter(columns.values()))
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def as_columns(outputs: Arrays) -> Any:
-    """Returns one JSON list per output, or the list alone if there is only one output."""
-    columns = {name: as_json(values) for name, values in outputs.items()}
+def as_columns(outputs: Arrays, explanations: Mapping[str, list] = _NONE) -> Any:
+    """Returns one JSON list per output, or the list alone if there is only one output; see `as_rows`."""
+    columns = {name: as_json(values) for name, values in outputs.items()} | explanations
     return next(iter(columns.values())) if len(columns) == 1 else columns
 
 

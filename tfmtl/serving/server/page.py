@@ -21,7 +21,7 @@ def page(name: str, description: Description) -> str:
     """
     tasks = {task: served.model_dump() for task, served in description.tasks.items()}
     for task, served in description.tasks.items():
-        tasks[task]["outputs"] = kind_of(served).outputs
+        tasks[task] |= {"outputs": kind_of(served).outputs, "explains": kind_of(served).explains}
     # Escaped, so that no name can end the script that contains it.
     model = json.dumps({"name": name, "tasks": tasks}).replace("<", "\\u003c")
     kinds = dict.fromkeys(served.kind for served in description.tasks.values())

@@ -25,6 +25,7 @@ from tfmtl.serving.server import json_form
 from tfmtl.serving.server.access import Access, require_json
 from tfmtl.serving.server.calls import Call, Calls
 from tfmtl.serving.server.clients import client_at
+from tfmtl.serving.server.explanations import explanations
 from tfmtl.serving.server.faults import Fault, RequestError, internal, shortened
 from tfmtl.serving.server.json_form import as_columns, as_rows, of_columns, of_rows
 from tfmtl.serving.server.monitoring import Monitoring
@@ -124,14 +125,19 @@ class RestApi:
         return handle
 
     async def _predict(self, request: Request, call: Call):
-        body = await self._body(request, call, ["instances", "inputs"])
-        is_row_form = body.is_row_form()
+        body = await self._body(request, call, ["instances", "inputs", "explain"])
+        is_row_form, explains = body.is_row_form(), body.explains
         with self._using(request) as version:
             names = version.servable.input_names(body.signature)
             read, form = (of_rows, "instances") if is_row_form else (of_columns, "inputs")
             inputs = read(body.fields[form], names)
             outputs = await while_connected(request, version.predict(body.signature, inputs, call))
-        return {"predictions": as_rows(outputs)} if is_row_form else {"outputs": as_columns(outputs)}
+            explained = {}
+            if explains:
+                explained = await while_connected(request, explanations(version, body.signature, inputs, call))
+        if is_row_form:
+            return {"predictions": as_rows(outputs, explained)}
+        return {"outputs": as_columns(outputs, explained)}
 
     def _of_kind(self, kind: str) -> Answer:
         """Returns the handler of TensorFlow Serving's action for tasks of one kind."""
