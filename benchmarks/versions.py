@@ -34,7 +34,9 @@ def tokens_per_second(run: Path) -> float:
     """Returns the median speed of a training, without its first record, which traces the step."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(run / "tensorboard"), {"tensors": 0})
+    # Earlier versions have no folder for the training split alone.
+    folder = next(path for path in (run / "tensorboard" / "train", run / "tensorboard") if path.is_dir())
+    events = EventAccumulator(str(folder), {"tensors": 0})
     events.Reload()
     import tensorflow as tf
 

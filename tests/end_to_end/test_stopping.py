@@ -69,7 +69,7 @@ def test_interrupted_and_resumed_a_stopped_task_stays_stopped(train, tmp_path, m
     # The first epoch is the best of all; tasks have a patience of one epoch, the training one of three.
     assert state["stopped_tasks"] == ["subject"]
     assert (len(state["history"]), state["best_epoch"], state["finished"]) == (4, 0, True)
-    weights = _scalars(tmp_path / "run" / "tensorboard", "weight/subject")
+    weights = _scalars(tmp_path / "run" / "tensorboard" / "train", "weight/subject")
     assert {weight for step, weight in weights if step <= 2 * UPDATES_PER_EPOCH} == {1.0}
     assert {weight for step, weight in weights if step > 2 * UPDATES_PER_EPOCH} == {0.0}
     with caplog.at_level(logging.INFO, "tfmtl"):

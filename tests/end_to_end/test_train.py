@@ -104,16 +104,24 @@ def test_one_graph_trains_on_all_lengths_of_text(trained, traces):
 
 
 def test_tensorboard_shows_what_a_training_does(trained):
-    events = EventAccumulator(str(trained / "tensorboard"), size_guidance={"tensors": 0}).Reload()
+    begun, events, of_validation = (
+        EventAccumulator(str(trained / "tensorboard" / part), size_guidance={"tensors": 0}).Reload()
+        for part in ("", "train", "validation")
+    )
     tags = set(events.Tags()["tensors"])
     for task in TASKS:
         assert {f"loss/{task}", f"weight/{task}", f"share_of_rows/{task}", f"gradient_norm/{task}"} <= tags
     assert {"learning_rate", "tokens_per_second", "gradient_norm/total", "loss/total"} <= tags
-    assert {"epoch/val_subject_accuracy", "epoch/val_title_rougeL", "epoch/val_goodness_spearman"} <= tags
+    measured = set(of_validation.Tags()["tensors"])
+    assert {"epoch/subject_accuracy", "epoch/title_rougeL", "epoch/goodness_spearman", "epoch/score"} <= measured
+    # Both curves of a loss are in one chart.
+    assert {f"epoch/{task}_loss" for task in TASKS} | {"epoch/loss"} <= tags & measured
+    assert {"confusion/subject", "reliability/subject", "scatter/goodness"} <= measured
+    assert "gradients/cosines" in tags
     assert events.Tags()["graph"]
     assert any("title" in node.name for node in events.Graph().node)
-    assert "vocabulary_size: 400" in _text(events, "configuration")[0]
-    samples = _text(events, "summaries/title")
+    assert "vocabulary_size: 400" in _text(begun, "configuration")[0]
+    samples = _text(of_validation, "summaries/title")
     assert len(samples) == 4 and all("| text | reference | generated |" in sample for sample in samples)
     weights = [float(tensor_util.make_ndarray(event.tensor_proto)) for event in events.Tensors("weight/subject")]
     assert weights == [1.0] * len(weights)

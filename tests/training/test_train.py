@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
@@ -39,6 +40,10 @@ class Scripted:
 
     def samples(self):
         return {"title": [("a text", "a reference", f"epoch {self.epoch + len(self.weights)}")]}
+
+    def figures(self):
+        axes = Figure(figsize=(1, 1))
+        return {"confusion/topic": axes}
 
     def make(self, reader, streams, experiment):
         self.reader = reader
@@ -130,13 +135,16 @@ def test_checkpoints_are_every_third_update_and_each_epoch_s_last(trained):
 
 def test_tensorboard_has_updates_epochs_gradients_and_samples_at_their_steps(trained):
     run, _, _ = trained
-    assert [step for step, _ in scalars(run.tensorboard, "loss/total")] == [2, 4, 6, 8, 10, 12]
-    assert scalars(run.tensorboard, "epoch/val_score") == [(4, 0.25), (8, 0.75), (12, 0.625)]
+    assert [step for step, _ in scalars(run.tensorboard / "train", "loss/total")] == [2, 4, 6, 8, 10, 12]
+    assert scalars(run.tensorboard / "validation", "epoch/score") == [(4, 0.25), (8, 0.75), (12, 0.625)]
     for task in ("topic", "stars"):
-        norms = scalars(run.tensorboard, f"gradient_norm/{task}")
+        norms = scalars(run.tensorboard / "train", f"gradient_norm/{task}")
         assert [step for step, _ in norms] == [4, 8, 12] and all(norm > 0 for _, norm in norms)
-    events = EventAccumulator(str(run.tensorboard), size_guidance={"tensors": 0}).Reload().Tensors("summaries/title")
-    samples = [tensor_util.make_ndarray(event.tensor_proto).item().decode() for event in events]
+    events = EventAccumulator(str(run.tensorboard / "validation"), size_guidance={"tensors": 0}).Reload()
+    samples = [
+        tensor_util.make_ndarray(event.tensor_proto).item().decode() for event in events.Tensors("summaries/title")
+    ]
+    assert [event.step for event in events.Tensors("confusion/topic")] == [4, 8, 12]
     assert [sample.splitlines()[-1] for sample in samples] == [
         f"| a text | a reference | epoch {number} |" for number in (1, 2, 3)
     ]
@@ -169,7 +177,7 @@ def test_an_interrupted_run_makes_only_what_is_left_of_it(trained, interrupted, 
     # Further callbacks see an update before it is counted.
     assert watching[0].updates == [9, 10, 11] and watching[0].model is watching[0].training.model
     assert interrupted.history.read_bytes() == run.history.read_bytes()
-    assert [step for step, _ in scalars(interrupted.tensorboard, "loss/total")] == [10, 12]
+    assert [step for step, _ in scalars(interrupted.tensorboard / "train", "loss/total")] == [10, 12]
     assert interrupted.best_model.read_bytes() == run.best_model.read_bytes()
 
 

@@ -13,7 +13,9 @@ from tfmtl.training.validation_scorer import ValidationScorer, warn_of_one_answe
 
 @pytest.fixture(scope="module")
 def answering(model, data):
-    reader = Reader(model, data.tasks, data.tokenizer, Packing(48), GenerationOptions(beams=1, no_repeat_ngram=0))
+    # A copy, because measuring a model also sets the temperatures of its heads.
+    copy, packing = model.copy(), Packing(48)
+    reader = Reader(copy, data.tasks, data.tokenizer, packing, GenerationOptions(beams=1, no_repeat_ngram=0))
     return BatchReader(reader, batch_size=8)
 
 
@@ -39,6 +41,14 @@ def test_heads_are_measured_on_all_labelled_rows(scored, answering, data):
             labelled = targets[name] >= 0
             expected = accuracy_score(targets[name][labelled], answers[name]["probabilities"][labelled].argmax(axis=1))
             assert scores[name]["accuracy"] == pytest.approx(expected)
+
+
+def test_the_answers_of_heads_are_drawn(scored, answering):
+    scorer, _, _ = scored
+    names = {"confusion/topic", "reliability/topic", "confusion/same", "reliability/same", "scatter/stars"}
+    assert set(scorer.figures()) == names
+    head = answering.reader.model.network.layers.heads["topic"]
+    assert head.temperature.numpy() != 1.0
 
 
 def test_the_first_summaries_are_generated_and_shown(scored, data):

@@ -16,6 +16,7 @@ from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.callbacks.checkpointing import Checkpointing
+from tfmtl.training.callbacks.event_writers import EventWriters
 from tfmtl.training.callbacks.rows_up_to_date import RowsUpToDate
 from tfmtl.training.prepared_data import TrainingData
 from tfmtl.training.progress import Progress
@@ -52,7 +53,7 @@ class Training:
     progress: Progress = field(default_factory=Progress)
 
 
-MakeCallbacks = Callable[[tf.summary.SummaryWriter], list[keras.callbacks.Callback]]
+MakeCallbacks = Callable[[EventWriters], list[keras.callbacks.Callback]]
 """Returns all callbacks of a stage but the last; called once the stage has been restored from its checkpoint."""
 
 
@@ -77,7 +78,7 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
         _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
         return
     _logger.info(training.data.size)
-    callbacks = [RowsUpToDate(), *make_callbacks(_event_writer(training)), checkpointing]
+    callbacks = [RowsUpToDate(), *make_callbacks(_event_writers(training)), checkpointing]
     if not epochs:
         _validate_untrained(training, callbacks)
     while not progress.finished and progress.epoch < epochs:
@@ -148,7 +149,5 @@ def _validation(training: Training):
     return distributed_batches(training.strategy, tables, plan)
 
 
-def _event_writer(training: Training) -> tf.summary.SummaryWriter:
-    if not training.writes:
-        return tf.summary.create_noop_writer()
-    return tf.summary.create_file_writer(str(training.run.tensorboard))
+def _event_writers(training: Training) -> EventWriters:
+    return EventWriters.of(training.run.tensorboard) if training.writes else EventWriters.silent()

@@ -24,9 +24,12 @@ from tfmtl.runs.loading import check_best_model
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.callbacks.averaged_weights import AveragedWeights, TrainedWeights
 from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History, TaskStopping, ValidationScores
+from tfmtl.training.callbacks.event_writers import EventWriters
 from tfmtl.training.callbacks.gradient_norms import GradientNorms
+from tfmtl.training.callbacks.overview import Overview
 from tfmtl.training.callbacks.summary_samples import SummarySamples
 from tfmtl.training.callbacks.tensorboard import TensorBoard
+from tfmtl.training.callbacks.validation_figures import ValidationFigures
 from tfmtl.training.fit import Training, fit
 from tfmtl.training.fit_linear_experts import fit_linear_experts
 from tfmtl.training.lazy_rows import average_of, connect_rows
@@ -40,7 +43,7 @@ from tfmtl.training.routing_check import check_routing
 from tfmtl.training.start_from import start_from
 from tfmtl.training.strategy import is_chief, make_strategy, scope
 from tfmtl.training.update import Update
-from tfmtl.training.validation_scorer import make_scorer
+from tfmtl.training.validation_scorer import ValidationScorer, make_scorer
 
 _logger = logging.getLogger("tfmtl")
 
@@ -106,7 +109,7 @@ def train_model(
         _logger.info("stage %d of %d: %s", len(experiment.stages), len(experiment.stages), ", ".join(last.tasks))
         update = compile_update(model, experiment, data, last)
     training = Training(experiment, last, run, data, strategy, writes, model, update)
-    fit(training, lambda writer: [*_callbacks(training, writer), *more_callbacks(training)])
+    fit(training, lambda writers: [*_callbacks(training, writers), *more_callbacks(training)])
     if writes:
         check_best_model(run)
     return training.progress
@@ -164,7 +167,7 @@ def compile_update(
     return update
 
 
-def _callbacks(training: Training, writer: tf.summary.SummaryWriter) -> list[keras.callbacks.Callback]:
+def _callbacks(training: Training, writers: EventWriters) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of the last stage, each after those whose results it reads."""
     experiment, data, run, progress = training.experiment, training.data, training.run, training.progress
     options = experiment.training
@@ -177,29 +180,40 @@ def _callbacks(training: Training, writer: tf.summary.SummaryWriter) -> list[ker
         *([AveragedWeights(average)] if average else []),
         ValidationScores(scorer),
         BestModel(run, progress, training.writes),
-        *([SummarySamples(writer, progress, scorer.samples)] if training.writes else []),
+        *(_shown_answers(writers, progress, scorer) if training.writes else []),
         *([TrainedWeights(average)] if average else []),
     ]
     if options.task_stopping:
         callbacks.append(TaskStopping(training.update, data.tasks, progress, options.task_stopping))
     if options.early_stopping:
         callbacks.append(EarlyStopping(progress, options.early_stopping))
-    return [*callbacks, *_observers(training, writer)]
+    return [*callbacks, *_observers(training, writers)]
 
 
-def _observers(training: Training, writer: tf.summary.SummaryWriter) -> list[keras.callbacks.Callback]:
+def _observers(training: Training, writers: EventWriters) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of every stage, which only observe."""
     data, run, progress, update = training.data, training.run, training.progress, training.update
     callbacks: list[keras.callbacks.Callback] = [History(run, progress, training.writes)]
     if training.stage.epochs:
         # Gradients are of no interest where there is no update, and may need more memory than all else.
         first_batch = functools.cache(lambda: _first_batch(training))
-        callbacks.insert(0, GradientNorms(writer, update, progress, first_batch))
+        callbacks.insert(0, GradientNorms(writers.train, update, progress, first_batch))
     if training.writes:
         shares, tokens = task_shares(data.tables, data.plan), tokens_read(data.tables, data.plan)
-        every, configuration = training.experiment.training.log_every, training.experiment.to_yaml()
-        callbacks.append(TensorBoard(writer, update, progress, tokens, shares, every, configuration))
+        every = training.experiment.training.log_every
+        callbacks.append(Overview(run.tensorboard, progress, training.experiment, data.tasks))
+        callbacks.append(TensorBoard(writers, update, progress, tokens, shares, every))
     return callbacks
+
+
+def _shown_answers(
+    writers: EventWriters, progress: Progress, scorer: ValidationScorer
+) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks that show answers to the validation split."""
+    return [
+        SummarySamples(writers.validation, progress, scorer.samples),
+        ValidationFigures(writers.validation, progress, scorer.figures),
+    ]
 
 
 def _first_batch(training: Training):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from tfmtl.config.experiment import Experiment
 from tfmtl.data.columns import RaggedColumn, is_present
@@ -15,6 +16,8 @@ from tfmtl.kinds.task import Task
 from tfmtl.metrics.scoring import quick_scores, validation_score
 
 _SHOWN = 4
+_DRAWN = 8
+"""The number of tasks whose answers are drawn after each epoch, which takes part of a second for each."""
 _ROWS = 8
 """The number of rows above which identical answers are unlikely to be a coincidence."""
 
@@ -36,6 +39,7 @@ class ValidationScorer:
         self._streams = [(stream, batch_reader.tokenize(stream.splits["validation"])) for stream in asked]
         self._generate = generate_examples
         self._samples: dict[str, list[tuple[str, str, str]]] = {}
+        self._answers: dict[str, tuple[Task, np.ndarray, Answer]] = {}
 
     def __call__(self) -> tuple[float, dict[str, dict[str, float]]]:
         """Returns the mean of the tasks' primary metrics, and all metrics of each task."""
@@ -56,7 +60,9 @@ class ValidationScorer:
         kind, targets = kind_of(task), examples.targets[task.name]
         warn_of_one_answer(task, answer[kind.outputs[0]])
         head = self._batch_reader.reader.model.network.layers.heads[task.name]
-        return quick_scores(task, targets, kind.predictions(kind.calibrate(task, head, targets, answer)))
+        answer = kind.calibrate(task, head, targets, answer)
+        self._answers[task.name] = task, targets, answer
+        return quick_scores(task, targets, kind.predictions(answer))
 
     def _generated(self, task: Task, examples: Examples, rows: RaggedColumn) -> dict[str, float]:
         targets = examples.targets[task.name]
@@ -73,6 +79,17 @@ class ValidationScorer:
     def samples(self) -> dict[str, list[tuple[str, str, str]]]:
         """Returns, for each summarization task, a few (text, reference, summary) triples of the last measurement."""
         return self._samples
+
+    def figures(self) -> dict[str, Figure]:
+        """Returns what the kinds of the first tasks draw of the last measurement, by `<what it shows>/<task>`."""
+        found = {}
+        for name, (task, targets, answer) in list(self._answers.items())[:_DRAWN]:
+            present = is_present(targets)
+            if present.any():
+                of_present = {suffix: values[present] for suffix, values in answer.items()}
+                drawn = kind_of(task).figures(task, targets[present], of_present)
+                found |= {f"{shown}/{name}": figure for shown, figure in drawn.items()}
+        return found
 
 
 def warn_of_one_answer(task: Task, answers: Iterable) -> None:

@@ -19,8 +19,8 @@ def write_events(folder, losses, first_step):
 
 def test_each_process_of_a_training_counts(tmp_path):
     run = RunFolder(tmp_path)
-    write_events(run.tensorboard, [3.0, 2.0], first_step=1)
-    write_events(run.tensorboard, [1.5, 1.0, 0.5], first_step=3)
+    write_events(run.tensorboard / "train", [3.0, 2.0], first_step=1)
+    write_events(run.tensorboard / "train", [1.5, 1.0, 0.5], first_step=3)
     cost = training_cost(run)
     assert cost.updates == 5 and cost.tokens_per_second == 300.0
     assert [loss for _, loss in cost.losses["topic"]] == pytest.approx([3.0, 2.0, 1.5, 1.0, 0.5])
@@ -30,8 +30,8 @@ def test_each_process_of_a_training_counts(tmp_path):
 
 def test_updates_that_were_made_again_count_once(tmp_path):
     run = RunFolder(tmp_path)
-    write_events(run.tensorboard, [4.0, 3.0, 2.0, 9.0], first_step=1)
-    write_events(run.tensorboard, [2.5, 1.5], first_step=3)
+    write_events(run.tensorboard / "train", [4.0, 3.0, 2.0, 9.0], first_step=1)
+    write_events(run.tensorboard / "train", [2.5, 1.5], first_step=3)
     cost = training_cost(run)
     assert [loss for _, loss in cost.losses["topic"]] == [4.0, 3.0, 2.5, 1.5]
     # The median of 100, 200, 300 and 400: those of the updates that were lost are not among them.
@@ -42,20 +42,30 @@ def test_processes_of_one_second_count_in_their_order(tmp_path):
     # The names of a process's event files end in a number, of which the tenth sorts before the ninth.
     run = RunFolder(tmp_path)
     for step in range(1, 13):
-        write_events(run.tensorboard, [float(step)], first_step=step)
+        write_events(run.tensorboard / "train", [float(step)], first_step=step)
     assert [loss for _, loss in training_cost(run).losses["topic"]] == [float(step) for step in range(1, 13)]
 
 
 def test_each_stage_of_a_training_counts(tmp_path):
     run = RunFolder(tmp_path)
-    write_events(run.stage(2).tensorboard, [2.0], first_step=1)
-    write_events(run.stage(1).tensorboard, [4.0, 3.0], first_step=1)
-    write_events(run.tensorboard, [1.0, 0.5], first_step=1)
+    write_events(run.stage(2).tensorboard / "train", [2.0], first_step=1)
+    write_events(run.stage(1).tensorboard / "train", [4.0, 3.0], first_step=1)
+    write_events(run.tensorboard / "train", [1.0, 0.5], first_step=1)
     cost = training_cost(run)
     assert cost.updates == 5 and cost.tokens_per_second == 100.0
     assert [loss for _, loss in cost.losses["topic"]] == [4.0, 3.0, 2.0, 1.0, 0.5]
     times = [seconds for seconds, _ in cost.losses["topic"]]
     assert times == sorted(times)
+
+
+def test_a_run_of_an_earlier_version_has_its_events_one_level_higher(tmp_path):
+    run = RunFolder(tmp_path)
+    write_events(run.tensorboard, [3.0, 2.0], first_step=1)
+    write_events(run.tensorboard / "train", [1.5], first_step=3)
+    # What is measured on the validation split has no part in the cost.
+    write_events(run.tensorboard / "validation", [9.0], first_step=3)
+    cost = training_cost(run)
+    assert cost.updates == 3 and [loss for _, loss in cost.losses["topic"]] == [3.0, 2.0, 1.5]
 
 
 def test_a_run_without_events_has_cost_nothing(tmp_path):

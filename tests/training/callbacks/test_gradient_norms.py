@@ -84,6 +84,7 @@ def test_the_norms_are_those_of_the_trunk_s_unweighted_gradients(parts, tmp_path
     events = recorded(tmp_path)
     cosine = gradient_by_hand("stars") @ gradient_by_hand("price") / (norm_by_hand("stars") * norm_by_hand("price"))
     assert events.values("gradients/cosine/stars/price") == [(7, pytest.approx(cosine, rel=1e-5))]
+    assert [event.step for event in events.events.Tensors("gradients/cosines")] == [7]
     assert events.values("gradients/conflicting_pairs") == [(7, float(cosine < 0))]
     assert not any("length" in tag for tag in events.tags if tag.startswith("gradients/"))
     for task in ("stars", "price"):
@@ -98,7 +99,7 @@ def test_what_the_update_knows_is_not_measured_again(tmp_path, recorded):
     update.gram = tf.Variable(tf.eye(3))
     measure(trunk_of_two(), update, tmp_path)
     # A task without a row in the batch has no gradient.
-    assert recorded(tmp_path).tags == {"gradient_norm/stars", "gradient_norm/price"}
+    assert recorded(tmp_path).tags == {"gradient_norm/stars", "gradient_norm/price", "gradients/cosines"}
 
 
 def test_two_replicas_measure_the_norms_of_one(mirrored, tmp_path, recorded):

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfmtl.balancing import get
 from tfmtl.training.callbacks import tensorboard
+from tfmtl.training.callbacks.event_writers import EventWriters
 from tfmtl.training.callbacks.tensorboard import TensorBoard
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
@@ -31,8 +32,7 @@ def board(tmp_path, monkeypatch):
     progress = Progress(updates_per_epoch=3)
     update = Update({"topic": None, "stars": None}, get("fixed"), 0.0)
     update.weights.assign([2.0, 0.5])
-    writer = tf.summary.create_file_writer(str(tmp_path))
-    callback = TensorBoard(writer, update, progress, TOKENS, SHARES, every=2, configuration="epochs: 2")
+    callback = TensorBoard(EventWriters.of(tmp_path), update, progress, TOKENS, SHARES, every=2)
     callback.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.125)))
     return callback, progress, update
 
@@ -48,13 +48,14 @@ def train(board, epochs):
             update.gradient_norm.assign(number / 2)
             callback.on_train_batch_end(progress.within_epoch)
             progress.update += 1
-        callback.on_epoch_end(epoch, {"loss": 0.5 * (epoch + 1), "val_score": np.float32(0.25)})
+        logs = {"loss": 0.5 * (epoch + 1), "val_loss": 0.5 * (epoch + 1) + 0.25, "val_score": np.float32(0.25)}
+        callback.on_epoch_end(epoch, logs)
     callback.on_train_end()
 
 
 def test_each_few_updates_are_recorded_under_their_own_number(board, tmp_path, recorded):
     train(board, range(2))
-    events = recorded(tmp_path)
+    events = recorded(tmp_path / "train")
     assert events.values("loss/topic") == [(2, 2.0), (4, 4.0), (6, 6.0)]
     # The fourth update has no row of it.
     assert events.values("loss/stars") == [(2, 20.0), (6, 60.0)]
@@ -70,7 +71,7 @@ def test_conflicts_of_gradients_are_recorded_where_they_are_known(board, tmp_pat
     _, _, update = board
     update.gram = tf.Variable([[1.0, -1.0], [-1.0, 4.0]])
     train(board, range(2))
-    events = recorded(tmp_path)
+    events = recorded(tmp_path / "train")
     assert events.values("gradients/cosine/topic/stars") == [(step, -0.5) for step in (2, 4, 6)]
     assert events.values("gradients/magnitude_similarity") == [(step, pytest.approx(0.8)) for step in (2, 4, 6)]
     assert events.values("gradients/conflicting_pairs") == [(step, 1.0) for step in (2, 4, 6)]
@@ -80,14 +81,18 @@ def test_tokens_are_counted_from_the_record_before_or_the_epoch_s_begin(board, t
     train(board, range(2))
     # Four seconds pass between two looks; validation stands between the third update and the fourth.
     expected = [(2, (10 + 20) / 4), (4, 40 / 4), (6, (50 + 60) / 4)]
-    assert recorded(tmp_path).values("tokens_per_second") == expected
+    assert recorded(tmp_path / "train").values("tokens_per_second") == expected
 
 
 def test_the_logs_of_an_epoch_stand_at_its_last_update(board, tmp_path, recorded):
     train(board, range(2))
-    events = recorded(tmp_path)
+    events = recorded(tmp_path / "train")
     assert events.values("epoch/loss") == [(3, 0.5), (6, 1.0)]
-    assert events.values("epoch/val_score") == [(3, 0.25), (6, 0.25)]
+    # Under the same name, so that TensorBoard shows both curves in one chart.
+    of_validation = recorded(tmp_path / "validation")
+    assert of_validation.values("epoch/loss") == [(3, 0.75), (6, 1.25)]
+    assert of_validation.values("epoch/score") == [(3, 0.25), (6, 0.25)]
+    assert of_validation.tags == {"epoch/loss", "epoch/score"} and "epoch/score" not in events.tags
 
 
 def test_a_training_that_goes_on_counts_from_where_it_stands(board, tmp_path, recorded):
@@ -95,17 +100,9 @@ def test_a_training_that_goes_on_counts_from_where_it_stands(board, tmp_path, re
     progress.update = 4
     callback.on_train_begin()
     train(board, [1])
-    events = recorded(tmp_path)
+    events = recorded(tmp_path / "train")
     assert events.values("tokens_per_second") == [(6, (50 + 60) / 4)]
-    assert "configuration" not in events.tags
     assert not events.events.Tags()["graph"]
-
-
-def test_a_training_begins_with_its_configuration(board, tmp_path, recorded):
-    callback, _, _ = board
-    callback.on_train_begin()
-    callback.on_train_end()
-    assert recorded(tmp_path).values("configuration") == [(0, "```yaml\nepochs: 2\n```")]
 
 
 @pytest.mark.parametrize("history", [[], [{"epoch": 1}]])
@@ -117,7 +114,7 @@ def test_the_graph_is_that_of_the_first_validation(board, tmp_path, recorded, hi
     update.test_graph = tf.function(functional(), autograph=False).get_concrete_function({"tokens": tokens}).graph
     callback.on_test_end()
     callback.on_train_end()
-    events = recorded(tmp_path)
+    events = recorded(tmp_path / "train")
     assert events.events.Tags()["graph"] is (not history)
     if not history:
         names = {node.name for node in events.events.Graph().node}

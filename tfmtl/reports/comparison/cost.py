@@ -4,7 +4,7 @@ import io
 import statistics
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,9 @@ def training_cost(run: RunFolder) -> TrainingCost:
     losses: dict[str, list[tuple[float, float]]] = {}
     for part in run.stages:
         last = 0
-        for events in _kept(_by_beginning(part.tensorboard)):
+        # A run that was trained before there were folders for both splits has its events one level higher.
+        folders = (part.tensorboard, part.tensorboard / "train")
+        for events in _kept(_by_beginning(folders)):
             for event in events:
                 elapsed = event.wall_time - events[0].wall_time
                 for tag, value in _scalars(event):
@@ -64,9 +66,10 @@ def training_cost(run: RunFolder) -> TrainingCost:
     return TrainingCost(updates, seconds, statistics.median(speeds) if speeds else None, losses)
 
 
-def _by_beginning(folder: Path) -> list[list]:
+def _by_beginning(folders: Iterable[Path]) -> list[list]:
     """Returns the events of each file in order of time, which file names within one second do not give."""
-    files = [list(EventFileLoader(str(path)).Load()) for path in folder.glob("events.out.tfevents.*")]
+    paths = (path for folder in folders for path in folder.glob("events.out.tfevents.*"))
+    files = [list(EventFileLoader(str(path)).Load()) for path in paths]
     # TensorFlow dates the first event of a file to the second, the next one exactly.
     return sorted(filter(None, files), key=lambda events: [event.wall_time for event in events[:2]])
 

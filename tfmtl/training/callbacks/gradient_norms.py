@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.balancing.conflict import conflict
+from tfmtl.training.callbacks.images import cosine_map, image_of
 from tfmtl.training.progress import Progress
 from tfmtl.training.strategy import on_first_replica
 from tfmtl.training.update import Update
@@ -14,8 +15,9 @@ from tfmtl.training.update import Update
 class GradientNorms(keras.callbacks.Callback):
     """Describes, after each epoch, the tasks' unweighted gradients of the shared trunk on one training batch.
 
-    It writes their norms, and their conflict (`tfmtl.balancing.conflict`) if the update itself does not know it. All
-    tasks share one forward pass. The batch is read in the parts in which the update reads it.
+    It writes their norms, a heat map of their cosines, and their conflict (`tfmtl.balancing.conflict`) if the update
+    itself does not know it. All tasks share one forward pass. The batch is read in the parts in which the update reads
+    it.
 
     Args:
         writer: the writer of TensorBoard's events.
@@ -41,6 +43,9 @@ class GradientNorms(keras.callbacks.Callback):
                 # A task without a row in the batch has no gradient, which is not the same as a zero gradient.
                 if gram[index, index] > 0:
                     tf.summary.scalar(f"gradient_norm/{task}", gram[index, index] ** 0.5)
+            cosines = cosine_map(gram, self._update.tasks)
+            if cosines is not None:
+                tf.summary.image("gradients/cosines", image_of(cosines))
             if self._update.gram is None:
                 for name, value in conflict(gram, self._update.tasks).items():
                     tf.summary.scalar(f"gradients/{name}", value)

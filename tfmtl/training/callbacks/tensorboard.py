@@ -7,54 +7,52 @@ import numpy as np
 import tensorflow as tf
 
 from tfmtl.balancing.conflict import conflict
+from tfmtl.training.callbacks.event_writers import EventWriters
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
 
+_VALIDATION = "val_"
+
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes scalars every few updates, each epoch's logs, the configuration, and the graph of the first validation.
+    """Writes scalars every few updates, each epoch's logs, and the graph of the first validation.
 
-    A task that has no row in an update has no loss for it.
+    A task that has no row in an update has no loss for it. What the logs of an epoch have for the training and for the
+    validation split has the same name in both, so that both curves are in one chart.
 
     Args:
-        writer: the writer of TensorBoard's events.
+        writers: the writers of TensorBoard's events.
         update: the update, which holds its last losses, counts and weights.
         progress: the progress of the training.
         tokens: the number of tokens that each update reads, `[updates]`.
         shares: for each task, the share of each update's rows that have a target of it, `[updates]`.
         every: the number of updates between two records.
-        configuration: the experiment as text.
     """
 
     def __init__(
         self,
-        writer: tf.summary.SummaryWriter,
+        writers: EventWriters,
         update: Update,
         progress: Progress,
         tokens: np.ndarray,
         shares: dict[str, np.ndarray],
         every: int,
-        configuration: str,
     ):
         super().__init__()
-        self._writer = writer
+        self._writers = writers
         self._update = update
         self._progress = progress
         self._tokens = tokens
         self._shares = shares
         self._every = every
-        self._configuration = configuration
 
     def on_train_begin(self, logs=None):
-        if self._progress.update == 0:
-            with self._writer.as_default():
-                tf.summary.text("configuration", f"```yaml\n{self._configuration}\n```", step=0)
         self._start_clock()
 
     def on_test_end(self, logs=None):
         # Uses the step that validation has traced anyway, because tracing takes seconds.
         if self._update.test_graph is not None and not self._progress.history:
-            with self._writer.as_default():
+            with self._writers.train.as_default():
                 tf.summary.graph(self._update.test_graph)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -65,19 +63,22 @@ class TensorBoard(keras.callbacks.Callback):
             self._record(self._progress.update + 1)
 
     def on_epoch_end(self, epoch, logs=None):
-        with self._writer.as_default(step=self._progress.update):
-            for name, value in logs.items():
-                tf.summary.scalar(f"epoch/{name}", value)
-        self._writer.flush()
+        of_validation = {name: value for name, value in logs.items() if name.startswith(_VALIDATION)}
+        of_train = {name: value for name, value in logs.items() if name not in of_validation}
+        for writer, values in ((self._writers.train, of_train), (self._writers.validation, of_validation)):
+            with writer.as_default(step=self._progress.update):
+                for name, value in values.items():
+                    tf.summary.scalar(f"epoch/{name.removeprefix(_VALIDATION)}", value)
+        self._writers.flush()
 
     def on_train_end(self, logs=None):
-        self._writer.flush()
+        self._writers.flush()
 
     def _record(self, update: int) -> None:
         losses, weights = self._update.losses.numpy(), self._update.weights.numpy()
         seconds = time.perf_counter() - self._clock
         read = self._tokens[self._first : update].sum()
-        with self._writer.as_default(step=update):
+        with self._writers.train.as_default(step=update):
             for index, task in enumerate(self._update.tasks):
                 if task not in self._update.means.shown:
                     continue
