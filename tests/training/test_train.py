@@ -152,11 +152,10 @@ def test_tensorboard_has_updates_epochs_gradients_and_samples_at_their_steps(tra
 
 @pytest.fixture
 def interrupted(trained, tmp_path):
-    """A copy of the run as it stood after update 9, in its third epoch; without TensorBoard's files."""
+    """A copy of the run as it stood after update 9, in its third epoch, but with all events for TensorBoard."""
     copy = RunFolder(shutil.copytree(trained[0].path, tmp_path / "tiny"))
     (copy.checkpoints / "update-00000012.npz").unlink()
     copy.history.unlink()
-    shutil.rmtree(copy.tensorboard)
     return copy
 
 
@@ -177,7 +176,12 @@ def test_an_interrupted_run_makes_only_what_is_left_of_it(trained, interrupted, 
     # Further callbacks see an update before it is counted.
     assert watching[0].updates == [9, 10, 11] and watching[0].model is watching[0].training.model
     assert interrupted.history.read_bytes() == run.history.read_bytes()
-    assert [step for step, _ in scalars(interrupted.tensorboard / "train", "loss/total")] == [10, 12]
+    # Updates that are made again are recorded once.
+    for part, tag in (("train", "loss/total"), ("validation", "epoch/score")):
+        repeated = [scalars(folder.tensorboard / part, tag) for folder in (interrupted, run)]
+        assert [step for step, _ in repeated[0]] == [step for step, _ in repeated[1]]
+        assert [value for _, value in repeated[0]] == pytest.approx([value for _, value in repeated[1]])
+    assert [step for step, _ in scalars(interrupted.tensorboard / "train", "loss/total")] == [2, 4, 6, 8, 10, 12]
     assert interrupted.best_model.read_bytes() == run.best_model.read_bytes()
 
 

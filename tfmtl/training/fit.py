@@ -150,4 +150,6 @@ def _validation(training: Training):
 
 
 def _event_writers(training: Training) -> EventWriters:
-    return EventWriters.of(training.run.tensorboard) if training.writes else EventWriters.silent()
+    if not training.writes:
+        return EventWriters.silent()
+    return EventWriters.of(training.run.tensorboard, training.progress.update)

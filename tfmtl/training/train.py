@@ -4,9 +4,10 @@ import functools
 import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfmtl.config.experiment import Experiment
@@ -194,12 +195,13 @@ def _observers(training: Training, writers: EventWriters) -> list[keras.callback
     """Returns the callbacks of every stage, which only observe."""
     data, run, progress, update = training.data, training.run, training.progress, training.update
     callbacks: list[keras.callbacks.Callback] = [History(run, progress, training.writes)]
+    shares = task_shares(data.tables, data.plan)
     if training.stage.epochs:
         # Gradients are of no interest where there is no update, and may need more memory than all else.
-        first_batch = functools.cache(lambda: _first_batch(training))
-        callbacks.insert(0, GradientNorms(writers.train, update, progress, first_batch))
+        probed = functools.cache(lambda: _batch_of_most_tasks(training, shares))
+        callbacks.insert(0, GradientNorms(writers.train, update, progress, probed))
     if training.writes:
-        shares, tokens = task_shares(data.tables, data.plan), tokens_read(data.tables, data.plan)
+        tokens = tokens_read(data.tables, data.plan)
         every = training.experiment.training.log_every
         callbacks.append(Overview(run.tensorboard, progress, training.experiment, data.tasks))
         callbacks.append(TensorBoard(writers, update, progress, tokens, shares, every))
@@ -216,6 +218,13 @@ def _shown_answers(
     ]
 
 
-def _first_batch(training: Training):
-    """The whole first batch of the training: each replica is given the same rows."""
-    return next(iter(batches(training.data.tables, training.data.plan, 0, 1)))
+def _batch_of_most_tasks(training: Training, shares: Mapping[str, np.ndarray]):
+    """The batch of the first epoch with the most tasks, and of these the one with the most rows of its rarest task.
+
+    Texts of similar length are in one batch, so that the first one may have rows of a single source. Each replica is
+    given all rows.
+    """
+    of_epoch = np.stack([*shares.values()])[:, : training.data.plan.updates_per_epoch]
+    rarest = np.where(of_epoch > 0, of_epoch, 1.0).min(axis=0)
+    chosen = int(np.argmax((of_epoch > 0).sum(axis=0) + 0.5 * rarest))
+    return next(iter(batches(training.data.tables, training.data.plan, chosen, chosen + 1)))
