@@ -18,7 +18,7 @@ _WORD = regex.compile(
     rf"[\p{{L}}\p{{N}}&&[{UNSPACED}]]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]+", regex.VERSION1
 )
 _LETTER = regex.compile(r"\p{L}")
-_UNSPACED_LETTER = regex.compile(rf"[\p{{L}}&&[{_UNSPACED}]]", regex.VERSION1)
+_UNSPACED_LETTER = regex.compile(rf"[\p{{L}}&&[{UNSPACED}]]", regex.VERSION1)
 _HAN, _KANA = regex.compile(r"\p{Han}"), regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _CHINESE = 0.05
 """The share of kana up to which texts with Chinese characters are Chinese, not Japanese."""

@@ -52,9 +52,7 @@ async def explanations(version: Version, signature: str, inputs: Arrays, call: C
 
 def _check_size(size: int, most: int, what: str) -> None:
     if size > most:
-        raise RequestError(
-            Fault.INVALID, f"the texts have {size} {what}; at most {most} are explained in one request"
-        )
+        raise RequestError(Fault.INVALID, f"the texts have {size} {what}; at most {most} are explained in one request")
 
 
 async def _answered(version: Version, rows: list[Row], names: tuple[str, ...], call: Call) -> dict[str, np.ndarray]:
