@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.core.errors import RunError
-from tfmtl.data import cut
+from tfmtl.data import sample
 from tfmtl.data.cut import Cut, cuts, read_cut, write_cut
 from tfmtl.data.packing import Packing
 from tfmtl.data.streams import Examples, Stream
@@ -68,7 +68,7 @@ def test_what_holds_most_is_the_length_of_a_real_text_and_large_streams_are_samp
     (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, Packing(12))
     # 90 texts have more than 10 words; 95 of 100 have at most 95, and two marks.
     assert (found.rows, found.share, found.enough) == (100, 0.9, 98)
-    monkeypatch.setattr(cut, "SAMPLE", 10)
+    monkeypatch.setattr(sample, "SAMPLE", 10)
     (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, Packing(12))
     assert found.rows == 10 and found.share == pytest.approx(0.9, abs=0.11)
 

@@ -54,7 +54,7 @@ def test_of_a_list_the_first_item_that_differs_is_told(tmp_path):
         ({"generation": {"min_length": 2}}, "generation.min_length: it has 1, asked for 2"),
         ({"generation": {"no_repeat_ngram": 0}}, "generation.no_repeat_ngram: it has 3, asked for 0"),
         ({"training": {"log_every": 1, "seed": 5}}, "training.seed: it has 0, asked for 5"),
-        ({"tokenizer": {"lowercase": True}}, "tokenizer.lowercase: it has False, asked for True"),
+        ({"tokenizer": {"normalization": "nfkc"}}, "tokenizer.normalization: it has 'none', asked for 'nfkc'"),
     ],
 )
 def test_another_configuration_is_refused_with_its_first_difference(folder, sections, difference):

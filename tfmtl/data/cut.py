@@ -10,14 +10,13 @@ import numpy as np
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
 from tfmtl.data.packing import Packing
+from tfmtl.data.sample import sampled, target_texts
 from tfmtl.data.streams import Stream
 from tfmtl.data.tokenized import token_counts
 from tfmtl.kinds.kind import kind_of
 
 HELD = 0.95
 """The share of texts that `Cut.enough` tokens would hold."""
-SAMPLE = 2000
-"""The number of rows of a stream that are measured, evenly spread over it."""
 _MARKS_OF_TARGETS = 1
 
 
@@ -63,16 +62,13 @@ def cuts(streams: Sequence[Stream], split: str, tokenizer, packing: Packing) -> 
 
 
 def _of_stream(stream: Stream, split: str, tokenizer, packing: Packing) -> Iterator[Cut]:
-    examples = stream.splits[split]
-    examples = examples.take(np.unique(np.linspace(0, len(examples) - 1, SAMPLE).astype(int)))
+    examples = sampled(stream.splits[split])
     fields = [field for field in (examples.text, examples.text_pair) if field is not None]
     lengths = packing.needed(sum(token_counts(tokenizer, field) for field in fields), len(fields))
     key = "model.encoder.max_length" + (" in all windows" if packing.overflow == "windows" else "")
     yield _cut(f"{split} texts of source '{stream.name}'", key, packing.longest, lengths, packing.lost)
     for task in stream.tasks:
-        # Of several texts in a target, training reads the first.
-        read = (next(iter(kind_of(task).training_texts(target)), None) for target in examples.targets[task.name])
-        texts = [text for text in read if text is not None]
+        texts = target_texts(task, examples)
         if texts:
             limit = kind_of(task).target_length(task, packing.longest)
             lengths = token_counts(tokenizer, texts) + _MARKS_OF_TARGETS

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfmtl.data.columns import RaggedColumn
 from tfmtl.data.packing import Packing, pack_target
+from tfmtl.data.special_tokens import PAD_ID
 
 _TOKENIZED_AT_ONCE = 512
 _STRINGS = tf.TensorSpec([None], tf.string)
@@ -46,6 +47,11 @@ def token_counts(tokenizer, texts: Sequence[str]) -> np.ndarray:
     return _counter(tokenizer)(tf.constant(list(texts))).numpy()
 
 
+def written_back(tokenizer, texts: Sequence[str]) -> list[str]:
+    """Returns the texts that a tokenizer makes of the tokens of texts."""
+    return [text.decode("utf-8", "replace") for text in _there_and_back(tokenizer)(tf.constant(list(texts))).numpy()]
+
+
 # Cached, so that each function is traced once for all splits.
 @functools.lru_cache(maxsize=4)
 def _text_packer(tokenizer, packing: Packing):
@@ -68,6 +74,14 @@ def _target_packer(tokenizer, max_length: int):
 @functools.lru_cache(maxsize=4)
 def _counter(tokenizer):
     return tf.function(lambda text: tokenizer.tokenize(text).row_lengths(), [_STRINGS], autograph=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _there_and_back(tokenizer):
+    def written(texts):
+        return tokenizer.detokenize(tokenizer.tokenize(texts).to_tensor(PAD_ID))
+
+    return tf.function(written, [_STRINGS], autograph=False)
 
 
 def _tokenize(pack, *columns: np.ndarray) -> RaggedColumn:

@@ -17,6 +17,7 @@ from tfmtl.core.registry import OPTIMIZERS
 from tfmtl.data.batches import batches
 from tfmtl.data.cut import cuts
 from tfmtl.data.plan import task_shares, tokens_read
+from tfmtl.data.unwritable import unwritable
 from tfmtl.data.wording import word_tasks
 from tfmtl.generation.reader import Reader
 from tfmtl.models.build import build_model
@@ -97,6 +98,8 @@ def train_model(
         claim_folder(run, experiment, data)
         for cut in cuts(data.streams, "train", data.tokenizer, experiment.model.encoder.options.packing):
             _logger.info("%s", cut)
+        for changed in unwritable(data.streams, "train", data.tokenizer):
+            _logger.warning("%s", changed)
         if last.epochs:
             recommend_pretrained(model.network.layers.sharing.trunk, data.tables)
             warn_of_few_updates(model.network, data.tables, data.plan)

@@ -1,6 +1,7 @@
 """Translations beside labels, a score and a summary of the same texts, through every way to ask a model.
 
-A text stands in two fields, one of them in an object, and a translation has two references in two fields.
+A text stands in two fields, one of them in an object; a translation has two references in two fields; a summary has two
+lines.
 """
 
 import json
@@ -27,7 +28,7 @@ THINGS = {"river": "Fluss", "tree": "Baum", "garden": "Garten", "ball": "Ball"}
 TIMES = {"at noon": "Mittags", "at night": "Nachts"}
 TASKS = {
     "german": {"kind": "translation", "target": ["de", "also"], "max_length": 24},
-    "title": {"kind": "summarization", "max_length": 8},
+    "title": {"kind": "summarization", "max_length": 12},
     "animal": {"kind": "classification"},
     "things": {"kind": "multi_label", "labels": "things"},
     "length": {"kind": "regression", "target": "length"},
@@ -56,7 +57,7 @@ def row(generator: random.Random) -> dict:
         "de": german,
         # A translation, too, that nobody learns.
         "also": [f"es {german}"],
-        "summary": f"{animal} {verb}",
+        "summary": f"- {animal}\n- {verb} ½",
         "label": animal,
         "things": sorted({animal, thing}),
         "length": float(len(animal)),
@@ -132,7 +133,9 @@ def test_an_export_answers_all_kinds_on_the_command_line_as_its_run(trained, exp
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [set(answer) for answer in answers] == [set(TASKS)] * 3
     assert [answer["german"] for answer in answers] == [answer["german"] for answer in expected]
-    assert answers[0]["german"].keys() == {"translation"} and answers[0]["title"].keys() == {"summary"}
+    assert answers[0]["german"].keys() == {"translation"}
+    # Lines are kept, and so is what NFKC would change.
+    assert answers[0]["title"] == {"summary": "- dog\n- sees ½"}
     assert answers[0]["german"]["translation"].startswith("Mittags sieht Hund ")
 
 
