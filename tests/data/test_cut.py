@@ -10,6 +10,7 @@ from tfmtl.data.streams import Examples, Stream
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.denoising.options import Denoising
 from tfmtl.kinds.summarization.options import Summarization
+from tfmtl.kinds.tagging.options import Tagging
 
 
 class Words:
@@ -71,6 +72,25 @@ def test_what_holds_most_is_the_length_of_a_real_text_and_large_streams_are_samp
     monkeypatch.setattr(sample, "SAMPLE", 10)
     (found,) = cuts([stream(lengths, [[1]] * 100)], "train", WORDS, Packing(12))
     assert found.rows == 10 and found.share == pytest.approx(0.9, abs=0.11)
+
+
+def test_texts_that_are_read_by_units_have_the_tokens_of_their_units():
+    class Twice(Words):
+        def tokenize_units(self, units, spaced):
+            return self.tokenize(tf.strings.join([units, units], " "))
+
+    task = Tagging(name="slots", source="s", label_set=("a", "O"))
+    examples = Examples(objects(["w w", "w"]), None, {"slots": objects([("a", "O"), ("a",)])})
+    (found,) = cuts([Stream("s", (task,), {"train": examples})], "train", Twice(), Packing(5))
+    assert (found.share, found.enough) == (0.5, 6)
+
+
+def test_pairs_in_windows_need_them_all():
+    # With a question of 2 tokens, a window has 5 tokens of a context, of which the next one reads one again.
+    pair = stream([2, 2, 2], [[2]] * 3, pairs=[5, 9, 10])
+    (found,) = cuts([pair], "train", WORDS, Packing(10, "windows", 2))
+    assert (found.limit, found.enough, found.share) == (20, 30, pytest.approx(1 / 3))
+    assert "model.encoder.max_length in all windows (20)" in str(found)
 
 
 def test_what_is_cut_is_kept_beside_the_evaluation(tmp_path):

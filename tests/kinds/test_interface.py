@@ -242,13 +242,14 @@ def test_answers_are_read_as_they_were_written(name):
     kind, made = kind_named(name), made_up(name)
     rows = range(len(made.TARGETS))
     labels = kind.label_set(made.TASK)
-    written = json.loads(json.dumps([kind.as_json(made.ANSWER, row, labels) for row in rows]))
+    texts = getattr(made, "TEXTS", ["a text"] * len(rows))
+    written = json.loads(json.dumps([kind.as_json(made.ANSWER, row, labels, texts[row]) for row in rows]))
     read = kind.from_json(made.TASK, written)
     assert tuple(read) == kind.outputs
     for suffix, values in made.ANSWER.items():
         np.testing.assert_array_equal(read[suffix], values)
         assert (read[suffix].dtype, read[suffix].shape) == (values.dtype, values.shape)
-    again = [kind.as_json(read, row, labels) for row in rows]
+    again = [kind.as_json(read, row, labels, texts[row]) for row in rows]
     assert again == written
 
 
@@ -266,7 +267,7 @@ def test_targets_are_read_as_they_were_written(name):
 def test_no_answers_are_read_as_none(name):
     kind, made = kind_named(name), made_up(name)
     for suffix, values in kind.from_json(made.TASK, []).items():
-        assert values.shape == (0, *made.ANSWER[suffix].shape[1:])
+        assert len(values) == 0 and values.ndim == made.ANSWER[suffix].ndim
     assert len(kind.targets_from_json(made.TASK, [])) == 0
 
 

@@ -10,7 +10,7 @@ import math
 import sys
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 
-FLOAT, STRING, BOOL = 1, 7, 10
+FLOAT, INT32, STRING, BOOL = 1, 3, 7, 10
 STRING_SIZE = 24
 
 
@@ -84,7 +84,7 @@ class Library:
     def values(self, tensor) -> list:
         shape = [self.TF_Dim(tensor, axis) for axis in range(self.TF_NumDims(tensor))]
         size, data = math.prod(shape), self.TF_TensorData(tensor)
-        numbers = {FLOAT: ctypes.c_float, BOOL: ctypes.c_bool}.get(self.TF_TensorType(tensor))
+        numbers = {FLOAT: ctypes.c_float, INT32: ctypes.c_int32, BOOL: ctypes.c_bool}.get(self.TF_TensorType(tensor))
         if numbers is not None:
             return list((numbers * size).from_address(data)) if size else []
         places = [data + STRING_SIZE * place for place in range(size)]

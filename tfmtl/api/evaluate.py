@@ -137,4 +137,4 @@ def task_result(task: Task, examples: Examples, answer: Answer, experiment: Expe
     """Returns a model's answers to one task, with their metrics."""
     targets, predictions = examples.targets[task.name], kind_of(task).predictions(answer)
     metrics = evaluate_task(task, targets, predictions, experiment.evaluation, experiment.training.seed)
-    return TaskResult(task, examples.text, targets, answer, metrics)
+    return TaskResult(task, examples.text, targets, answer, metrics, examples.text_pair)

@@ -72,6 +72,11 @@ def value_of(row: Mapping[str, Any], field: str) -> tuple[bool, Any]:
     return value_of(below, inner) if isinstance(below, Mapping) else (False, None)
 
 
+def is_list_of_texts(value: Any) -> bool:
+    """Returns whether a value is a text in parts, such as words or sentences, which are joined by spaces."""
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
+
+
 def is_absent(value: Any) -> bool:
     """Returns whether a value is missing, which means `None` or a string that is empty or all white space."""
     return value is None or (isinstance(value, str) and not value.strip())

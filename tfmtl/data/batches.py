@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfmtl.data.columns import padded
+from tfmtl.data.columns import joined, padded
 from tfmtl.data.plan import Plan
 from tfmtl.data.tables import Table, target_name
 
@@ -85,7 +85,7 @@ class _Gather:
             inputs |= {target_name(name): of_slice[name] for name in self._slices[k].generated}
             for name, values in of_slice.items():
                 targets.setdefault(name, []).append(values)
-        return inputs, {name: tf.concat(parts, axis=0) for name, parts in targets.items()}
+        return inputs, {name: joined(parts) for name, parts in targets.items()}
 
     def _as_they_are(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[tf.Tensor, dict]:
         _, length, target_lengths = self._plans[k]

@@ -123,6 +123,14 @@ class RaggedColumn:
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64))
 
 
+def joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the rows of targets `[rows, ...]` in graph; those of varying length are padded with 0 to the longest."""
+    if len(parts) > 1 and parts[0].shape[1:].rank == 1 and parts[0].shape[1] is None:
+        length = tf.reduce_max([tf.shape(part)[1] for part in parts])
+        parts = [tf.pad(part, [[0, 0], [0, length - tf.shape(part)[1]]]) for part in parts]
+    return tf.concat(parts, axis=0)
+
+
 def padded(column: tf.Tensor | tf.RaggedTensor, rows: tf.Tensor, length: tf.Tensor | None) -> tf.Tensor:
     """Returns entries of a column in graph, `[rows, ...]`; ragged entries are padded to `[rows, length]`.
 

@@ -64,8 +64,14 @@ def cuts(streams: Sequence[Stream], split: str, tokenizer, packing: Packing) -> 
 def _of_stream(stream: Stream, split: str, tokenizer, packing: Packing) -> Iterator[Cut]:
     examples = sampled(stream.splits[split])
     fields = [field for field in (examples.text, examples.text_pair) if field is not None]
-    lengths = packing.needed(sum(token_counts(tokenizer, field) for field in fields), len(fields))
-    key = "model.encoder.max_length" + (" in all windows" if packing.overflow == "windows" else "")
+    counts = [token_counts(tokenizer, field) for field in fields[:-1]]
+    counts.append(token_counts(tokenizer, fields[-1], stream.units))
+    in_windows = packing.overflow == "windows"
+    if in_windows and len(fields) > 1:
+        lengths = packing.needed_by_pairs(*counts)
+    else:
+        lengths = packing.needed(sum(counts), len(fields))
+    key = "model.encoder.max_length" + (" in all windows" if in_windows else "")
     yield _cut(f"{split} texts of source '{stream.name}'", key, packing.longest, lengths, packing.lost)
     for task in stream.tasks:
         texts = target_texts(task, examples)

@@ -1,7 +1,7 @@
 """Builds the rows that the model reads from tokens: adds the marks and cuts what is too long."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,21 @@ Overflow = Literal["end", "start", "head_tail", "windows"]
 
 _HEAD = 4
 """The first part of a text that loses its middle is a fourth of it, about as in Sun et al. 2019 (128 tokens of 510)."""
+
+
+class Marks(NamedTuple):
+    """What is packed before the first text, and behind each text."""
+
+    start: int
+    end: int
+
+
+TOKEN_MARKS = Marks(START_ID, END_ID)
+NO_UNITS = Marks(0, 0)
+"""The marks of what is packed beside tokens and says which unit begins at each: none begins at a mark."""
+
+_OVERLAP = 4
+"""The part of a window that the next window of a pair reads as well is a fourth of it."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +61,20 @@ class Packing:
             return pieces + texts + 1
         return pieces + 2 * np.maximum(-(-pieces // (self.max_length - 2)), 1)
 
-    def text(self, pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+    def needed_by_pairs(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Returns the same for pairs that are read in `pair_windows`, given the tokens of both texts."""
+        room = np.maximum(self.max_length - 3 - first, self.max_length - 3 - (self.max_length - 3) // 2)
+        step = np.maximum(room - room // _OVERLAP, 1)
+        windows = 1 - np.minimum(room - second, 0) // step
+        return np.where(windows > 1, windows * self.max_length, first + second + 3)
+
+    def text(self, pieces: tf.RaggedTensor, marks: Marks = TOKEN_MARKS) -> tf.RaggedTensor:
         """Returns `start text end`, int32 `[batch, None]`, at most `longest` ids."""
         if self.overflow == "windows":
-            return self._in_windows(pieces)
-        return _joined(START_ID, self._cut(pieces, self.max_length - 2), END_ID)
+            return self._in_windows(pieces, marks)
+        return _joined(marks.start, self._cut(pieces, self.max_length - 2), marks.end)
 
-    def pair(self, first: tf.RaggedTensor, second: tf.RaggedTensor) -> tf.RaggedTensor:
+    def pair(self, first: tf.RaggedTensor, second: tf.RaggedTensor, marks: Marks = TOKEN_MARKS) -> tf.RaggedTensor:
         """Returns `start first end second end`, int32 `[batch, None]`, at most `max_length` ids.
 
         If the pair is too long, its longer text is cut first. A text that is cut keeps at least half of the room.
@@ -62,7 +84,23 @@ class Packing:
         half = tf.constant(room // 2, first_length.dtype)
         kept_second = tf.minimum(second_length, tf.maximum(room - first_length, room - half))
         kept_first = room - kept_second
-        return _joined(START_ID, self._cut(first, kept_first), END_ID, self._cut(second, kept_second), END_ID)
+        kept = self._cut(first, kept_first), self._cut(second, kept_second)
+        return _joined(marks.start, kept[0], marks.end, kept[1], marks.end)
+
+    def pair_windows(self, first: tf.RaggedTensor, second: tf.RaggedTensor) -> "PairWindows":
+        """Returns the windows in which the second texts of pairs are read, each together with its first text.
+
+        A pair that fits has one window. Those of a longer one cover the second text, each a quarter of which the next
+        one reads as well; what is behind the last of `windows` is left out. The first text is cut where it would leave
+        less than half of the room.
+        """
+        whole = tf.constant(self.max_length - 3, tf.int64)
+        room = tf.maximum(whole - first.row_lengths(), whole - whole // 2)
+        step = tf.maximum(room - room // _OVERLAP, 1)
+        counts = 1 + tf.maximum(second.row_lengths() - room + step - 1, 0) // step
+        numbers = tf.ragged.range(tf.minimum(counts, self.windows))
+        begins = numbers.flat_values * tf.gather(step, numbers.value_rowids())
+        return PairWindows(numbers.with_flat_values(begins), room)
 
     def _cut(self, pieces: tf.RaggedTensor, lengths: tf.Tensor | int) -> tf.RaggedTensor:
         if self.overflow == "start":
@@ -72,7 +110,7 @@ class Packing:
             return _joined(_head(pieces, kept // _HEAD), _tail(pieces, kept - kept // _HEAD))
         return _head(pieces, lengths)
 
-    def _in_windows(self, pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+    def _in_windows(self, pieces: tf.RaggedTensor, marks: Marks) -> tf.RaggedTensor:
         room = self.max_length - 2
         kept = _head(pieces, self.windows * room)
         lengths = kept.row_lengths()
@@ -82,8 +120,27 @@ class Packing:
         number = tf.range(tf.reduce_sum(windows)) - begun
         of_window = tf.minimum(tf.repeat(lengths, windows) - number * room, room)
         split = tf.RaggedTensor.from_row_lengths(kept.flat_values, of_window, validate=False)
-        marked = _joined(START_ID, split, END_ID).flat_values
+        marked = _joined(marks.start, split, marks.end).flat_values
         return tf.RaggedTensor.from_row_lengths(marked, lengths + 2 * windows, validate=False)
+
+
+class PairWindows(NamedTuple):
+    """The windows in which the second texts of pairs are read.
+
+    Attributes:
+        begins: the place of each window in its text, ragged int64 `[batch, windows]`.
+        room: the maximum number of tokens in a window of each text, int64 `[batch]`.
+    """
+
+    begins: tf.RaggedTensor
+    room: tf.Tensor
+
+    def of(self, pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Returns the tokens of second texts, ragged `[batch, None]`, in windows, ragged `[windows, None]`."""
+        rows, begins = self.begins.value_rowids(), self.begins.flat_values
+        kept = tf.minimum(tf.gather(pieces.row_lengths(), rows) - begins, tf.gather(self.room, rows))
+        places = _places(tf.gather(pieces.row_starts(), rows) + begins, kept)
+        return tf.RaggedTensor.from_row_lengths(tf.gather(pieces.flat_values, places), kept, validate=False)
 
 
 def pack_target(pieces: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:

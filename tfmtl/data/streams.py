@@ -16,6 +16,8 @@ from tfmtl.data.missing import without_missing
 from tfmtl.data.rows import Rows, joined
 from tfmtl.data.splits import limited, missing_splits, read_splits
 from tfmtl.data.texts import text_of_fields
+from tfmtl.data.units import Units
+from tfmtl.data.units_by_task import units_by_task
 from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task, field_names
 
@@ -60,6 +62,11 @@ class Stream:
     tasks: tuple[Task, ...]
     splits: dict[str, Examples]
     cut: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> Units | None:
+        """The units by which its texts are read; `None` if they are read as a whole."""
+        return units_by_task(self.tasks)[self.tasks[0].name]
 
 
 def load_streams(

@@ -8,8 +8,9 @@ import numpy as np
 from tfmtl.data.columns import Column, RaggedColumn, is_present
 from tfmtl.data.packing import Packing
 from tfmtl.data.streams import Examples, Stream
-from tfmtl.data.tokenized import tokenize_texts
+from tfmtl.data.tokenized import ReadTexts, read_texts
 from tfmtl.kinds.kind import Corrupt, kind_of
+from tfmtl.kinds.task import Task
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Table:
 
     Attributes:
         slice: the slice.
-        tokens: the packed texts.
+        tokens: the packed texts; a long text that is read by units has a row for each of its windows.
         targets: the column of each task; entries of rows without a target, such as those of other streams, are absent.
         streams: the indices of the table's rows that belong to each stream, int64, by the name of the stream.
         corruption: the change that turns the tokens into texts and targets when they are read; `None` if they are read
@@ -101,9 +102,9 @@ def build_tables(
     parts: dict[tuple[str, ...], list[_Part]] = {}
     for stream in streams:
         examples = stream.splits[split]
-        tokens = tokenize_texts(tokenizer, examples.text, examples.text_pair, packing)
+        read = read_texts(tokenizer, examples.text, examples.text_pair, packing, stream.units)
         for generated, rows in _by_generated(stream, examples, slices):
-            parts.setdefault(generated, []).append(_Part(stream, rows, tokens.take(rows)))
+            parts.setdefault(generated, []).append(_Part(stream, rows, read.take(rows)))
     if slices is None:
         slices = [_slice(generated, parts[generated]) for generated in sorted(parts)]
     by_task = {task.name: stream for stream in streams for task in stream.tasks}
@@ -116,7 +117,7 @@ class _Part:
 
     stream: Stream
     rows: np.ndarray
-    tokens: RaggedColumn
+    texts: ReadTexts
 
 
 def _by_generated(
@@ -144,10 +145,11 @@ def _slice(generated: tuple[str, ...], parts: Sequence[_Part]) -> Slice:
 
 
 def _table(part: Slice, parts: Sequence[_Part], by_task: Mapping[str, Stream], split: str, tokenizer) -> Table:
-    ends = np.cumsum([len(each.rows) for each in parts], dtype=np.int64)
+    sizes = [len(each.texts.tokens) for each in parts]
+    ends = np.cumsum(sizes, dtype=np.int64)
     total = int(ends[-1]) if parts else 0
-    places = {each.stream.name: np.arange(end - len(each.rows), end) for each, end in zip(parts, ends, strict=True)}
-    rows = {each.stream.name: each.rows for each in parts}
+    places = {each.stream.name: np.arange(end - size, end) for each, size, end in zip(parts, sizes, ends, strict=True)}
+    own_parts = {each.stream.name: each for each in parts}
     targets, corruption = {}, None
     for name in part.tasks:
         stream = by_task[name]
@@ -155,11 +157,25 @@ def _table(part: Slice, parts: Sequence[_Part], by_task: Mapping[str, Stream], s
         if kind_of(task).corrupts:
             corruption = Corruption(name, kind_of(task).corrupt(task))
             continue
-        own = rows.get(stream.name, np.zeros(0, np.int64))
-        column = kind_of(task).column(task, stream.splits[split].targets[name][own], tokenizer)
+        own = own_parts.get(stream.name) or _Part(stream, np.zeros(0, np.int64), ReadTexts.empty(stream.units))
+        column = _column(task, stream.splits[split].targets[name][own.rows], own.texts, tokenizer)
         # For each row of the table, the index of its entry in the column.
         entries = np.full(total, -1, np.int64)
-        entries[places.get(stream.name, own)] = np.arange(len(own))
+        entries[places.get(stream.name, own.rows)] = _entries(task, own.texts)
         targets[name] = column.take(entries)
-    tokens = RaggedColumn.join([each.tokens for each in parts] or [RaggedColumn.empty()])
+    tokens = RaggedColumn.join([each.texts.tokens for each in parts] or [RaggedColumn.empty()])
     return Table(part, tokens, targets, places, corruption)
+
+
+def _entries(task: Task, texts: ReadTexts) -> np.ndarray:
+    """Returns for each packed row of texts the index of its entry in the column of a task; -1 for none.
+
+    A task that answers about a text as a whole learns from its first window.
+    """
+    return texts.entries if kind_of(task).units is None else np.arange(len(texts.tokens))
+
+
+def _column(task: Task, targets: np.ndarray, texts: ReadTexts, tokenizer) -> Column:
+    if kind_of(task).units is None:
+        return kind_of(task).column(task, targets, tokenizer)
+    return kind_of(task).unit_column(task, targets, texts.units)

@@ -19,6 +19,7 @@ import tensorflow as tf
 from tfmtl.core.registry import KINDS
 from tfmtl.data.columns import Column, DenseColumn
 from tfmtl.data.rows import Rows
+from tfmtl.data.units import Units, UnitsOfBatch
 from tfmtl.kinds.task import Task
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tfmtl.config.options import GenerationOptions, ModelOptions
     from tfmtl.data.streams import Examples
+    from tfmtl.data.tokenized import ReadUnits
     from tfmtl.metrics.metric import Metric
     from tfmtl.models.trunk import Trunk
     from tfmtl.serving.export.served_task import ServedTask
@@ -77,6 +79,12 @@ class Kind(ABC):
     """Whether `evidence` says what the words of a text can speak for."""
     corrupts: ClassVar[bool] = False
     """Whether `corrupt` changes the texts of a task each time they are read."""
+    units: ClassVar[Units | None] = None
+    """The units of the text, or of the second text of a pair, that an answer is made of; `None` for a whole text.
+
+    Texts of such a task are tokenized unit by unit, for all tasks that read the same texts. The task then learns from
+    `unit_column` and is answered by `unit_answer`.
+    """
 
     # Data
 
@@ -111,6 +119,23 @@ class Kind(ABC):
     def column(self, task: Task, targets: np.ndarray, tokenizer) -> Column:
         """Returns the column that the model learns from, given the targets that `encode` returned."""
         return DenseColumn(targets)
+
+    def unit_column(self, task: Task, targets: np.ndarray, read: "ReadUnits") -> Column:
+        """Returns the column that the model learns from, with an entry for each window; only for kinds with `units`.
+
+        Args:
+            task: the task.
+            targets: the targets that `encode` returned, `[rows, ...]`.
+            read: the units of the same rows, and their windows.
+        """
+        raise TypeError(f"tasks of kind '{task.kind}' read texts as a whole")
+
+    def check_parts(self, parts: Sequence[str], place: str) -> None:  # noqa: B027 - most kinds read any text
+        """Checks a text that is given as a list of parts, which are joined by spaces.
+
+        Raises:
+            DataError: if a task could not say something about each part.
+        """
 
     def corrupt(self, task: Task) -> Corrupt:
         """Returns the function that changes texts each time they are read; only for kinds with `corrupts`."""
@@ -199,6 +224,19 @@ class Kind(ABC):
         """
         raise TypeError(f"tasks of kind '{task.kind}' are not answered")
 
+    def unit_answer(
+        self, task: Task, said: tf.Tensor, head: "keras.layers.Layer", read: UnitsOfBatch
+    ) -> dict[str, tf.Tensor]:
+        """Returns the outputs `[batch, ...]`, by their suffixes, in graph; only for kinds with `units`.
+
+        Args:
+            task: the task, with its label set.
+            said: the output of the head, `[windows, length, ...]`.
+            head: the task's own head.
+            read: the units of the texts, and their windows.
+        """
+        raise TypeError(f"tasks of kind '{task.kind}' read texts as a whole")
+
     def predictions(self, answer: Answer) -> Predictions:
         """Returns the part of an answer's arrays that metrics read, `[rows, ...]`."""
         return answer[self.outputs[-1]]
@@ -217,13 +255,14 @@ class Kind(ABC):
         """
         return answer
 
-    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str], text: str = "") -> dict[str, Any]:
         """Returns the answer for one row as JSON values.
 
         Args:
             answer: the answer as arrays, with decoded strings.
             row: the index of the row.
             labels: the label set of the task.
+            text: the text of the row, or the second text of a pair: the one whose `units` an answer is made of.
         """
         raise TypeError(f"{type(self).__name__} answers nothing")
 
@@ -325,7 +364,8 @@ class Kind(ABC):
     def page_script(self) -> str:
         """A JavaScript expression, the function that shows an answer on the server's page.
 
-        It is called with `(parent, task, answer, name)` and can use `add(parent, tag, text, class)`; see `page.html`.
+        It is called with `(parent, task, answer, name)` and can use `add(parent, tag, text, class)` and `asked`, the
+        texts of the row; see `page.html`.
         """
         return resources.files(type(self).__module__.rpartition(".")[0]).joinpath("page.js").read_text(encoding="utf-8")
 

@@ -81,7 +81,9 @@ class Task(Options):
     def key_of(self, field: str) -> str:
         """Returns the key of the configuration that names a field which the task reads."""
         keys = [
-            key for key, value in self if key != "name" and field in (value if isinstance(value, tuple) else (value,))
+            key
+            for key, value in self
+            if key not in self.not_keys and field in (value if isinstance(value, tuple) else (value,))
         ]
         return f"tasks.{self.name}.{keys[0]}" if keys else f"tasks.{self.name}"
 

@@ -71,7 +71,7 @@ class WrittenKind(Kind):
     def answer(self, task: WrittenTask, said: tf.Tensor, head) -> dict[str, tf.Tensor]:
         return {self.output: said}
 
-    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str], text: str = "") -> dict[str, Any]:
         return {self.output: answer[self.output][row]}
 
     def from_json(self, task: WrittenTask, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

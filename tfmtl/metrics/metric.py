@@ -7,6 +7,8 @@ A metric is a class in `tfmtl/metrics/`, registered under its name. All rows tha
 | class probabilities | int `[rows]` | probabilities, float `[rows, classes]` |
 | numbers | float `[rows]` | float `[rows]` |
 | texts | a sequence of tuples of references | a sequence of texts |
+| tags | a sequence of tuples of tags, one for each word | tags padded with "", object `[rows, words]` |
+| answers | a sequence of tuples of answers, texts with their offsets | a sequence of texts |
 | label sets | 0 or 1, int `[rows, classes]` | probabilities, then 1 or 0 if selected, float `[rows, 2, classes]` |
 
 A metric can measure the tasks of a kind if what the kind `predicts` is what the metric `measures`.

@@ -144,7 +144,7 @@ def _check_windows(trunk: Trunk, tasks: Mapping[str, Task], options: ModelOption
     if not trunk.reads_windows:
         raise ConfigurationError(f"{place}: '{encoder.name}' is causal, and its last token sees only the last window")
     for name, task in tasks.items():
-        if task.text_pair or kind_of(task).corrupts:
+        if (task.text_pair and kind_of(task).units is None) or kind_of(task).corrupts:
             read = "pairs of texts" if task.text_pair else f"texts for '{task.kind}'"
             raise ConfigurationError(f"{place}: task '{name}' reads {read}, which cannot be divided; choose another")
 

@@ -14,6 +14,7 @@ from keras import KerasTensor
 
 from tfmtl.data.tables import Slice, target_name
 from tfmtl.models.decoders.instructed import Instructed, repeated
+from tfmtl.models.layers.joined_rows import JoinedRows
 from tfmtl.models.layers.label_words import LabelWords
 from tfmtl.models.layers.linear_experts import LinearExperts
 from tfmtl.models.layers.logit_average import LogitAverage
@@ -245,7 +246,7 @@ class Network:
                 parts[name].append(output)
         # The head of a task with rows in several slices answers for all of them, one slice after the other.
         joined = {
-            name: found[0] if len(found) == 1 else keras.layers.Concatenate(axis=0, name=f"{name}_rows")(found)
+            name: found[0] if len(found) == 1 else JoinedRows(name=f"{name}_rows")(found)
             for name, found in parts.items()
         }
         return inputs, joined

@@ -38,8 +38,9 @@ def write_answers(path: Path, results: Iterable[TaskResult]) -> None:
             task, kind = result.task, kind_of(result.task)
             labels = kind.label_set(task)
             for row, (text, target) in enumerate(zip(result.texts, result.targets, strict=True)):
+                prediction = kind.as_json(result.answer, row, labels, result.last_texts[row])
                 line = {"task": task.name, "text": text, "target": kind.target_as_json(task, target)}
-                file.write(json.dumps({**line, "prediction": kind.as_json(result.answer, row, labels)}) + "\n")
+                file.write(json.dumps({**line, "prediction": prediction}) + "\n")
 
 
 def read_answers(path: Path, tasks: Mapping[str, Task]) -> dict[str, Answers]:

@@ -28,6 +28,7 @@ class TaskResult:
         targets: the true answers, in the form of `tfmtl.metrics.metric`, or absent.
         answer: the model's answers, arrays `[rows, ...]`.
         metrics: the result of `tfmtl.metrics.scoring.evaluate_task`.
+        pairs: the second texts, `[rows]`; `None` if the task reads single texts.
     """
 
     task: Task
@@ -35,17 +36,24 @@ class TaskResult:
     targets: np.ndarray
     answer: Answer
     metrics: Mapping[str, Any]
+    pairs: np.ndarray | None = None
 
     @cached_property
     def predictions(self) -> Predictions:
         """The part of the answer that metrics read."""
         return kind_of(self.task).predictions(self.answer)
 
+    @property
+    def last_texts(self) -> np.ndarray:
+        """The second texts, or the only ones, `[rows]`."""
+        return self.texts if self.pairs is None else self.pairs
+
     def labelled(self) -> Self:
         """Returns the result without the rows that have no target."""
         keep = is_present(self.targets)
         answer = {suffix: values[keep] for suffix, values in self.answer.items()}
-        return replace(self, texts=self.texts[keep], targets=self.targets[keep], answer=answer)
+        pairs = None if self.pairs is None else self.pairs[keep]
+        return replace(self, texts=self.texts[keep], pairs=pairs, targets=self.targets[keep], answer=answer)
 
 
 def evenly_spread(rows: int) -> np.ndarray:

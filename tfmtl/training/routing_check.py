@@ -68,10 +68,10 @@ def _require_only(index: int, moved: np.ndarray, names: Sequence[str], what: str
 
 
 def _batch(tasks: Mapping[str, Task], slices: Sequence[Slice], changed: Sequence[str]) -> tuple[dict, dict]:
-    """Returns rows that are all the same, and targets that differ in the last row of each changed task."""
+    """Returns pairs of texts that are all the same, and targets that differ in the last row of each changed task."""
     inputs, targets = {}, {name: [] for name in tasks}
     for part in slices:
-        inputs[part.tokens] = tf.constant([[START_ID, SPECIAL_IDS, SPECIAL_IDS + 1, END_ID]] * _ROWS)
+        inputs[part.tokens] = tf.constant([[START_ID, SPECIAL_IDS, END_ID, SPECIAL_IDS + 1, END_ID]] * _ROWS)
         for name in part.tasks:
             plain, other = kind_of(tasks[name]).probe_targets(tasks[name])
             values = np.array([plain, other if name in changed else plain])

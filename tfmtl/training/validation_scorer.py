@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfmtl.config.experiment import Experiment
-from tfmtl.data.columns import RaggedColumn, is_present
+from tfmtl.data.columns import is_present
 from tfmtl.data.streams import Examples, Stream
+from tfmtl.data.tokenized import ReadTexts
 from tfmtl.generation.batch_reader import BatchReader
 from tfmtl.generation.reader import Reader
 from tfmtl.kinds.kind import Answer, kind_of
@@ -64,7 +65,7 @@ class ValidationScorer:
         self._answers[task.name] = task, targets, answer
         return quick_scores(task, targets, kind.predictions(answer))
 
-    def _generated(self, task: Task, examples: Examples, rows: RaggedColumn) -> dict[str, float]:
+    def _generated(self, task: Task, examples: Examples, rows: ReadTexts) -> dict[str, float]:
         targets = examples.targets[task.name]
         chosen = np.flatnonzero(is_present(targets))[: self._generate]
         if not len(chosen):

@@ -104,6 +104,18 @@ class PresetTokenizer:
         """Returns the ids, int32 `[batch, None]`, of texts, string `[batch]`; a mark in a text becomes unknown."""
         return self._tokenized(texts)
 
+    def tokenize_units(self, units: tf.Tensor, spaced: tf.Tensor) -> tf.RaggedTensor:
+        """Returns the ids, int32 `[units, None]`, of parts of texts, string `[units]`.
+
+        Args:
+            units: the parts, which contain no white space.
+            spaced: whether white space is before each of them in its text, bool `[units]`; pieces of a vocabulary of
+                bytes begin with it.
+        """
+        if isinstance(self.layer, keras_hub.tokenizers.BytePairTokenizer):
+            units = tf.strings.join([tf.where(spaced, " ", ""), units])
+        return self.tokenize(units)
+
     def _in_our_order(self, texts: tf.Tensor) -> tf.RaggedTensor:
         pieces = self.layer.tokenize(texts)
         # A vocabulary of bytes gives -1 for what it lacks.

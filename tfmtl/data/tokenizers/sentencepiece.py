@@ -102,6 +102,17 @@ class SentencePieceTokenizer:
         """Returns the pieces, int32 `[batch, None]`, of texts, string `[batch]`; no marks are added."""
         return self.layer(_in_words(texts) if self.keeps_lines else texts)
 
+    def tokenize_units(self, units: tf.Tensor, spaced: tf.Tensor) -> tf.RaggedTensor:
+        """Returns the pieces, int32 `[units, None]`, of parts of texts, each as if it were a text of its own.
+
+        Pieces do not cross white space, so those of words are the same as within their text.
+
+        Args:
+            units: the parts, string `[units]`.
+            spaced: whether white space is before each of them in its text, bool `[units]`.
+        """
+        return self.tokenize(units)
+
     def detokenize(self, tokens: tf.Tensor) -> tf.Tensor:
         """Returns the texts, string `[batch]`, of ids, int32 `[batch, length]`, without marks and padding."""
         pieces = tf.ragged.boolean_mask(tokens, tokens >= SPECIAL_IDS)

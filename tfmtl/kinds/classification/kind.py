@@ -145,7 +145,7 @@ class ClassificationKind(Kind):
         head.temperature.assign(softmax_temperature(answer["logits"][present], targets[present]))
         return as_arrays(self.answer(task, tf.constant(answer["logits"]), head))
 
-    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str], text: str = "") -> dict[str, Any]:
         probabilities = map(round_trip_float, answer["probabilities"][row])
         return {"label": answer["label"][row], "probabilities": dict(zip(labels, probabilities, strict=True))}
 

@@ -115,7 +115,7 @@ class MultiLabelKind(Kind):
         head.thresholds.assign(choose(targets[present], probabilities, _given_thresholds(task)))
         return as_arrays(self.answer(task, logits, head))
 
-    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str], text: str = "") -> dict[str, Any]:
         chosen = zip(labels, answer["selected"][row], strict=True)
         probabilities = map(round_trip_float, answer["probabilities"][row])
         return {

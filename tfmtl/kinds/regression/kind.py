@@ -68,7 +68,7 @@ class RegressionKind(Kind):
     def answer(self, task: Regression, said: tf.Tensor, head) -> dict[str, tf.Tensor]:
         return {"score": said}
 
-    def as_json(self, answer: Answer, row: int, labels: Sequence[str]) -> dict[str, Any]:
+    def as_json(self, answer: Answer, row: int, labels: Sequence[str], text: str = "") -> dict[str, Any]:
         return {"score": round_trip_float(answer["score"][row])}
 
     def evidence(self, answer: Answer, labels: Sequence[str]) -> dict[str | None, np.ndarray]:

@@ -12,8 +12,10 @@ import keras
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.errors import RunError, UserError, nearest
 from tfmtl.data.streams import Examples, Stream, load_streams
-from tfmtl.generation.reader import Reader
+from tfmtl.data.units_by_task import units_by_task
+from tfmtl.generation.reader import Reader, tasks_by_reading
 from tfmtl.kinds.task import answered
+from tfmtl.models.network import Network
 from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.loading import load_reader, read_evaluation
 from tfmtl.runs.run_folder import RunFolder
@@ -69,7 +71,7 @@ def export_run(
         read_evaluation(run, split)
     reader = load_reader(run)
     reader.model.network.merge_updates()
-    description = description.model_copy(update={"readings": reader.model.network.readings(len(exported))})
+    description = description.model_copy(update={"readings": _readings(reader.model.network, experiment, exported)})
     streams = _validation_streams(experiment)
     quantization = None
     if quantize:
@@ -109,6 +111,15 @@ def _exported_tasks(
     if not tasks:
         raise RunError(f"{experiment.name}: every such task writes summaries: nothing is left without a decoder")
     return tasks
+
+
+def _readings(network: Network, experiment: Experiment, exported: Collection[str]) -> int:
+    """Returns how often the trunk reads a text, or a pair, to answer the exported tasks."""
+    times = {True: 0, False: 0}
+    units = units_by_task(experiment.tasks.values())
+    for (is_pair, _), members in tasks_by_reading(experiment.tasks, units, exported).items():
+        times[is_pair] += network.readings(len(members))
+    return max(times.values())
 
 
 def _losses(readers: Sequence[Reader], streams: Sequence[Stream], experiment: Experiment):

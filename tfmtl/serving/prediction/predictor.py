@@ -39,10 +39,11 @@ class Predictor:
     without_decoders: GraphOfTasks
 
     def check(self, row: Row) -> None:
-        """Checks that a row is a pair if every task reads pairs, and is none if no task does.
+        """Checks that a row is a pair if every task reads pairs, and is none if no task does; and the parts of a list.
 
         Raises:
-            DataError: if no task could answer the row, or none would read its second text.
+            DataError: if no task could answer the row, none would read its second text, or a task could not say
+                something about each part of a text that is given as a list.
         """
         pairs = [task.pair for task in self.tasks.values()]
         if row.text_pair is None and all(pairs):
@@ -51,6 +52,9 @@ class Predictor:
             )
         if row.text_pair and not any(pairs):
             raise DataError(f"{row.place}: this is a pair, and every task ({', '.join(self.tasks)}) reads one text")
+        for task in self.tasks.values():
+            if row.parts is not None:
+                kind_of(task).check_parts(row.parts, row.place)
 
     def inputs(self, rows: Sequence[Row]) -> dict[str, tf.Tensor]:
         """Returns the texts of rows, string `[rows]`, by the names of the inputs of the signatures."""
@@ -63,7 +67,10 @@ class Predictor:
         answers = {name: _answer(name, task, outputs) for name, task in self.tasks.items()}
         return [
             {
-                name: kind_of(task).shown(kind_of(task).as_json(answers[name], index, task.labels), task.options)
+                name: kind_of(task).shown(
+                    kind_of(task).as_json(answers[name], index, task.labels, row.text_pair if task.pair else row.text),
+                    task.options,
+                )
                 for name, task in self.tasks.items()
                 if row.text_pair is not None or not task.pair
             }

@@ -1,6 +1,6 @@
 """A predictor that asks a server, TensorFlow Serving or `tfmtl serve`, over gRPC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import grpc
@@ -10,6 +10,7 @@ from google.protobuf import wrappers_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from tfmtl.core.errors import RunError, UserError
+from tfmtl.generation.batch_reader import rows_joined
 from tfmtl.serving.export.description import DESCRIPTION_FIELD, Description
 from tfmtl.serving.export.signatures import ALL_TASKS, WITHOUT_DECODERS
 from tfmtl.serving.prediction.predictor import Predictor
@@ -60,9 +61,16 @@ def remote_predictor(address: str, description: Description | None = None) -> Pr
         answers = [
             asked(signature, {name: values[rows] for name, values in inputs.items()}) for rows in _requests(inputs)
         ]
-        return {name: tf.concat([answer[name] for answer in answers], axis=0) for name in answers[0]}
+        return {name: _joined([answer[name] for answer in answers]) for name in answers[0]}
 
     return Predictor(description.tasks, partial(function, ALL_TASKS), partial(function, WITHOUT_DECODERS))
+
+
+def _joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns one output of several requests; one with strings for each row may have more of them in some."""
+    if parts[0].dtype != tf.string:
+        return tf.concat(parts, axis=0)
+    return tf.constant(rows_joined([part.numpy() for part in parts]), tf.string)
 
 
 def _requests(inputs: Mapping[str, tf.Tensor]) -> Iterator[slice]:

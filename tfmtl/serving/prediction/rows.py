@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, TextIO
 
 from tfmtl.core.atomic_write import atomic_write, check_place
 from tfmtl.core.errors import DataError, missing_file, nearest, quoted
-from tfmtl.core.values import plain, value_of
+from tfmtl.core.values import is_list_of_texts, plain, value_of
 from tfmtl.data.json_text import parse_json
 from tfmtl.data.sources.delimited import Dialect, delimited_records, dialect_of_header, require_length
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
@@ -31,6 +31,7 @@ class Row:
         place: the place of the row for error messages, such as `"texts.jsonl:3"`.
         carried: what its answer repeats, such as an id, by name.
         error: why it cannot be answered; `None` if it can.
+        parts: the parts of the last text, if it was given as a list, such as words; `None` if it was given as a whole.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Row:
     place: str = "the text"
     carried: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    parts: tuple[str, ...] | None = None
 
     @classmethod
     def parse(cls, value: Any, place: str, fields: TextFields = DOCUMENTED, carried: str | None = None) -> Self:
@@ -62,13 +64,20 @@ class Row:
             pair = pair or None
         if carried is not None and carried not in value:
             raise DataError(f"{place}: there is no '{carried}'; {nearest(carried, value)}")
-        return cls(text, pair, place, {} if carried is None else {carried: value[carried]})
+        repeated = {} if carried is None else {carried: value[carried]}
+        return cls(text, pair, place, repeated, parts=_parts(value, second or first))
 
 
 def _text(row: Mapping[str, Any], reading: Reading, place: str) -> str | None:
     """Returns the text in the fields of a row; `None` if all of them are missing."""
     values = {field: value_of(row, field)[1] for field in reading}
     return None if all(value is None for value in values.values()) else text_of_fields(values, place)
+
+
+def _parts(row: Mapping[str, Any], reading: Reading) -> tuple[str, ...] | None:
+    """Returns the parts of a text that is a list in a single field; `None` if it is not."""
+    value = value_of(row, reading[0])[1]
+    return tuple(value) if len(reading) == 1 and is_list_of_texts(value) else None
 
 
 class Cells(dict[str, str]):
