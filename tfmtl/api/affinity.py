@@ -5,6 +5,7 @@ from pathlib import Path
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.config.yaml_file import load_experiment
 from tfmtl.core.errors import UserError
+from tfmtl.core.lock import locked
 from tfmtl.core.messages import show_messages
 from tfmtl.data.batches import batches
 from tfmtl.reports.affinity.grouping import MOST_TASKS, best_groups
@@ -51,7 +52,8 @@ def affinity(
     train_run(alone, folder, lambda training: [_affinity_probe(training, path, every)])
     relations = read_relations(path, tasks)
     groups = best_groups(relations.affinity, models)
-    write_affinity(folder.path, relations, groups)
+    with locked(folder.path):
+        write_affinity(folder.path, relations, groups)
     return relations, groups
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import check_place
 from tfmtl.core.errors import RunError, UserError
+from tfmtl.core.lock import locked
 from tfmtl.core.messages import show_messages
 from tfmtl.data.cut import cuts, write_cut
 from tfmtl.data.labelled_file import DATA, streams_of_file
@@ -50,7 +51,8 @@ def evaluate(
         `{"split": split, "tasks": {NAME: {METRIC: value, ..., "intervals": {...}, "examples": n}}}`.
 
     Raises:
-        UserError: if there is no such run or split, the run's model is damaged, or a file cannot be written.
+        UserError: if there is no such run or split, the run's model is damaged, another process writes to the run, or
+            a file cannot be written.
     """
     show_messages()
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
@@ -60,6 +62,12 @@ def evaluate(
         return _evaluate_file(run, data, output)
     split = split or "test"
     output = _writable(output or run.evaluation(split))
+    with locked(run.path):
+        return _evaluate_split(run, split, output)
+
+
+def _evaluate_split(run: RunFolder, split: str, output: Path) -> dict[str, Any]:
+    """Evaluates a run's best model on a split; writes the evaluation, the report and the answers to each row."""
     reader = load_reader(run)
     experiment = experiment_of(run).model_copy(update={"tasks": reader.tasks})
     experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})

@@ -14,6 +14,7 @@ from tfmtl.api.tables import Columns
 from tfmtl.config.experiment import parse
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError, UserError
+from tfmtl.core.lock import contents, locked
 from tfmtl.core.messages import show_messages
 from tfmtl.runs.identity import check_place
 from tfmtl.runs.run_folder import RunFolder
@@ -106,9 +107,10 @@ def _rows_of_tables(names: Mapping[Path, str]) -> Iterator[None]:
 def _write(folder: RunFolder, texts: Mapping[Path, str]) -> None:
     check_place(folder)
     try:
-        for path, text in texts.items():
-            with atomic_write(path) as aside:
-                aside.write_text(text, encoding="utf-8")
+        with locked(folder.path):
+            for path, text in texts.items():
+                with atomic_write(path) as aside:
+                    aside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder.path}: cannot be written: {error.strerror}; choose another by 'run'") from None
 
@@ -127,7 +129,7 @@ def _stored(folder: RunFolder, texts: Mapping[Path, str]) -> Iterator[None]:
         yield
         return
     is_new = not folder.path.exists()
-    if folder.path.is_dir() and any(folder.path.iterdir()):
+    if folder.path.is_dir() and contents(folder.path):
         raise RunError(f"{folder.path}: the folder is not empty and holds no run; choose another by 'run'")
     try:
         _write(folder, texts)

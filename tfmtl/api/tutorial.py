@@ -9,12 +9,14 @@ from typing import Any
 from tfmtl.api.evaluate import task_result
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.errors import ConfigurationError
+from tfmtl.core.lock import locked
 from tfmtl.core.messages import show_messages
 from tfmtl.data.plan import plan_training
 from tfmtl.data.streams import load_streams
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
 from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.runs.identity import check_place
 from tfmtl.runs.loading import load_best_model
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.prepared_data import TrainingData, prepare
@@ -132,7 +134,9 @@ def train_model(
     options = experiment.training
     plan = plan_training(data.data.tables, experiment.mixing, options.epochs, options.batch_size, 1, options.seed)
     folder = RunFolder(run or Path("runs") / experiment.name)
-    progress = _train_model(experiment, folder, replace(data.data, plan=plan), model)
+    check_place(folder)
+    with locked(folder.path):
+        progress = _train_model(experiment, folder, replace(data.data, plan=plan), model)
     model.set_weights(load_best_model(folder).get_weights())
     return {name: [row[name] for row in progress.history] for name in progress.history[0]}
 

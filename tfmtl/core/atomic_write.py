@@ -1,40 +1,175 @@
-"""Files and folders that are either complete or absent."""
+"""Files and folders that are either complete or absent, whatever ends the process that writes them."""
 
+import errno
+import hashlib
 import os
+import re
+import secrets
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tfmtl.core.errors import RunError
+
+OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""The errors of writing, which the system tells without the name of the file."""
 
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yields a hidden path beside `path` for the block to write; it is renamed to `path` when the block ends.
 
-    An existing file is replaced. If the block raises, the existing file is kept and nothing else is left behind. A
-    process that is killed leaves `.<stem>.<process><suffix>`.
+    An existing file is replaced and its mode kept; of a symbolic link, it is the file that it leads to. What is no
+    file, such as a device or a pipe, is written into. The content is on the disk before it gets its name. If the block
+    raises, the existing file is kept and nothing else is left behind. A process that is killed leaves a hidden file,
+    which the next one to write `path` removes, as `remove_partial` does.
 
     Args:
         path: the file or folder to write; its parent folder is created if it does not exist.
+
+    Raises:
+        OSError: if it cannot be written; it names `path`.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last, because some formats are recognised by it.
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    with _named(path, Path(path)):
+        if is_special(Path(path)):
+            with tempfile.TemporaryDirectory() as folder:
+                aside = Path(folder) / Path(path).name
+                with _named(path, aside):
+                    yield aside
+                    with open(aside, "rb") as content, open(path, "wb") as file:
+                        shutil.copyfileobj(content, file)
+            return
+        target = _resolved(Path(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(entry for entry in target.parent.iterdir() if _is_abandoned(entry, target))
+        aside = _aside(target)
+        try:
+            with _named(path, aside):
+                yield aside
+                _keep_mode(aside, target)
+                sync(aside)
+                os.replace(aside, target)
+                _sync(target.parent)
+        finally:
+            _remove([aside])
+
+
+@contextmanager
+def _named(path: str | Path, aside: Path) -> Iterator[None]:
+    """Lets errors of writing `aside` name the path that the user knows."""
     try:
-        yield aside
-        os.replace(aside, path)
+        yield
     except OSError as error:
-        if error.filename == str(aside):
-            error.filename = str(path)
+        if error.filename == str(aside) or (error.filename is None and error.errno in OF_DISK):
+            error.filename, error.filename2 = str(path), None
         raise
+
+
+def is_special(path: Path) -> bool:
+    """Whether a path leads to something that is neither a file nor a folder, such as a device or a pipe."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # Python 3.11 and 3.12 tell a circle of links in this way.
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
+def _keep_mode(aside: Path, target: Path) -> None:
+    """Gives a file the mode, and if that is allowed the owner, of the one that it replaces."""
+    if not (target.is_file() and aside.is_file()):
+        return
+    before, now = target.stat(), aside.stat()
+    if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
+        # Otherwise the file becomes the writer's own, as any other that it writes.
+        with suppress(PermissionError):
+            os.chown(aside, before.st_uid, before.st_gid)
+    os.chmod(aside, stat.S_IMODE(before.st_mode))
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or a folder and all that is in it, is on the disk."""
+    if path.is_dir():
+        for folder, _, files in os.walk(path):
+            for name in files:
+                _sync(Path(folder) / name)
+            _sync(Path(folder))
+    else:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems cannot do it for folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
-        if aside.is_dir():
-            shutil.rmtree(aside)
+        os.close(descriptor)
+
+
+def _aside(target: Path) -> Path:
+    """Returns a hidden path that nobody can know beforehand; the suffix stays, as some formats are recognised by it."""
+    return target.with_name(f".{target.stem}.{_HERE}-{os.getpid()}-{secrets.token_hex(6)}{target.suffix}")
+
+
+def _here() -> str:
+    """Returns a name of what process numbers refer to: this start of this machine, and of its container."""
+    try:
+        parts = [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    except OSError:
+        parts = [secrets.token_hex()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+
+_HERE = _here()
+# Earlier versions gave them only the number of the process.
+_PARTIAL = re.compile(
+    r"\.(?P<stem>.+)\.(?:(?P<here>[0-9a-f]{8})-)?(?P<process>\d+)(?:-[0-9a-f]{12})?(?P<suffix>\.[^.]*)?"
+)
+
+
+def _is_abandoned(entry: Path, target: Path) -> bool:
+    """Whether a process that has ended has begun to write `target` there."""
+    found = _PARTIAL.fullmatch(entry.name)
+    if not found or (found["stem"], found["suffix"] or "") != (target.stem, target.suffix) or found["here"] != _HERE:
+        return False
+    try:
+        os.kill(int(found["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        pass
+    return False
+
+
+def is_partial(path: Path) -> bool:
+    """Whether a path is what a process was writing that was killed, or is writing."""
+    return _PARTIAL.fullmatch(path.name) is not None
+
+
+def remove_partial(folder: Path) -> None:
+    """Removes what processes that were killed have left in a folder and below; no other may be writing there."""
+    _remove(path for path in list(folder.rglob(".*")) if is_partial(path))
+
+
+def _remove(paths) -> None:
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
         else:
-            aside.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def check_place(path: str | Path) -> None:
@@ -43,7 +178,9 @@ def check_place(path: str | Path) -> None:
     Raises:
         RunError: if one of its parents is a file, or if the nearest existing parent is not writable.
     """
-    there = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    if is_special(Path(path)):
+        return
+    there = next(parent for parent in _resolved(Path(path)).parents if parent.exists())
     if not there.is_dir():
         raise RunError(f"{path}: '{there}' is a file, not a folder")
     if not os.access(there, os.W_OK | os.X_OK):

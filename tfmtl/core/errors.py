@@ -42,6 +42,7 @@ class RunError(UserError):
 
 _MOST_NAMES = 30
 _LONGEST_NAME = 40
+_LONGEST_REASON = 200
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -56,6 +57,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known_names = f"known: {listed(names)}"
     close = difflib.get_close_matches(str(name), names, n=1)
     return f"did you mean '{close[0]}'? ({known_names})" if close else known_names
+
+
+def reason_of(error: Exception) -> str:
+    """Returns on one line why the system, or TensorFlow, could not do something."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split())[:_LONGEST_REASON]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
 
 History = Mapping[str, Sequence[float]]
@@ -61,7 +62,13 @@ def plot_losses(history: History, path: str | Path) -> None:
         _plot_loss(axes, history, title, column)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    figure.savefig(path, dpi=DPI)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, atomically."""
+    with atomic_write(path) as aside:
+        figure.savefig(aside, dpi=DPI)
 
 
 def _plot_loss(axes: Axes, history: History, title: str, column: str) -> None:

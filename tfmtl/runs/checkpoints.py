@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import struct
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ import numpy as np
 
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
+from tfmtl.runs.archives import array_of, check_members
 
 _logger = logging.getLogger("tfmtl")
 _STATE = "state.json"
@@ -64,12 +64,9 @@ class Checkpoints:
         path = self._folder / f"update-{update:08d}.npz"
         arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
         # A zip archive contains a checksum of each member, which reveals a damaged file.
-        with atomic_write(path) as aside, open(aside, "wb") as file:
-            np.savez(file, **arrays, **{_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
-            file.flush()
-            os.fsync(file.fileno())
-        # Temporary files that a killed process has left behind are of no use to anyone.
-        for old in [*self._paths()[: -self._keep], *self._folder.glob(".update-*")]:
+        with atomic_write(path) as aside:
+            np.savez(aside, **arrays, **{_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
+        for old in self._paths()[: -self._keep]:
             old.unlink()
         return path
 
@@ -94,11 +91,12 @@ class Checkpoints:
 
 
 def _read(path: Path) -> Checkpoint:
-    with np.load(path, allow_pickle=False) as archive:
+    with zipfile.ZipFile(path) as archive:
         # Checked before any array's header is trusted: a damaged one can ask for any amount of memory.
-        damaged = archive.zip.testzip()
-        if damaged:
-            raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")
-        names = sorted(name for name in archive.files if name != _STATE)
-        variables = [archive[name] for name in names]
-        return Checkpoint(variables, json.loads(archive[_STATE].tobytes().decode()))
+        check_members(archive)
+        names = sorted(name.removesuffix(".npy") for name in archive.namelist())
+        variables = [array_of(archive, name) for name in names if name != _STATE]
+        state = json.loads(array_of(archive, _STATE).tobytes().decode())
+    if not isinstance(state, dict):
+        raise ValueError(f"its {_STATE} is no object")
+    return Checkpoint(variables, state)

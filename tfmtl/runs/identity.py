@@ -9,6 +9,7 @@ import yaml
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.atomic_write import atomic_write, check_folder
 from tfmtl.core.errors import ConfigurationError, RunError
+from tfmtl.core.lock import contents
 from tfmtl.kinds.task import Task
 from tfmtl.runs.fingerprints import Fingerprints, first_change
 from tfmtl.runs.run_folder import RunFolder
@@ -23,6 +24,10 @@ Tasks have such keys too, which their kinds name (`Task.free_keys`).
 """
 
 
+_LONGEST = 400
+_MOST_VALUES = 1_000_000
+
+
 def experiment_of(run: RunFolder) -> Experiment:
     """Returns the experiment that a run belongs to.
 
@@ -30,9 +35,24 @@ def experiment_of(run: RunFolder) -> Experiment:
         RunError: if its configuration is damaged.
     """
     try:
-        return parse(yaml.safe_load(run.config.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValueError, ConfigurationError) as error:
-        raise RunError(f"{run.config}: damaged: {' '.join(str(error).split())}") from None
+        values = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+        _check_size(values)
+        return parse(values)
+    except (yaml.YAMLError, ValueError, RecursionError, ConfigurationError) as error:
+        raise RunError(f"{run.config}: damaged: {' '.join(str(error).split())[:_LONGEST]}") from None
+    except OSError as error:
+        raise RunError(f"{run.config}: cannot be read: {error.strerror}") from None
+
+
+def _check_size(values: Any) -> None:
+    """Checks that what is written once is not meant many times: aliases of YAML can make a page expand to gigabytes."""
+    count, waiting = 0, [values]
+    while waiting:
+        value = waiting.pop()
+        count += 1
+        if count > _MOST_VALUES:
+            raise ValueError(f"it has more than {_MOST_VALUES} values")
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def check_place(run: RunFolder) -> None:
@@ -44,10 +64,8 @@ def check_place(run: RunFolder) -> None:
     if run.config.is_file():
         return
     if run.path.is_dir():
-        # A process that was killed while it claimed the folder leaves only a temporary configuration; a training on
-        # tables in memory has already stored them here.
-        strange = (path for path in run.path.iterdir() if path != run.data)
-        if any(not path.name.startswith(f".{run.config.stem}.") for path in strange):
+        # A training on tables in memory has already stored them here.
+        if any(path != run.data for path in contents(run.path)):
             raise RunError(f"{run.path}: the folder is not empty and holds no run; choose another by 'run'")
         return
     try:

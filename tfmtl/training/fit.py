@@ -129,6 +129,9 @@ def _resume(training: Training, checkpointing: Checkpointing) -> None:
         checkpointing.resume(checkpoint)
     except RunError as error:
         raise RunError(f"{training.run.checkpoints}: {error}") from None
+    unknown = checkpoint.state.keys() - training.progress.as_mapping().keys()
+    if unknown:
+        raise RunError(f"{training.run.checkpoints}: damaged: a training has no '{min(unknown)}'")
     for name, value in checkpoint.state.items():
         setattr(training.progress, name, value)
     _logger.info("resuming after update %d", training.progress.update)

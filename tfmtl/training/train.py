@@ -1,5 +1,6 @@
 """Turns an experiment into a trained run, for `tfmtl train`."""
 
+import contextlib
 import functools
 import logging
 import math
@@ -13,6 +14,7 @@ import tensorflow as tf
 from tfmtl.config.experiment import Experiment
 from tfmtl.config.learning_rates import LearningRates
 from tfmtl.config.options import GenerationOptions, Stage
+from tfmtl.core.lock import locked
 from tfmtl.core.registry import OPTIMIZERS
 from tfmtl.data.batches import batches
 from tfmtl.data.cut import cuts
@@ -22,6 +24,7 @@ from tfmtl.data.wording import word_tasks
 from tfmtl.generation.reader import Reader
 from tfmtl.models.build import build_model
 from tfmtl.models.multi_task_model import MultiTaskModel
+from tfmtl.runs.identity import check_place
 from tfmtl.runs.loading import check_best_model
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.callbacks.averaged_weights import AveragedWeights, TrainedWeights
@@ -66,9 +69,18 @@ def train_run(
         more_callbacks: returns further callbacks, which see an update before it is counted.
 
     Raises:
-        UserError: if the configuration, the data or the folder cannot be used.
+        UserError: if the configuration, the data or the folder cannot be used, or another process writes to it.
     """
     strategy = make_strategy(experiment.training.strategy)
+    check_place(run)
+    with locked(run.path) if is_chief(strategy) else contextlib.nullcontext():
+        _train(experiment, run, strategy, more_callbacks)
+    return run
+
+
+def _train(
+    experiment: Experiment, run: RunFolder, strategy: tf.distribute.Strategy, more_callbacks: MoreCallbacks
+) -> None:
     # Keras draws its seeds from this generator. Its `set_random_seed` also sets TensorFlow's seed, which drops all
     # cached kernels, and with them the tokens of every SentencePiece tokenizer in the process.
     random.seed(experiment.training.seed)
@@ -78,7 +90,6 @@ def train_run(
         if experiment.training.start_from and not run.has_begun:
             start_from(model, data.tasks, RunFolder.open(experiment.training.start_from))
         train_model(experiment, run, data, model, more_callbacks)
-    return run
 
 
 def train_model(

@@ -16,7 +16,7 @@ from tfmtl.metrics.calibration import Reliability
 from tfmtl.metrics.ece import top_class
 from tfmtl.metrics.metric import confusion_counts, predicted_classes
 from tfmtl.reports.fonts import drawable
-from tfmtl.reports.plots import DPI
+from tfmtl.reports.plots import save_figure
 from tfmtl.reports.reliability import before_and_after, calibration_section, reliability_figure
 from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
@@ -28,7 +28,7 @@ def section(task: Classification, result: TaskResult, folder: Path) -> list[str]
     """Returns the lines about one task and draws its plots."""
     plots = {name: f"plots/{task.name}_{name}.png" for name in ("confusion", "reliability")}
     for name, figure in figures(task, result.targets, result.answer).items():
-        figure.savefig(folder / plots[name], dpi=DPI)
+        save_figure(figure, folder / plots[name])
     probabilities = result.predictions
     predicted = predicted_classes(probabilities)
     lines = [f"![Confusion matrix of {task.name}]({plots['confusion']})", "", *_numbered(task.labels)]

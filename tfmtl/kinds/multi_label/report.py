@@ -12,7 +12,7 @@ from tfmtl.kinds.kind import Answer
 from tfmtl.kinds.multi_label.metrics import scored_columns
 from tfmtl.kinds.multi_label.options import MultiLabel
 from tfmtl.metrics.calibration import Reliability
-from tfmtl.reports.plots import DPI
+from tfmtl.reports.plots import save_figure
 from tfmtl.reports.reliability import before_and_after, calibration_section, reliability_figure
 from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
@@ -21,7 +21,7 @@ def section(task: MultiLabel, result: TaskResult, folder: Path) -> list[str]:
     """Returns a table of the labels, the most frequent first, the calibration, and the rows with most wrong labels."""
     plot = f"plots/{task.name}_reliability.png"
     for figure in figures(result.targets, result.answer).values():
-        figure.savefig(folder / plot, dpi=DPI)
+        save_figure(figure, folder / plot)
     calibration = calibration_section(plot, f"Reliability of {task.name}", _reliability(result.targets, result.answer))
     selected = result.answer["selected"]
     precision, recall, f1, rows = precision_recall_fscore_support(

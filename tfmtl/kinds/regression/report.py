@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfmtl.kinds.regression.options import Regression
-from tfmtl.reports.plots import DPI
+from tfmtl.reports.plots import save_figure
 from tfmtl.reports.task_result import SAMPLES, TaskResult, cells_table
 
 
 def section(task: Regression, result: TaskResult, folder: Path) -> list[str]:
     """Returns the lines about one task and draws its numbers."""
     plot = f"plots/{task.name}_scatter.png"
-    scatter_figure(result.targets, result.predictions).savefig(folder / plot, dpi=DPI)
+    save_figure(scatter_figure(result.targets, result.predictions), folder / plot)
     error = np.abs(result.predictions - result.targets)
     rows = [
         (result.texts[row], f"{result.targets[row]:.3f}", f"{result.predictions[row]:.3f}")

@@ -10,7 +10,7 @@ from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.markdown import table
 from tfmtl.reports.affinity.grouping import group_value
 from tfmtl.reports.affinity.measured import Relations
-from tfmtl.reports.plots import DPI
+from tfmtl.reports.plots import save_figure
 
 
 def write_affinity(folder: Path, relations: Relations, groups: list[list[int]]) -> Path:
@@ -97,7 +97,7 @@ def plot_relations(relations: Relations, path: Path) -> None:
         axes.set_ylabel("a step for")
         axes.set_title(title, fontsize=10)
         figure.colorbar(image, ax=axes, shrink=0.8)
-    figure.savefig(path, dpi=DPI)
+    save_figure(figure, path)
 
 
 def _matrix(tasks: list[str], values: np.ndarray, errors: np.ndarray | None = None) -> list[str]:

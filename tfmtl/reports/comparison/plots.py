@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from tfmtl.reports.comparison.compare import Change, Gain
 from tfmtl.reports.comparison.systems import System
-from tfmtl.reports.plots import DPI
+from tfmtl.reports.plots import save_figure
 
 _COLUMNS = 3
 # The maximum number of points of a curve: more of them, of few rows each, would be noise.
@@ -41,7 +41,7 @@ def plot_convergence(systems: Sequence[System], path: Path) -> None:
     # One legend for all panels, outside them, because it would cover curves.
     lines = [Line2D([], [], color=f"C{index}", label=system.name) for index, system in enumerate(systems)]
     figure.legend(handles=lines, loc="outside lower center", ncols=columns, fontsize=8)
-    figure.savefig(path, dpi=DPI)
+    save_figure(figure, path)
 
 
 def plot_gains(gain: Gain, path: Path) -> None:
@@ -58,7 +58,7 @@ def plot_gains(gain: Gain, path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel(f"{gain.system.name} less {gain.single.name}")
     axes.grid(axis="x", alpha=0.3)
-    figure.savefig(path, dpi=DPI)
+    save_figure(figure, path)
 
 
 def primary_changes(gain: Gain) -> list[Change]:

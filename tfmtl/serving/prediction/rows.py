@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TextIO
 
-from tfmtl.core.atomic_write import atomic_write, check_place
+from tfmtl.core.atomic_write import atomic_write, check_place, is_special
 from tfmtl.core.errors import DataError, missing_file, nearest, quoted
 from tfmtl.core.values import is_list_of_texts, plain, value_of
 from tfmtl.data.json_text import parse_json
@@ -221,12 +221,11 @@ def _opened(path: Path | None) -> Iterator[TextIO]:
     if path is None or str(path) == "-":
         yield sys.stdout
         return
-    target = Path(path).resolve()
-    check_place(target)
+    check_place(path)
     with contextlib.ExitStack() as stack:
         try:
-            is_replaced = target.is_file() or not target.exists()
-            written = stack.enter_context(atomic_write(target)) if is_replaced else target
+            # What reads from a pipe gets each line as soon as it is known.
+            written = path if is_special(path) else stack.enter_context(atomic_write(path))
             file = stack.enter_context(open(written, "w", encoding="utf-8"))
         except OSError as error:
             raise DataError(f"{path}: cannot be written: {error.strerror}") from None

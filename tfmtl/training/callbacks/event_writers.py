@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.errors import RunError, reason_of
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,16 @@ class EventWriters:
         return cls(tf.summary.create_noop_writer(), tf.summary.create_noop_writer())
 
     def flush(self) -> None:
-        """Makes everything that was written readable."""
-        self.train.flush()
-        self.validation.flush()
+        """Makes everything that was written readable.
+
+        Raises:
+            RunError: if it cannot be written.
+        """
+        try:
+            self.train.flush()
+            self.validation.flush()
+        except tf.errors.OpError as error:
+            raise RunError(f"the events for TensorBoard cannot be written: {reason_of(error)}") from None
 
 
 def _remove_after(path: Path, update: int) -> None:

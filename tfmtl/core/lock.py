@@ -1,0 +1,89 @@
+"""Folders that one process at a time writes to."""
+
+import errno
+import fcntl
+import logging
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tfmtl.core.atomic_write import is_partial, remove_partial
+from tfmtl.core.errors import RunError
+
+_logger = logging.getLogger("tfmtl")
+LOCK_FILE = ".lock"
+_LONGEST = 200
+
+
+@contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Holds a folder, so that no other process writes to it, and removes what killed ones have left in it.
+
+    The lock is the kernel's (`flock`) and ends with its process, however that ends. The file that carries it says which
+    process it is; it is removed at the end, and so is the folder if it was made for this and nothing is in it.
+
+    Args:
+        folder: the folder; created if it does not exist.
+
+    Raises:
+        RunError: if another process holds it, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = _acquired(folder / LOCK_FILE)
+        remove_partial(folder)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        # Removed while it is held: who opens it later sees that it is no longer the one in the folder.
+        (folder / LOCK_FILE).unlink(missing_ok=True)
+        os.close(descriptor)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def contents(folder: Path) -> list[Path]:
+    """Returns what is in a folder, without its lock and what a killed process has left."""
+    return [path for path in folder.iterdir() if path.name != LOCK_FILE and not is_partial(path)]
+
+
+def _acquired(path: Path) -> int:
+    """Returns the descriptor of the locked file at `path`."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            _lock(descriptor, path)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    os.ftruncate(descriptor, 0)
+                    command = shlex.join(sys.argv)[:_LONGEST]
+                    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} ({command})".encode(), 0)
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # The process that held it has just removed it.
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = " ".join(os.pread(descriptor, 4 * _LONGEST, 0).decode("utf-8", "replace").split())
+        raise RunError(
+            f"{path.parent}: {holder or 'another process'} is writing to it; wait until that has ended"
+        ) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL):
+            raise
+        _logger.warning("%s: this file system has no locks: take care that only one process writes to it", path.parent)
