@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +15,8 @@ import typer
 from typer.core import TyperCommand
 
 from tfmtl.config.catalogue import GROUPS, as_text
-from tfmtl.core.errors import UserError
+from tfmtl.core.atomic_write import OF_DISK
+from tfmtl.core.errors import UserError, reason_of
 from tfmtl.core.quiet_tensorflow import import_tensorflow
 
 app = typer.Typer(
@@ -29,18 +31,27 @@ class _Command(TyperCommand):
     """A command that loads TensorFlow only after parsing its arguments, so that `--help` does not wait for it."""
 
     def invoke(self, ctx):
-        import_tensorflow()
         try:
+            import_tensorflow()
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
         except BrokenPipeError:
-            # The reader of the answers has gone, so the output that Python would still flush at exit is discarded.
-            # Typer would treat the error as a failure.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of the answers has gone. Typer would treat the error as a failure.
+            _discard_output()
             sys.exit(128 + signal.SIGPIPE)
         except KeyboardInterrupt:
             _fail("interrupted; run the same command again to resume a training from its last checkpoint", 130)
+        except OSError as error:
+            if error.filename is not None or error.errno not in OF_DISK:
+                raise
+            _discard_output()
+            raise UserError(f"the output cannot be written: {error.strerror}") from None
+
+
+def _discard_output() -> None:
+    """Discards the output that Python would still flush at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_version(wanted: bool) -> None:
@@ -58,6 +69,13 @@ def _tfmtl(
 
 
 command = functools.partial(app.command, cls=_Command)
+
+AllowedOps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-op", metavar="NAME", help="An op that an export may have, besides usual ones; if you trust it."
+    ),
+]
 
 # The base of all usage errors; typer exports only its subclasses.
 _UsageError = typer.BadParameter.__base__
@@ -157,6 +175,7 @@ def predict(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also say which words speak for labels and scores; one reading a word.")
     ] = False,
+    allowed_ops: AllowedOps = None,
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
     from tfmtl.serving.prediction.explain import ExplainingPredictor
@@ -176,7 +195,7 @@ def predict(
     if not texts and not source and sys.stdin.isatty():
         raise UserError("predict: no texts; give them as arguments, by --input FILE.jsonl, or on the standard input")
     records = None if texts else read_records(source or "-", encoding_errors)
-    predictor = _remote_predictor(server, model) if server is not None else open_predictor(model)
+    predictor = _remote_predictor(server, model) if server is not None else open_predictor(model, allowed_ops or [])
     if carried in predictor.tasks:
         raise UserError(f"predict: --id {carried}: this is the name of a task, whose answer would replace it")
     predictor = ExplainingPredictor(predictor) if explain else predictor
@@ -208,6 +227,10 @@ def export(
     ] = None,
     encoder_only: Annotated[bool, typer.Option("--encoder-only", help="Leave out the tasks with a decoder.")] = False,
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="The tasks to export; all by default.")] = None,
+    warmup_texts: Annotated[
+        Literal["made-up", "validation"],
+        typer.Option(help="Texts of warm-up requests; those of validation can be read by whoever has the export."),
+    ] = "made-up",
 ) -> None:
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
     from tfmtl.api.export import export
@@ -217,7 +240,8 @@ def export(
     if serving_config:
         check_folder(serving_config)
     chosen = [name.strip() for name in tasks.split(",")] if tasks else None
-    version = export(run, to, quantize=quantize, encoder_only=encoder_only, tasks=chosen)
+    options = {"quantize": quantize, "encoder_only": encoder_only, "tasks": chosen, "warmup_texts": warmup_texts}
+    version = export(run, to, **options)
     print(f"exported: {version}")
     if serving_config:
         print(f"configured: {write_server_config(version.parent, serving_config)}")
@@ -247,6 +271,7 @@ def serve(
     request_seconds: Annotated[float, typer.Option(min=0.001, help="The time limit of a request.")] = 60.0,
     send_seconds: Annotated[float, typer.Option(min=0.001, help="The time limit to take an answer.")] = 20.0,
     versions: Annotated[int, typer.Option(min=1, help="The number of newest versions to serve.")] = 1,
+    allowed_ops: AllowedOps = None,
 ) -> None:
     """Serve an export over TensorFlow Serving's REST and gRPC interfaces, and a page to try it."""
     try:
@@ -258,6 +283,7 @@ def serve(
 
     limits = {
         "allowed_hosts": allowed_host or [],
+        "allowed_ops": allowed_ops or [],
         "batch_size": batch_size,
         "batch_delay": batch_delay,
         "max_enqueued_rows": max_enqueued_rows,
@@ -333,7 +359,12 @@ def list_group(group: Annotated[str | None, typer.Argument(help=f"One of {', '.j
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs a command line and exits: 0 for success, 2 for a user's error, 130 if interrupted, 1 for a failure."""
+    """Runs a command line and exits: 0 for success, 2 for a user's error, 130 if interrupted, 1 for a failure.
+
+    SIGTERM interrupts as SIGINT does; `tfmtl serve` takes both as a request to stop.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("tfmtl").setLevel(logging.INFO)
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -347,7 +378,7 @@ def main(arguments: list[str] | None = None) -> None:
         # The system's error about a path that the user named, such as one that is too long.
         if error.filename is None:
             raise
-        _fail(f"{error.filename}: {error.strerror}", 2)
+        _fail(f"{error.filename}: {reason_of(error)}", 2)
 
 
 def _fail(message: str, code: int) -> None:

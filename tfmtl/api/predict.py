@@ -1,6 +1,6 @@
 """Predicts with a run or an export, from Python."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +58,19 @@ class LoadedModel:
         return [Row.parse(row, f"predict: row {number}", fields) for number, row in enumerate(rows)]
 
 
-def load(model: RunFolder | str | Path) -> LoadedModel:
+def load(model: RunFolder | str | Path, allowed_ops: Collection[str] = ()) -> LoadedModel:
     """Returns the model of a run, or of an export, which stays open.
 
     Args:
         model: a run, or the folder of a run, of an export, or of one version of it.
+        allowed_ops: ops that the graph of an export may have, besides those that exports are made of; an export with
+            others is refused, because loading it could read, write or run anything.
 
     Raises:
-        RunError: if it is none of them, or damaged.
+        RunError: if it is none of them, damaged, or its graph has other ops.
     """
     folder = model if isinstance(model, RunFolder) else RunFolder(model)
-    return LoadedModel(open_predictor(folder.path))
+    return LoadedModel(open_predictor(folder.path, allowed_ops))
 
 
 def predict(model: RunFolder | str | Path, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:

@@ -7,11 +7,12 @@ from typing import Any
 import keras
 
 from tfmtl.config.options import GenerationOptions
-from tfmtl.core.errors import RunError
+from tfmtl.core.errors import RunError, nearest
 from tfmtl.core.registry import TOKENIZERS
 from tfmtl.generation.reader import Reader
+from tfmtl.kinds.task import answered
 from tfmtl.models.multi_task_model import MultiTaskModel
-from tfmtl.runs.checkpoints import DAMAGE
+from tfmtl.runs.archives import check_keras_archive
 from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.run_folder import RunFolder
 
@@ -38,14 +39,14 @@ def load_best_model(run: RunFolder) -> MultiTaskModel:
     if not run.best_model.is_file():
         raise RunError(f"{run.path}: no epoch of this run has been finished, or its {run.best_model.name} was removed")
     try:
-        with zipfile.ZipFile(run.best_model) as archive:
-            damaged = archive.testzip()
-            if damaged:
-                raise zipfile.BadZipFile(f"the checksum of '{damaged}' is wrong")
-        return keras.models.load_model(run.best_model)
-    except DAMAGE as error:
-        reason = " ".join(str(error).split())[:200]
+        check_keras_archive(run.best_model)
+        model = keras.models.load_model(run.best_model)
+        if not isinstance(model, MultiTaskModel):
+            raise ValueError(f"this is a {type(model).__name__}, not a model of tfmtl")
+    except Exception as error:  # A damaged file can make Keras raise any exception.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise RunError(f"{run.best_model}: damaged: {reason}; {_TRAIN_AGAIN}") from None
+    return model
 
 
 def load_reader(run: RunFolder, generation: GenerationOptions | None = None) -> Reader:
@@ -61,8 +62,20 @@ def load_reader(run: RunFolder, generation: GenerationOptions | None = None) -> 
     experiment = experiment_of(run)
     model = load_best_model(run)
     tokenizer = TOKENIZERS.get(experiment.tokenizer.name).build.load(run.tokenizer)
+    layers = model.network.layers
+    for name in answered(experiment.tasks):
+        if name not in layers.heads:
+            raise _of_another_run(run, f"it has no task '{name}'; {nearest(name, layers.heads)}")
+    if tokenizer.vocabulary_size != layers.embedding.input_dim:
+        raise _of_another_run(
+            run, f"it reads {layers.embedding.input_dim} tokens, and the tokenizer has {tokenizer.vocabulary_size}"
+        )
     packing = experiment.model.encoder.options.packing
     return Reader(model, experiment.tasks, tokenizer, packing, generation or experiment.generation)
+
+
+def _of_another_run(run: RunFolder, reason: str) -> RunError:
+    return RunError(f"{run.best_model}: this is the model of another run: {reason}")
 
 
 def read_evaluation(run: RunFolder, split: str) -> dict[str, dict[str, Any]]:

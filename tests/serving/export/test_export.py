@@ -83,20 +83,48 @@ def test_an_export_says_what_it_is(export, run):
     assert stat.S_IMODE(os.stat(export).st_mode) == plain
 
 
-def test_a_server_is_warmed_up_by_texts_of_validation_from_every_stream(export, data):
-    records = tf.data.TFRecordDataset(str(export / "assets.extra" / "tf_serving_warmup_requests"))
-    requests = [PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
-    largest = max(requests, key=lambda request: len(request.inputs["text"].string_val))
-    texts = {value.decode() for value in largest.inputs["text"].string_val}
-    for stream in data.streams:
-        assert texts & {*stream.splits["validation"].text}
+def requests_of(version):
+    records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
+    return [PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
+
+
+def texts_of(version):
+    return {value for request in requests_of(version) for value in request.inputs["text"].string_val}
+
+
+def texts_of_validation(data):
+    return [{text.encode() for text in stream.splits["validation"].text} for stream in data.streams]
+
+
+def test_a_server_is_warmed_up_by_made_up_texts(export, run_answerer, run, data):
+    reader = load_reader(run)
+    # Text by text as the model's own probes, of which two are not valid UTF-8.
+    assert texts_of(export) == {text.decode("utf-8", "replace").encode() for text in probe_texts(reader.tokenizer)}
+    assert not any(texts_of(export) & texts for texts in texts_of_validation(data))
+    largest = max(requests_of(export), key=lambda request: len(request.inputs["text"].string_val))
     assert any(largest.inputs["text_pair"].string_val)
     # What a request asks for is what the export has.
     loaded = tf.saved_model.load(str(export))
-    assert {request.model_spec.signature_name for request in requests} == {*loaded.signatures}
-    smallest = next(request for request in requests if request.model_spec.signature_name == "topic")
+    assert {request.model_spec.signature_name for request in requests_of(export)} == {*loaded.signatures}
+    smallest = next(request for request in requests_of(export) if request.model_spec.signature_name == "topic")
     inputs = {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in smallest.inputs.items()}
     assert loaded.signatures["topic"](**inputs)["topic_label"].shape == [1]
+
+
+def test_a_server_is_warmed_up_by_texts_of_validation_from_every_stream_if_asked(unloaded, data, tmp_path, caplog):
+    with caplog.at_level("INFO", "tfmtl"):
+        version = export_run(unloaded, tmp_path / "tiny", warmup_texts="validation")
+    assert "texts of the validation split: whoever has the export can read them" in caplog.text
+    for texts in texts_of_validation(data):
+        assert texts_of(version) & texts
+
+
+def test_by_default_no_file_is_read_that_a_run_names(unloaded, tmp_path, monkeypatch):
+    def read(*_):
+        raise AssertionError("the rows of a source are read")
+
+    monkeypatch.setattr(export_module, "load_streams", read)
+    assert export_run(unloaded, tmp_path / "tiny").name == "1"
 
 
 def test_tasks_that_nobody_asks_are_left_out(make_experiment):

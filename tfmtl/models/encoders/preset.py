@@ -91,7 +91,8 @@ class PresetEncoder(Stack):
     pool by attention, not by the first token.
 
     Args:
-        backbone: the backbone without weights, as `serialize_backbone` describes it; `None` loads it from the preset.
+        backbone: the backbone without weights, as `serialize_backbone` describes it; `None` loads it from the preset,
+            which only who builds a model does: a saved model has its backbone, and needs no preset.
         **kwargs: `PresetOptions` and the arguments of every Keras layer.
 
     Raises:
@@ -318,6 +319,12 @@ class PresetEncoder(Stack):
 
     def get_config(self):
         return {**super().get_config(), "backbone": self._backbone}
+
+    @classmethod
+    def from_config(cls, config):
+        if not isinstance(config.get("backbone"), dict):
+            raise ValueError("the saved encoder has no backbone; a saved model loads no preset")
+        return super().from_config(config)
 
 
 def _nothing() -> None:

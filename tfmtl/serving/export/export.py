@@ -1,16 +1,22 @@
 """Exports a run as a SavedModel that takes raw strings."""
 
 import logging
+import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import repeat, zip_longest
 from pathlib import Path
+from typing import Literal
 
 import keras
+import tensorflow as tf
 
 from tfmtl.config.experiment import Experiment
-from tfmtl.core.errors import RunError, UserError, nearest
+from tfmtl.core.atomic_write import sync
+from tfmtl.core.errors import RunError, UserError, nearest, reason_of
+from tfmtl.core.lock import contents, locked
 from tfmtl.data.streams import Examples, Stream, load_streams
 from tfmtl.data.units_by_task import units_by_task
 from tfmtl.generation.reader import Reader, tasks_by_reading
@@ -21,6 +27,7 @@ from tfmtl.runs.loading import load_reader, read_evaluation
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import Description, is_version, versions_in
 from tfmtl.serving.export.model_card import EVALUATED, Quantization, write_model_card
+from tfmtl.serving.export.ops import foreign_ops, read_graph
 from tfmtl.serving.export.parity import check_parity, probe_texts
 from tfmtl.serving.export.quantization import loss_by_quantization, quantized
 from tfmtl.serving.export.served_task import ServedTask
@@ -29,6 +36,9 @@ from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, write_warmup
 from tfmtl.training.validation_scorer import make_scorer
 
 _logger = logging.getLogger("tfmtl")
+WarmupTexts = Literal["made-up", "validation"]
+"""Where the texts of an export's warm-up requests come from."""
+
 _UNFINISHED = ".unfinished-"
 
 
@@ -39,6 +49,7 @@ def export_run(
     *,
     encoder_only: bool = False,
     tasks: Collection[str] | None = None,
+    warmup_texts: WarmupTexts = "made-up",
 ) -> Path:
     """Exports a run's best model as the next version of a SavedModel.
 
@@ -51,6 +62,8 @@ def export_run(
         quantize: one of `QUANTIZATIONS`, which makes the weights smaller; `None` leaves them as they are.
         encoder_only: whether tasks with a decoder are left out.
         tasks: the names of the tasks that the export answers; `None` means all.
+        warmup_texts: the texts of the requests that warm a server up: `made-up` ones, or texts of the `validation`
+            split, which whoever has the export can then read.
 
     Returns:
         The directory of the new version.
@@ -66,36 +79,54 @@ def export_run(
     description = Description.of(experiment.name, exported)
     _check_folder(folder, description)
     description.warn_of_stock_servers()
+    with locked(folder):
+        return _export(run, folder, description, quantize, warmup_texts)
+
+
+def _export(
+    run: RunFolder, folder: Path, description: Description, quantize: str | None, warmup_texts: WarmupTexts
+) -> Path:
+    """Exports a run into a folder that this process holds; see `export_run`."""
+    experiment, exported = experiment_of(run), description.tasks
     # The model card quotes these; reading them now reports damage before an export that takes minutes.
     for split in filter(lambda split: run.evaluation(split).is_file(), EVALUATED):
         read_evaluation(run, split)
     reader = load_reader(run)
     reader.model.network.merge_updates()
     description = description.model_copy(update={"readings": _readings(reader.model.network, experiment, exported)})
-    streams = _validation_streams(experiment)
+    # A run from elsewhere names the files that are read here.
+    streams = _validation_streams(experiment) if quantize or warmup_texts == "validation" else []
     quantization = None
     if quantize:
         trained, reader = reader, quantized(reader, quantize)
         measured = [replace(s, tasks=tuple(task for task in s.tasks if task.name in exported)) for s in streams]
         quantization = Quantization(quantize, _losses((trained, reader), measured, experiment))
-    is_new = not folder.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Inside the folder, so that the renaming stays within one file system, even if the folder is a mount.
-        with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as aside:
-            unfinished = Path(aside) / "export"
+        with _unfinished(folder) as unfinished:
             functions = _functions(reader, exported)
             _write_saved_model(functions, reader.tokenizer, unfinished)
             description.write(unfinished)
             write_model_card(unfinished, run, description, quantization)
-            write_warmup(unfinished, experiment.name, exported, _rows(streams, reader))
+            rows = _rows(streams if warmup_texts == "validation" else [], reader)
+            write_warmup(unfinished, experiment.name, exported, rows)
             check_parity(unfinished, functions[ALL_TASKS], probe_texts(reader.tokenizer))
-            return unfinished.rename(folder / str(max(versions_in(folder), default=0) + 1))
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        if is_new and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+            sync(unfinished)
+            version = unfinished.rename(folder / str(max(versions_in(folder), default=0) + 1))
+            sync(folder)
+            return version
+    except (OSError, tf.errors.OpError) as error:
+        raise RunError(f"{folder}: cannot be written: {reason_of(error)}") from None
+
+
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Yields where a version is written before it gets its number, and removes what is left there."""
+    for left in folder.glob(f"{_UNFINISHED}*"):
+        _logger.info("%s: left by an export that was interrupted; removed", left)
+        shutil.rmtree(left)
+    # Inside the folder, so that the renaming stays within one file system, even if the folder is a mount.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_UNFINISHED) as aside:
+        yield Path(aside) / "export"
 
 
 def _exported_tasks(
@@ -144,6 +175,12 @@ def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: 
     for name, function in functions.items():
         archive.add_endpoint(name, function)
     archive.write_out(str(path), verbose=False)
+    foreign = sorted(foreign_ops(read_graph(path)))
+    if foreign:
+        _logger.warning(
+            "the graph has ops that no other export has (%s): `tfmtl serve` and `predict` need --allow-op for each",
+            ", ".join(foreign),
+        )
 
 
 def _validation_streams(experiment: Experiment) -> Sequence[Stream]:
@@ -159,7 +196,9 @@ def _validation_streams(experiment: Experiment) -> Sequence[Stream]:
 def _rows(streams: Sequence[Stream], reader: Reader) -> list[tuple[str, str]]:
     """Returns texts and pairs like those that the export will be asked about."""
     if not streams:
-        return [(text.decode("utf-8", "replace"), "") for text in probe_texts(reader.tokenizer)]
+        texts = [text.decode("utf-8", "replace") for text in probe_texts(reader.tokenizer)]
+        return list(zip(texts, [*texts[1:], *texts[:1]], strict=True))
+    _logger.info("the warm-up requests hold texts of the validation split: whoever has the export can read them")
     # From each stream in turn, so that few rows represent all of them.
     pairs = [zip(*_columns(stream.splits["validation"]), strict=False) for stream in streams]
     return [row for rows in zip_longest(*pairs) for row in rows if row is not None][: max(ALLOWED_BATCH_SIZES)]
@@ -175,13 +214,12 @@ def _check_folder(folder: Path, description: Description) -> None:
         return
     if not folder.is_dir():
         raise RunError(f"{folder}: this is a file, not the folder of an export; choose another by 'to'")
-    for path in sorted(folder.iterdir()):
+    for path in sorted(contents(folder)):
         if path.name.startswith(_UNFINISHED):
-            _logger.info("%s: left by an export that was interrupted; it can be removed", path)
-        elif not is_version(path):
+            continue
+        if not is_version(path):
             raise RunError(f"{folder}: '{path.name}' is not a version of an export; choose another folder by 'to'")
-        else:
-            _check_version(folder, Description.read(path), description)
+        _check_version(folder, Description.read(path), description)
 
 
 def _check_version(folder: Path, found: Description, wanted: Description) -> None:

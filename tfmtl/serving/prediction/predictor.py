@@ -1,21 +1,21 @@
 """The common interface of runs and exports that answer rows."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenizer
 
-from tfmtl.core.errors import DataError, RunError, missing_folder
+from tfmtl.core.errors import DataError, RunError, missing_folder, reason_of
 from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.kind import Answer, kind_of
 from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
-from tfmtl.serving.export.description import Description, versions_in
+from tfmtl.serving.export.description import versions_in
+from tfmtl.serving.export.loading import described, load_export
 from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.export.signatures import ALL_TASKS, WITHOUT_DECODERS, input_specs, signatures, trace
 from tfmtl.serving.prediction.rows import Row
@@ -78,11 +78,15 @@ class Predictor:
         ]
 
 
-def open_predictor(path: str | Path) -> Predictor:
+def open_predictor(path: str | Path, allowed_ops: Collection[str] = ()) -> Predictor:
     """Returns the predictor of a run, of an export's newest version, or of one version, whichever `path` is.
 
+    Args:
+        path: the folder.
+        allowed_ops: ops that the graph of an export may have, besides those that exports are made of.
+
     Raises:
-        RunError: if it is none of them, or damaged.
+        RunError: if it is none of them, damaged, or its graph has other ops.
     """
     path = Path(path)
     if not path.is_dir():
@@ -90,10 +94,10 @@ def open_predictor(path: str | Path) -> Predictor:
     if (path / "config.yaml").is_file():
         return _of_run(RunFolder.open(path))
     if (path / "saved_model.pb").is_file():
-        return _of_export(path)
+        return _of_export(path, allowed_ops)
     versions = versions_in(path)
     if versions:
-        return _of_export(path / str(versions[-1]))
+        return _of_export(path / str(versions[-1]), allowed_ops)
     raise RunError(f"{path}: neither a run (no config.yaml) nor an export (no saved_model.pb, no version that has one)")
 
 
@@ -105,17 +109,16 @@ def _of_run(run: RunFolder) -> Predictor:
     def graph(signature: str):
         return trace(reader, tasks, signatures(tasks)[signature])
 
-    # Traced only when it is needed, because tracing takes seconds.
-    return Predictor(tasks, graph(ALL_TASKS), lambda **inputs: graph(WITHOUT_DECODERS)(**inputs))
-
-
-def _of_export(version: Path) -> Predictor:
-    description = Description.read(version)
-    description.warn_of_other_versions(version)
     try:
-        loaded = tf.saved_model.load(str(version))
-    except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
-        raise RunError(f"{version}: damaged: {' '.join(str(error).split())[:200]}") from None
+        answering = graph(ALL_TASKS)
+    except Exception as error:  # Whatever a graph makes of layers that do not fit.
+        raise RunError(f"{run.path}: its model and its configuration do not fit together: {reason_of(error)}") from None
+    # Traced only when it is needed, because tracing takes seconds.
+    return Predictor(tasks, answering, lambda **inputs: graph(WITHOUT_DECODERS)(**inputs))
+
+
+def _of_export(version: Path, allowed_ops: Collection[str]) -> Predictor:
+    description, loaded = described(version), load_export(version, allowed_ops)
     return Predictor(
         description.tasks, loaded.signatures[ALL_TASKS], lambda **inputs: loaded.signatures[WITHOUT_DECODERS](**inputs)
     )

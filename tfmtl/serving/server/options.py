@@ -14,6 +14,7 @@ class ServerOptions(Options):
     Attributes:
         allowed_hosts: names, besides those of the loopback interface and the host it listens at, under which clients
             may ask it over REST; `*` allows all.
+        allowed_ops: ops that the graph of a version may have, besides those of exports.
         batch_size: the number of rows of several requests that are answered together; 1 answers each request alone.
         batch_delay: the time in seconds for which a request waits for others to join it.
         max_rows: the maximum number of rows in one request.
@@ -31,6 +32,7 @@ class ServerOptions(Options):
     """
 
     allowed_hosts: tuple[str, ...] = ()
+    allowed_ops: tuple[str, ...] = ()
     batch_size: int = Field(max(ALLOWED_BATCH_SIZES), ge=1)
     batch_delay: float = Field(0.005, ge=0.0)
     max_rows: int = Field(max(ALLOWED_BATCH_SIZES), ge=1)

@@ -1,16 +1,16 @@
 """A loaded version of an export, with its signatures and their inputs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenizer
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tfmtl.core.errors import RunError, nearest
-from tfmtl.serving.export.description import Description
+from tfmtl.core.errors import nearest
+from tfmtl.serving.export.loading import damaged, described, load_export
+from tfmtl.serving.export.ops import read_graph
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, warmup_records
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.tensors import strings_of
@@ -23,24 +23,24 @@ class Servable:
 
     Args:
         path: the version's directory.
+        allowed_ops: further ops that its graph may have.
 
     Attributes:
         description: the description of the export.
         signature_defs: the signatures with their inputs and outputs, by name.
 
     Raises:
-        RunError: if the version is damaged.
+        RunError: if the version is damaged, or its graph has other ops than those of exports.
     """
 
-    def __init__(self, path: Path):
-        self.description = Description.read(path)
-        self.description.warn_of_other_versions(path)
+    def __init__(self, path: Path, allowed_ops: Collection[str] = ()):
+        self.description = described(path)
+        self._loaded = load_export(path, allowed_ops)
+        self.signature_defs = _signature_defs(path)
         try:
-            self._loaded = tf.saved_model.load(str(path))
-            self.signature_defs = _signature_defs(path)
             self._warm_up(path)
         except Exception as error:  # A damaged file can make TensorFlow raise any exception.
-            raise RunError(f"{path}: damaged: {' '.join(str(error).split())[:200]}") from None
+            raise damaged(path, error) from None
 
     def input_names(self, signature: str) -> tuple[str, ...]:
         """Returns the inputs of a signature.
@@ -117,7 +117,5 @@ class Servable:
 
 
 def _signature_defs(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
-    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    return {
-        name: definition for name, definition in saved.meta_graphs[0].signature_def.items() if definition.method_name
-    }
+    definitions = read_graph(path).signature_def.items()
+    return {name: definition for name, definition in definitions if definition.method_name}

@@ -230,7 +230,8 @@ class Versions:
             return False
         version = self.all[number] = Version(number, path)
         try:
-            servable = await asyncio.get_running_loop().run_in_executor(self._loader, Servable, path)
+            further = [self.options.allowed_ops] if self.options.allowed_ops else []
+            servable = await asyncio.get_running_loop().run_in_executor(self._loader, Servable, path, *further)
         except RunError as error:
             version.fail(str(error))
             _logger.error("version %d is not served: %s", number, error)
