@@ -1,6 +1,7 @@
 # `make quickstart` and `make test` need only Python 3.11-3.13; they make their own environment in .venv.
 
 VENV ?= .venv
+LOWEST ?= .venv-lowest
 PYTHON := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 INTERPRETERS ?= python3.11 python3.12 python3.13 python3
@@ -9,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-all lint format registry lock clean
+.PHONY: help quickstart test test-all test-lowest audit lint format registry lock clean
 .DELETE_ON_ERROR:
 
 help: ## Lists the targets.
@@ -22,13 +23,24 @@ quickstart: $(VENV)/.installed-test ## Trains, evaluates and exports a model of 
 	$(PYTHON) examples/show_predictions.py runs/pydocs
 
 # Three processes for two cores, because one of them is usually waiting for a server or a subprocess.
-PYTEST := $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST_OPTIONS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(PYTHON) -m pytest $(PYTEST_OPTIONS)
 
 test: $(VENV)/.installed-test ## Runs the tests but those of further variants.
 	$(PYTEST)
 
 test-all: $(VENV)/.installed-test ## Runs all tests.
 	$(PYTEST) --run_large
+
+# An environment of its own, made anew each time, so that nothing newer is left in it.
+test-lowest: $(VENV)/.installed-dev ## Runs the tests with the lowest versions that setup.cfg allows.
+	$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(LOWEST)
+	$(UV) pip install --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[test]'
+	$(LOWEST)/bin/python -m pytest $(PYTEST_OPTIONS)
+
+# Strict, because what could not be looked up would otherwise count as safe.
+audit: $(VENV)/.installed-dev ## Looks the pinned versions up among known vulnerabilities; needs pypi.org.
+	$(UV) tool run --from pip-audit pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 lint: $(VENV)/.installed-dev ## Checks style and formatting.
 	$(PYTHON) -m ruff check .
@@ -47,7 +59,7 @@ lock: $(VENV)/.installed-dev ## Regenerates constraints.txt with the newest comp
 	    --custom-compile-command "make lock" --output-file constraints.txt
 
 clean: ## Removes the environment and all caches; keeps runs and exports.
-	rm -rf $(VENV) build dist tfmtl.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist tfmtl.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp of an extra is newer than its sources, so that a second call installs nothing.

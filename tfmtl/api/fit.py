@@ -113,6 +113,8 @@ def _write(folder: RunFolder, texts: Mapping[Path, str]) -> None:
                     aside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder.path}: cannot be written: {error.strerror}; choose another by 'run'") from None
+    except RunError as error:
+        raise RunError(f"{error}; choose another by 'run'") from None
 
 
 @contextmanager

@@ -37,14 +37,16 @@ def locked(folder: str | Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = _acquired(folder / LOCK_FILE)
-        remove_partial(folder)
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
     try:
-        yield
+        try:
+            remove_partial(folder)
+            yield
+        finally:
+            # Removed while it is held: who opens it later sees that it is no longer the one in the folder.
+            (folder / LOCK_FILE).unlink(missing_ok=True)
     finally:
-        # Removed while it is held: who opens it later sees that it is no longer the one in the folder.
-        (folder / LOCK_FILE).unlink(missing_ok=True)
         os.close(descriptor)
         if is_new:
             with suppress(OSError):

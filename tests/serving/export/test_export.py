@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from tests.disturbances import FAULTS, disturb, touches
 from tfmtl.core.errors import DataError, RunError, UserError
+from tfmtl.core.lock import locked
 from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.loading import load_reader
 from tfmtl.serving.export import export as export_module
@@ -239,3 +242,30 @@ def test_an_export_that_answers_otherwise_leaves_nothing_behind(unloaded, tmp_pa
 def test_what_an_interrupted_export_left_is_no_hindrance(unloaded, tmp_path):
     (tmp_path / ".unfinished-x").mkdir()
     assert export_run(unloaded, tmp_path).name == "1"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_disturbed_export_leaves_what_was_there_and_the_next_one_is_clean(unloaded, tmp_path, fault):
+    folder = tmp_path / "tiny"
+    export_run(unloaded, folder)
+    moments = touches(lambda: export_run(unloaded, tmp_path / "other"))
+    assert moments >= 7
+    before = sorted(folder.rglob("*"))
+    for number in range(1, moments + 1):
+        disturb(lambda: export_run(unloaded, folder), number, fault)
+        versions = [path.name for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+        # The last moments come after the version has its number.
+        assert versions in (["1"], ["1", "2"]) and set(before) <= set(folder.rglob("*"))
+        assert fault == "SIGKILL" or sorted(path.name for path in folder.iterdir()) == versions
+        shutil.rmtree(folder / "2", ignore_errors=True)
+        assert export_run(unloaded, folder).name == "2"
+        assert sorted(path.name for path in folder.iterdir()) == ["1", "2"]
+        assert sorted(p.name for p in (folder / "2").rglob("*")) == sorted(p.name for p in (folder / "1").rglob("*"))
+        shutil.rmtree(folder / "2")
+
+
+def test_a_second_export_to_a_folder_is_told_of_the_first(unloaded, tmp_path):
+    folder = tmp_path / "tiny"
+    with locked(folder), pytest.raises(RunError, match=rf"process {os.getpid()} on .* is writing to it"):
+        export_run(unloaded, folder)
+    assert export_run(unloaded, folder).name == "1"
