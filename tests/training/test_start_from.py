@@ -5,7 +5,13 @@ import keras
 import numpy as np
 import pytest
 
+from tests.presets import save_preset
+from tfmtl.config.experiment import parse
 from tfmtl.core.errors import ConfigurationError
+from tfmtl.data.columns import DenseColumn
+from tfmtl.data.tables import Slice
+from tfmtl.data.tokenizers.preset import load_tokenizer, piece_order
+from tfmtl.models.build import build_model
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training import start_from as module
 from tfmtl.training.start_from import start_from
@@ -71,6 +77,27 @@ def test_what_is_frozen_is_not_trained(other, make_experiment, data, frozen, tmp
         assert bool(layers.sharing.trunk.trainable_variables) == (frozen == "embedding")
         trained = {variable.path.split("/")[0] for variable in each.trainable_variables}
         assert trained >= {"topic", "title", "title_decoder"}
+
+
+def test_so_has_a_preset_whose_variables_have_paths_of_their_own(tmp_path, monkeypatch):
+    folder = save_preset("bert", tmp_path)
+    task = {"kind": "classification", "source": "s", "labels": ["a", "b"]}
+    experiment = parse(
+        {
+            "sources": {"s": {"format": "tsv", "train": "a.tsv"}},
+            "tasks": {"topic": task},
+            "model": {"encoder": {"type": "preset", "preset": str(folder), "max_length": 8}},
+        }
+    )
+    size = len(piece_order(load_tokenizer(str(folder))))
+    slices, columns = [Slice("tokens", ("topic",), ())], {"topic": DenseColumn(np.array([0, 1], np.int32))}
+    given, new = (build_model(experiment.model, experiment.tasks, slices, columns, size, "float32") for _ in range(2))
+    for variable in given.trainable_variables:
+        variable.assign(variable + 1.0)
+    monkeypatch.setattr(module, "load_reader", lambda run: SimpleNamespace(model=given, tasks=experiment.tasks))
+    start_from(new, experiment.tasks, RUN)
+    for variable, expected in zip(new.trainable_variables, given.trainable_variables, strict=True):
+        np.testing.assert_array_equal(variable, expected)
 
 
 def test_random_weights_are_not_frozen(make_experiment):

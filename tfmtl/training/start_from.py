@@ -16,7 +16,6 @@ from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
 
 KEY = "training.start_from"
-_TRUNK = "sharing"
 _FITTED = "linear_experts"
 _OF_LABELS = r"(output/(kernel|bias)|thresholds)"
 """The variables of a head whose last axis is its labels."""
@@ -41,8 +40,11 @@ def start_from(model: MultiTaskModel, tasks: Mapping[str, Task], run: RunFolder)
     """
     reader = load_reader(run)
     given = _by_place(reader.model.variables)
+    # The paths of a preset's variables are its own and do not tell that they are the trunk's.
+    of_trunk = {id(variable) for variable in model.network.layers.sharing.trunk.variables}
     missed: Counter[str] = Counter()
     totals: Counter[str] = Counter()
+    fits = False
     for place, variable in _by_place(model.variables).items():
         part = place[0].split("/")[0]
         if part == _FITTED or "seed_generator" in place[0]:
@@ -51,7 +53,9 @@ def start_from(model: MultiTaskModel, tasks: Mapping[str, Task], run: RunFolder)
         labels = (_labels(reader.tasks, place[0]), _labels(tasks, place[0]))
         if not (place in given and _assigned(variable, given[place].numpy(), *labels)):
             missed[part] += 1
-    if missed[_TRUNK] == totals[_TRUNK]:
+        elif id(variable) in of_trunk:
+            fits = True
+    if not fits:
         raise ConfigurationError(f"{KEY}: nothing of {run.path} fits the trunk of this model; use its 'model.encoder'")
     new = [f"{part} ({count} of {totals[part]})" for part, count in missed.items()]
     rest = f"; new are variables of {listed(new)}" if new else ""
