@@ -14,6 +14,10 @@ import grpc
 import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+import tfmtl
+from tests.serving.server.units import run, write_experiment
+from tfmtl.runs.run_folder import RunFolder
+
 SECONDS_TO_START = 120
 
 
@@ -83,3 +87,28 @@ def channel(server):
 @pytest.fixture(scope="session")
 def stub(channel):
     return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture(scope="session")
+def units_config(tmp_path_factory) -> Path:
+    """The configuration of tasks that answer about words; see `units.py`."""
+    return write_experiment(tmp_path_factory.mktemp("units"))
+
+
+@pytest.fixture(scope="session")
+def units_run(units_config) -> RunFolder:
+    """Their run, which has been evaluated."""
+    folder = units_config.parent / "run"
+    run("train", units_config, "--run", folder)
+    run("evaluate", folder)
+    return RunFolder.open(folder)
+
+
+@pytest.fixture(scope="session")
+def units_export(units_run) -> Path:
+    return tfmtl.export(units_run, units_run.path.parent / "saved_models" / "units")
+
+
+@pytest.fixture(scope="session")
+def units_server(start_server, units_export):
+    return start_server(units_export.parent)
