@@ -124,7 +124,7 @@ class SentencePieceTokenizer:
         return _in_lines(tf.strings.regex_replace(texts, r"^\n ?", ""))
 
 
-_BREAKS = ("\n", "\n\n", "\r\n", "\r", "\t")
+_BREAKS = ("\n", "\n\n", "\r\n", "\t")
 """Line breaks and tabs, each of them one piece."""
 _SPACE, _STAND_IN = "\u2581", "\ufdd1"
 """What SentencePiece writes for a space, and what stands for this character in a text.
@@ -139,12 +139,12 @@ def _in_words(texts: tf.Tensor) -> tf.Tensor:
     Without it, words at the starts of lines would be other pieces than everywhere else.
     """
     texts = tf.strings.regex_replace(texts, _SPACE, _STAND_IN)
-    return tf.strings.regex_replace(texts, r"([\n\r\t])([^\n\r\t])", r"\1 \2")
+    return tf.strings.regex_replace(texts, r"([\n\t])([^\n\r\t])", r"\1 \2")
 
 
 def _in_lines(texts: tf.Tensor) -> tf.Tensor:
     """Returns texts as they were before `_in_words`."""
-    texts = tf.strings.regex_replace(texts, r"([\n\r\t]) ([^\n\r\t])", r"\1\2")
+    texts = tf.strings.regex_replace(texts, r"([\n\t]) ([^\n\r\t])", r"\1\2")
     return tf.strings.regex_replace(texts, _STAND_IN, _SPACE)
 
 
