@@ -5,6 +5,7 @@ The public functions:
 - `fit(tasks, data)` trains on a DataFrame or other tables in memory; `train(experiment)` trains a YAML file.
 - `evaluate(run)` measures a run's best model, `compare(runs)` shows whether one model is better than another, and
   `affinity` shows which tasks help each other.
+- `adapt(run, tasks)` teaches a run new tasks from few rows.
 - `load(run_or_export).predict(rows)` answers every task about texts; `predict` does so once.
 - `export(run)` writes a SavedModel that takes raw strings; `tfmtl serve` on the command line serves it.
 - `datasets(run)` returns the batches of each split, for training the Keras model in another way.
@@ -18,6 +19,7 @@ from tfmtl.core.keras_registration import register_when_keras_is_imported
 
 if TYPE_CHECKING:
     from tfmtl import balancing as balancing
+    from tfmtl.api.adapt import adapt as adapt
     from tfmtl.api.affinity import affinity as affinity
     from tfmtl.api.compare import compare as compare
     from tfmtl.api.datasets import datasets as datasets
@@ -48,6 +50,7 @@ _MODULES = {
     "RunError": "tfmtl.core.errors",
     "RunFolder": "tfmtl.runs.run_folder",
     "UserError": "tfmtl.core.errors",
+    "adapt": "tfmtl.api.adapt",
     "affinity": "tfmtl.api.affinity",
     "build_model": "tfmtl.api.tutorial",
     "compare": "tfmtl.api.compare",

@@ -333,6 +333,32 @@ def compare(
 
 
 @command()
+def adapt(
+    run: Annotated[Path, typer.Argument(help="The folder of a trained run.")],
+    config: Annotated[Path, typer.Argument(help="The new tasks and their sources, a YAML file.")],
+    shots: Annotated[int | None, typer.Option(min=1, help="Rows of each label to learn from; all by default.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="0,1,2", help="Draw the rows once with each seed, as runs/<name>-seed<seed>.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as adapt.method=probe; may be repeated."),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="The adapted run's folder; runs/<name> by default.")] = None,
+) -> None:
+    """Teach a trained run new tasks, or new labels, from few rows; its old tasks answer as before."""
+    from tfmtl.api.adapt import adapt
+    from tfmtl.config.adaptation import load_adaptation
+    from tfmtl.reports.adaptation import as_markdown
+
+    numbers = None if seeds is None else _numbers(seeds)
+    adapted = adapt(run, load_adaptation(config, settings or []), shots, numbers, to)
+    print(as_markdown(adapted.scores))
+    for folder in adapted.runs:
+        print(f"adapted: {folder.path}")
+
+
+@command()
 def affinity(
     config: Annotated[Path, typer.Argument(help="The experiment, a YAML file.")],
     settings: Annotated[

@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 
 from tfmtl.core.errors import DataError
 from tfmtl.data.rows import Rows
+from tfmtl.data.sources.source import SourceOptions
 from tfmtl.data.splits import CUT_MAXIMUM, limited, read_splits
 
 
 class Numbers:
     """A source whose rows are numbers, so many in each split."""
 
-    def __init__(self, **sizes):
+    def __init__(self, cut=True, **sizes):
+        self.options = SourceOptions(cut=cut)
         self.sizes = sizes
 
     @property
@@ -35,6 +37,12 @@ def test_splits_that_are_there_are_read_as_they_are():
 def test_a_tenth_is_cut_for_each_missing_split():
     cut = read(Numbers(train=100))
     assert {name: len(values) for name, values in cut.items()} == {"train": 80, "validation": 10, "test": 10}
+
+
+def test_nothing_is_cut_where_that_is_turned_off():
+    assert read(Numbers(cut=False, train=100), ("train",)) == {"train": list(range(100))}
+    with pytest.raises(DataError, match=r"^source 's': there is no split 'validation'; known: train$"):
+        read(Numbers(cut=False, train=100), ("validation",))
 
 
 def test_no_more_than_the_maximum_is_cut():

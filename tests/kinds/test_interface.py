@@ -32,7 +32,7 @@ NAMED = {
 
 ORDER = (
     *("core", "kinds", "config", "data", "models", "generation", "balancing", "metrics", "runs", "training"),
-    *("reports", "serving", "api", "cli"),
+    *("adaptation", "reports", "serving", "api", "cli"),
 )
 """The folders and modules of the package: each imports only from those before it, or from itself."""
 

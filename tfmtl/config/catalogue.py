@@ -8,6 +8,7 @@ from typing import Any
 
 from tfmtl.core.errors import ConfigurationError, nearest
 from tfmtl.core.registry import (
+    ADAPTATION,
     BALANCING,
     ENCODERS,
     KINDS,
@@ -49,6 +50,7 @@ _GROUPS: dict[str, tuple[Registry, ...]] = {
     "schedules": (SCHEDULES,),
     "metrics": (METRICS,),
     "optimizers": (OPTIMIZERS,),
+    "adaptation": (ADAPTATION,),
     "signatures": (SIGNATURES,),
 }
 GROUPS = tuple(_GROUPS)

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from tfmtl.config.learning_rates import completed
 from tfmtl.config.options import EvaluationOptions, GenerationOptions, ModelOptions, Stage, TrainingOptions
 from tfmtl.core.errors import ConfigurationError, nearest
-from tfmtl.core.registry import BALANCING, KINDS, PRESETS, SCHEDULES, SOURCES, TOKENIZERS, Options
+from tfmtl.core.registry import ADAPTATION, BALANCING, KINDS, PRESETS, SCHEDULES, SOURCES, TOKENIZERS, Options
 from tfmtl.core.validation import Choice, choice_of, lookup, missing_choice, validate
 from tfmtl.kinds.task import Task, TaskName, answered
 
@@ -17,8 +17,25 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """The names that an experiment, and so a folder, a model of a server and an image can have."""
 
 
+class Adapted(Options):
+    """What `tfmtl adapt` has added to a trained run.
+
+    Attributes:
+        run: the folder of the run that was adapted.
+        tasks: the names of the tasks that were added, or were given new labels.
+        adapt: the method, with its options.
+    """
+
+    run: str
+    tasks: list[str] = Field(min_length=1)
+    adapt: choice_of(ADAPTATION, "method", "auto", "adapted.adapt")
+
+
 class Experiment(Options):
-    """A complete configuration: the data, the tasks, the model, and how it is trained and evaluated."""
+    """A complete configuration: the data, the tasks, the model, and how it is trained and evaluated.
+
+    `adapted` has an entry for each time that the model was adapted; only `tfmtl adapt` writes it.
+    """
 
     name: str = Field("experiment", pattern=NAME_PATTERN)
     sources: dict[str, Any] = Field(default_factory=dict)
@@ -32,6 +49,7 @@ class Experiment(Options):
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     generation: GenerationOptions = GenerationOptions()
     evaluation: EvaluationOptions = EvaluationOptions()
+    adapted: list[Adapted] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -56,7 +74,8 @@ class Experiment(Options):
             twice = next((name for name in stage.tasks if stage.tasks.count(name) > 1), None)
             if twice:
                 raise ConfigurationError(f"{place}: the task '{twice}' appears twice")
-        missing = [name for name in answered(self.tasks) if name not in self.stages[-1].tasks]
+        added = {name for adapted in self.adapted for name in adapted.tasks}
+        missing = [name for name in answered(self.tasks) if name not in {*self.stages[-1].tasks, *added}]
         if missing:
             raise ConfigurationError(f"{place}: the last stage trains every task that is answered; add '{missing[0]}'")
         return self

@@ -3,14 +3,16 @@
 import difflib
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.errors import ConfigurationError, missing_file
+
+T = TypeVar("T")
 
 CHOICES = ("type", "format", "kind", "method", "schedule", "preset")
 """The keys that choose a registry entry; the other keys of their section are the options of that entry."""
@@ -67,6 +69,20 @@ def load_experiment(path: str | Path, settings: Iterable[str] = ()) -> Experimen
 
     Raises:
         ConfigurationError: if the file, or a file that it extends, does not exist or does not describe an experiment.
+    """
+    return load(path, settings, parse)
+
+
+def load(path: str | Path, settings: Iterable[str], parse: Callable[[Mapping[str, Any]], T]) -> T:
+    """Reads a YAML file of sections; its name is by default that of the file.
+
+    Args:
+        path: the path of the file.
+        settings: `KEY=VALUE` strings that override it.
+        parse: returns what the values describe.
+
+    Raises:
+        ConfigurationError: if the file, or a file that it extends, does not exist, or `parse` raises it.
     """
     path = Path(path)
     settings, files = list(settings), _files(path)

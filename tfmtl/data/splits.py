@@ -17,8 +17,8 @@ _logger = logging.getLogger("tfmtl")
 
 
 def missing_splits(source: Source) -> tuple[str, ...]:
-    """Returns which of `validation` and `test` a source does not have; they are cut from its training split."""
-    return tuple(split for split in _CUT if split not in source.splits)
+    """Returns which of `validation` and `test` a source does not have and are cut from its training split."""
+    return tuple(split for split in _CUT if split not in source.splits) if source.options.cut else ()
 
 
 def read_splits(source: Source, name: str, splits: Iterable[str], fields: Sequence[str], seed: int) -> dict[str, Rows]:

@@ -14,6 +14,8 @@ from tfmtl.core.values import is_absent
 from tfmtl.data.columns import is_present
 from tfmtl.data.missing import without_missing
 from tfmtl.data.rows import Rows, joined
+from tfmtl.data.shots import drawn_rows, without_others
+from tfmtl.data.sources.source import Shots
 from tfmtl.data.splits import limited, missing_splits, read_splits
 from tfmtl.data.texts import text_of_fields
 from tfmtl.data.units import Units
@@ -108,6 +110,8 @@ def load_streams(
                 split: _examples(stream_name, split, members, rows[split], choice.options.empty_text)
                 for split in splits
             }
+            if choice.options.shots and "train" in examples:
+                examples["train"] = _few(stream_name, members, examples["train"], choice.options.shots)
             streams.append(Stream(stream_name, tuple(members), examples, missing_splits(source)))
     order = list(experiment.tasks)
     streams.sort(key=lambda stream: order.index(stream.tasks[0].name))
@@ -123,6 +127,19 @@ def _limited(rows: Mapping[str, Rows], limit: Mapping[str, int], source: str, kn
         if limit[split] < len(rows[split]):
             _logger.info("source '%s': %d of its %d %s rows are used", source, limit[split], len(rows[split]), split)
     return {split: limited(of_split, limit.get(split)) for split, of_split in rows.items()}
+
+
+def _few(name: str, tasks: Sequence[Task], examples: Examples, shots: Shots) -> Examples:
+    """Returns a few training rows of each class of each task; no other row has a target of the task."""
+    kept = {}
+    for task in tasks:
+        strata = kind_of(task).strata(task, examples.targets[task.name])
+        kept[task.name] = drawn_rows(strata.values(), shots.rows, shots.seed)
+    targets = {task: without_others(values, kept[task]) for task, values in examples.targets.items()}
+    few = Examples(examples.text, examples.text_pair, targets).take(np.unique(np.concatenate([*kept.values()])))
+    message = "source '%s': %d of its %d training rows are used, at most %d of each class, drawn by seed %d"
+    _logger.info(message, name, len(few), len(examples), shots.rows, shots.seed)
+    return few
 
 
 def tasks_with_split(experiment: Experiment, split: str) -> dict[str, Task]:

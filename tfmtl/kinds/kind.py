@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import KINDS
-from tfmtl.data.columns import Column, DenseColumn
+from tfmtl.data.columns import Column, DenseColumn, is_present
 from tfmtl.data.rows import Rows
 from tfmtl.data.units import Units, UnitsOfBatch
 from tfmtl.kinds.task import Task
@@ -92,6 +93,14 @@ class Kind(ABC):
         """Returns the labels of a task in the order of their probabilities; empty if it has none, or none yet."""
         return ()
 
+    def extended(self, task: Task, labels: Sequence[str]) -> Task:
+        """Returns a task that has further labels behind its own; by default tasks cannot be given any.
+
+        Raises:
+            ConfigurationError: if it has one of the labels already, or cannot be given any.
+        """
+        raise ConfigurationError(f"tasks.{task.name}: tasks of kind '{task.kind}' cannot be given new labels")
+
     def needs_train(self, task: Task) -> bool:
         """Returns whether a part of the task, such as its label set, has to be inferred from the training split."""
         return False
@@ -115,6 +124,21 @@ class Kind(ABC):
         Raises:
             DataError: if the task cannot learn from a value; names the place of the first one.
         """
+
+    def strata(self, task: Task, targets: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns which rows are examples of each class, bool `[rows]` by the name of the class, for `shots`.
+
+        By default a task has no classes, and all rows with a target are examples of the same, whose name is empty.
+
+        Args:
+            task: the task, with its label set.
+            targets: the targets `[rows, ...]` that `encode` returned.
+        """
+        return {"": is_present(targets)}
+
+    def classes(self, task: Task) -> int:
+        """Returns the number of classes if targets are the index of one class; 0 if they are anything else."""
+        return 0
 
     def column(self, task: Task, targets: np.ndarray, tokenizer) -> Column:
         """Returns the column that the model learns from, given the targets that `encode` returned."""

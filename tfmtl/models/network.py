@@ -125,7 +125,7 @@ class Network:
     @property
     def outputs(self) -> list[str]:
         """The names of the outputs of the functional model."""
-        return [*self.layers.heads, *map(network_output, self._linear_tasks)]
+        return [*self.layers.heads, *map(network_output, self.linear_tasks)]
 
     def trunk_variables(self) -> list[keras.Variable]:
         """Returns the trainable variables that several tasks read through: those of the embedding and of the scheme."""
@@ -145,7 +145,7 @@ class Network:
 
     def readings(self, tasks: int) -> float:
         """Returns how often the trunk reads a text to answer a number of tasks."""
-        return self.layers.sharing.readings(tasks)
+        return self.layers.sharing.readings_for_all(tasks)
 
     def encode(self, tokens: KerasTensor, training: bool | None = None) -> Encoded:
         """Reads texts, given as tokens int32 `[batch, length]`, once for all tasks."""
@@ -155,7 +155,7 @@ class Network:
     def encode_shared(self, tokens: KerasTensor, training: bool | None = None) -> tuple[Encoded, list[KerasTensor]]:
         """Returns the result of `encode` and the shared states that all tasks' own are made of, in a separate graph."""
         embedded = self.layers.embedding(tokens)
-        states, views = self.layers.sharing.read(embedded, tokens, training=training)
+        states, views = self.layers.sharing.read_for_all(embedded, tokens, training=training)
         return Encoded(tokens, embedded, views), [states.last, *states.context]
 
     def linear_scores(self, tokens: KerasTensor) -> dict[str, KerasTensor]:
@@ -176,7 +176,7 @@ class Network:
             if isinstance(head, LabelWords):
                 outputs[task] = head(encoded.states[task].context, encoded.tokens, writer=self.writer(task))
                 continue
-            states, tokens = self._read_by_head(task, encoded, training)
+            states, tokens = self.read_by_head(task, encoded, training)
             key = head.common, id(states)
             if key not in of_common:
                 common = self.layers.common_heads.get(head.common)
@@ -185,7 +185,9 @@ class Network:
             outputs[task] = head(states, tokens, **of_common[key], training=training)
         return outputs
 
-    def _read_by_head(self, task: str, encoded: Encoded, training: bool | None) -> tuple[KerasTensor, KerasTensor]:
+    def read_by_head(
+        self, task: str, encoded: Encoded, training: bool | None = None
+    ) -> tuple[KerasTensor, KerasTensor]:
         """Returns the states that a head reads and their tokens: those of the instruction if the task has one."""
         states = encoded.states[task]
         if task not in self.instructions:
@@ -252,5 +254,6 @@ class Network:
         return inputs, joined
 
     @property
-    def _linear_tasks(self) -> Sequence[str]:
+    def linear_tasks(self) -> Sequence[str]:
+        """The names of the tasks that a linear expert answers too."""
         return list(self.layers.linear_experts.classes) if self.layers.linear_experts else []

@@ -3,11 +3,23 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from pydantic import PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from tfmtl.core.errors import MissingColumnError
 from tfmtl.core.registry import Options
 from tfmtl.data.rows import Rows
+
+
+class Shots(Options):
+    """A few rows of each class of the training split.
+
+    Attributes:
+        rows: the maximum number of rows of each class; of a task without classes, of all its rows.
+        seed: the seed that draws them.
+    """
+
+    rows: int = Field(ge=1)
+    seed: int = Field(0, ge=0)
 
 
 class SourceOptions(Options):
@@ -17,12 +29,22 @@ class SourceOptions(Options):
         empty_text: the treatment of a row whose text is empty: `error` raises, `skip` leaves the row out.
         limit: the maximum number of rows of the training split, or of each split by its name; none if absent. See
             `tfmtl.data.splits.limited`.
+        shots: only so many rows of each class of the training split, drawn by a seed; all rows if absent. See
+            `tfmtl.data.shots`.
+        cut: whether a validation or test split that the source does not have is cut from its training split.
         missing: the texts that stand for a missing value; an empty text always does.
     """
 
     empty_text: Literal["error", "skip"] = "error"
     limit: dict[str, PositiveInt] | None = None
+    shots: Shots | None = None
+    cut: bool = True
     missing: tuple[str, ...] = ()
+
+    @field_validator("shots", mode="before")
+    @classmethod
+    def _of_each_class(cls, shots: Any) -> Any:
+        return {"rows": shots} if isinstance(shots, int) and not isinstance(shots, bool) else shots
 
     @field_validator("limit", mode="before")
     @classmethod
@@ -35,7 +57,13 @@ class SourceOptions(Options):
 
 
 class Source(Protocol):
-    """Provides the rows of each split; a format is a registered class in `data/sources/`, built from its options."""
+    """Provides the rows of each split; a format is a registered class in `data/sources/`, built from its options.
+
+    Attributes:
+        options: the options that it is built from.
+    """
+
+    options: SourceOptions
 
     @property
     def splits(self) -> tuple[str, ...]:

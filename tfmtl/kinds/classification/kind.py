@@ -55,6 +55,18 @@ class ClassificationKind(Kind):
     def label_set(self, task: Classification) -> tuple[str, ...]:
         return task.labels or ()
 
+    def extended(self, task: Classification, labels: Sequence[str]) -> Classification:
+        if task.label_words:
+            raise ConfigurationError(
+                f"tasks.{task.name}: a language model answers it by 'label_words'; give it new labels in its experiment"
+            )
+        known = set(task.labels)
+        for label in labels:
+            if label in known:
+                raise ConfigurationError(f"tasks.{task.name}: the task has the label '{label}' already")
+            known.add(label)
+        return task.model_copy(update={"labels": (*task.labels, *labels)})
+
     def needs_train(self, task):
         return task.labels is None
 
@@ -113,8 +125,14 @@ class ClassificationKind(Kind):
     def common_head(self, task: Classification, context: HeadContext, name: str) -> PooledHead:
         return PooledHead(len(task.labels), **pooled_arguments(task, context, name))
 
+    def strata(self, task: Classification, targets: np.ndarray) -> dict[str, np.ndarray]:
+        return {label: targets == position for position, label in enumerate(task.labels)}
+
+    def classes(self, task: Classification) -> int:
+        return len(self.label_set(task))
+
     def linear_classes(self, task: Classification) -> int:
-        return len(task.labels) if task.text_pair is None else 0
+        return self.classes(task) if task.text_pair is None else 0
 
     def class_weights(self, task: Classification, targets: DenseColumn) -> np.ndarray:
         if task.class_weights is None:

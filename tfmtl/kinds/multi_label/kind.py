@@ -57,6 +57,9 @@ class MultiLabelKind(Kind):
     def encode(self, task: MultiLabel, rows: Rows) -> np.ndarray:
         return encoded(task, rows)
 
+    def strata(self, task: MultiLabel, targets: np.ndarray) -> dict[str, np.ndarray]:
+        return {label: targets[:, position] == 1 for position, label in enumerate(task.label_set)}
+
     def check(self, task, generation):
         check_class_weights(task, task.label_set)
         for label in task.thresholds if isinstance(task.thresholds, Mapping) else ():

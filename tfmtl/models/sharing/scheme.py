@@ -22,6 +22,7 @@ class SharingScheme(OptionsLayer, ABC):
     Args:
         trunk: the layer that reads a text, or its configuration.
         tasks: the names of the tasks, in their order.
+        added: the names of tasks that were added to the trained model: the trunk's own states are their view.
         **kwargs: the options of the scheme and the arguments of every Keras layer.
 
     Attributes:
@@ -34,10 +35,11 @@ class SharingScheme(OptionsLayer, ABC):
     shares_states: ClassVar[bool] = True
     """Whether there are states of a text that all tasks' own are made of."""
 
-    def __init__(self, trunk: Trunk | Mapping, tasks: Sequence[str], **kwargs):
+    def __init__(self, trunk: Trunk | Mapping, tasks: Sequence[str], added: Sequence[str] = (), **kwargs):
         super().__init__(**kwargs)
         self.trunk = layer_of(trunk)
         self.tasks = list(tasks)
+        self.added = list(added)
         self.copies: list[tuple[keras.layers.Layer, keras.layers.Layer]] = []
 
     def readings(self, tasks: int) -> float:
@@ -46,6 +48,10 @@ class SharingScheme(OptionsLayer, ABC):
         Reading it through a part of the layers counts as that part of a reading.
         """
         return 1
+
+    def readings_for_all(self, tasks: int) -> float:
+        """Returns how often a text is read for a number of tasks, of which some were added."""
+        return self.readings(min(tasks, len(self.tasks))) + bool(self.added and not self.shares_states)
 
     def build(self, embedded_shape, tokens_shape=None):
         """Builds the trunk and, by `build_views`, what the scheme adds to it."""
@@ -58,10 +64,18 @@ class SharingScheme(OptionsLayer, ABC):
 
     @abstractmethod
     def read(self, embedded, tokens, training=None) -> tuple[States, dict[str, States]]:
-        """Returns the states that all tasks share and each task's own, for the arguments of `call`.
+        """Returns the states that all tasks share and each task's own, without added tasks; see `call`.
 
         Of a scheme without `shares_states`, the first are those of its first task.
         """
+
+    def read_for_all(self, embedded, tokens, training=None) -> tuple[States, dict[str, States]]:
+        """Returns the result of `read` with the states of added tasks, for the arguments of `call`."""
+        states, views = self.read(embedded, tokens, training=training)
+        if self.added:
+            plain = states if self.shares_states else self.trunk.read(embedded, tokens, training=training)
+            views = {**views, **dict.fromkeys(self.added, plain)}
+        return states, views
 
     def call(self, embedded, tokens, training=None) -> dict[str, States]:
         """Returns the input of each task's head or decoder, by task.
@@ -71,7 +85,7 @@ class SharingScheme(OptionsLayer, ABC):
             tokens: their ids, int32 `[batch, length]`.
             training: whether dropout is on.
         """
-        return self.read(embedded, tokens, training=training)[1]
+        return self.read_for_all(embedded, tokens, training=training)[1]
 
     def shared_variables(self) -> list[keras.Variable]:
         """Returns the trainable variables that several tasks read through."""
@@ -83,4 +97,4 @@ class SharingScheme(OptionsLayer, ABC):
         return []
 
     def get_config(self):
-        return {**super().get_config(), "trunk": layer_config(self.trunk), "tasks": self.tasks}
+        return {**super().get_config(), "trunk": layer_config(self.trunk), "tasks": self.tasks, "added": self.added}

@@ -1,0 +1,1 @@
+"""Adapting a trained run to new tasks, from few rows."""

@@ -1,0 +1,1 @@
+"""The methods by which a trained run learns a new task, one file each."""
