@@ -39,6 +39,13 @@ def test_list_prints_the_table_of_a_group(group, capsys):
         (["train", "configs/pydocs.yaml", "--seeds", ""], "--seeds : expected different whole numbers"),
         (["train", "a.yaml", "--seeds", "1", "--run", "b"], "--run names the folder of one run"),
         (["train", "configs/pydocs.yaml", "--run", 300 * "x"], f"{300 * 'x'}/config.yaml: File name too long"),
+        (["adapt", "no/such/folder", "a.yaml"], "a.yaml: there is no such file"),
+        (["adapt", "no/such/folder", "configs/adapt/agnews.yaml"], "no/such/folder: there is no such run folder"),
+        (
+            ["adapt", "a", "configs/adapt/agnews.yaml", "--seeds", "0,0"],
+            "--seeds 0,0: expected different whole numbers",
+        ),
+        (["adapt", "a", "configs/agnews.yaml"], "tokenizer: an adaptation takes this section from the run"),
         (["predict", "--server", "", "a text"], ": expected HOST:PORT"),
         (["export", "a", "--serving-config", "setup.cfg"], "setup.cfg: this is a file, not a folder"),
         (["serve", "a", "--batch-delay", "inf"], "serve.batch_delay: input should be a finite number, found inf"),
@@ -64,7 +71,9 @@ def test_who_reads_no_further_is_no_failure():
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "serve", "compare", "affinity", "list"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "predict", "export", "serve", "compare", "affinity", "adapt", "list"]
+)
 def test_every_command_has_help(command, capsys):
     code, out, _ = run([command, "--help"], capsys)
     assert code == 0 and command in out

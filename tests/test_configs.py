@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfmtl.adaptation.experiment import adapted_experiment
+from tfmtl.config.adaptation import load_adaptation
 from tfmtl.config.experiment import parse
 from tfmtl.config.yaml_file import load_experiment
 from tfmtl.core.registry import SOURCES
@@ -17,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 PRETRAINED = sorted((ROOT / "configs" / "pretrained").glob("*.yaml"))
 COMPARED = sorted((ROOT / "configs" / "experiment").glob("*.yaml"))
+ADAPTED = sorted((ROOT / "configs" / "adapt").glob("*.yaml"))
 DENOISING = sorted((ROOT / "configs" / "experiment" / "denoising").glob("*.yaml"))
 TASK_SETS = ("arxiv", "fdu_mtl", "glue_samsum")
 SYSTEMS = ("multi_task", "gpt", "bert", "bilstm_attention")
@@ -29,7 +32,16 @@ def test_it_parses_and_is_named_after_its_file(path):
     assert parse(experiment.as_mapping()) == experiment
 
 
-@pytest.mark.parametrize("path", CONFIGS + PRETRAINED + COMPARED + DENOISING, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ADAPTED, ids=lambda path: path.stem)
+def test_an_adaptation_parses_and_is_named_after_its_file(path, experiment):
+    adaptation = load_adaptation(path)
+    assert adaptation.name == path.stem
+    adapted = adapted_experiment(experiment, "runs/tiny", adaptation)
+    assert parse(adapted.as_mapping()) == adapted
+    assert [*adapted.tasks][: len(experiment.tasks)] == [*experiment.tasks]
+
+
+@pytest.mark.parametrize("path", CONFIGS + PRETRAINED + COMPARED + DENOISING + ADAPTED, ids=lambda path: path.stem)
 def test_a_comment_says_what_it_is(path):
     assert path.read_text(encoding="utf-8").startswith("# ")
 

@@ -11,7 +11,6 @@ from tfmtl.adaptation.adapt_run import Adapter
 from tfmtl.api.predict import predict
 from tfmtl.config.adaptation import parse_adaptation
 from tfmtl.core.errors import ConfigurationError, DataError, RunError
-from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.run_folder import RunFolder
 
 TEXTS = [text for _, text in sentences(4, seed=7)]

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfmtl.config.experiment import Experiment
 from tfmtl.config.learning_rates import LearningRates
 from tfmtl.config.options import GenerationOptions, Stage
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.lock import locked
 from tfmtl.core.registry import OPTIMIZERS
 from tfmtl.data.batches import batches
@@ -71,6 +72,11 @@ def train_run(
     Raises:
         UserError: if the configuration, the data or the folder cannot be used, or another process writes to it.
     """
+    if experiment.adapted:
+        raise ConfigurationError(
+            "adapted: 'tfmtl adapt' has made this run, which is not trained any further; begin a new training with its "
+            "weights by '--from'"
+        )
     strategy = make_strategy(experiment.training.strategy)
     check_place(run)
     with locked(run.path) if is_chief(strategy) else contextlib.nullcontext():

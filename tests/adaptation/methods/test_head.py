@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.adaptation.conftest import places, write_rows
 from tfmtl.adaptation.adapt_run import Adapter
@@ -24,7 +25,7 @@ def learned(adapter, section, **options):
 
 
 def said(model, adapter, name, text):
-    tokens = adapter.reader.pack(text)
+    tokens = tf.function(adapter.reader.pack)(tf.constant(text))
     return np.asarray(model.network.head_outputs([name], model.network.encode(tokens))[name])
 
 

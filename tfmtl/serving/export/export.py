@@ -17,7 +17,7 @@ from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import sync
 from tfmtl.core.errors import RunError, UserError, nearest, reason_of
 from tfmtl.core.lock import contents, locked
-from tfmtl.data.streams import Examples, Stream, load_streams
+from tfmtl.data.streams import Examples, Stream, load_streams, tasks_with_split
 from tfmtl.data.units_by_task import units_by_task
 from tfmtl.generation.reader import Reader, tasks_by_reading
 from tfmtl.kinds.task import answered
@@ -186,7 +186,8 @@ def _write_saved_model(functions: Mapping[str, GraphFunction], tokenizer, path: 
 def _validation_streams(experiment: Experiment) -> Sequence[Stream]:
     """Returns the streams with their validation splits, or none if the files are gone."""
     try:
-        streams, _ = load_streams(experiment, ("validation",))
+        tasks = tasks_with_split(experiment, "validation")
+        streams, _ = load_streams(experiment.model_copy(update={"tasks": tasks}), ("validation",))
     except UserError as error:
         _logger.warning("the warm-up requests use made-up texts, because the validation split is missing: %s", error)
         return []
