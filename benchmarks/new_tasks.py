@@ -37,7 +37,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "prototypes": {"method": "prototypes"},
     "auto without names": {"method": "auto", "name_weight": [0.0]},
     "auto": {"method": "auto"},
+    "contrastive": {"method": "contrastive"},
+    "full": {"method": "full"},
 }
+QUICK = ("probe", "prototypes", "auto without names", "auto")
+"""The methods that stand on vectors which all of them and all draws share."""
 SAMPLES = 2000
 
 
@@ -85,26 +89,28 @@ def _written(folder: Path, splits: Mapping[str, Sequence[Mapping]]) -> dict[str,
     return {"format": "jsonl", **paths}
 
 
-def measured(adapter: Adapter, name: str, folder: Path, shots: Sequence[int], seeds: Sequence[int]) -> dict[str, Any]:
+def measured(
+    adapter: Adapter, name: str, folder: Path, draws: tuple[Sequence[int], Sequence[int]], systems: Sequence[str]
+) -> dict[str, Any]:
     """Returns whether each test row is right, bool `[draws, rows]`, and the median seconds of each method.
 
     Args:
         adapter: the adapter of the run.
         name: one of `SETS`.
         folder: a folder for the files of the set.
-        shots: the numbers of rows of each label.
-        seeds: the seeds that draw them.
+        draws: the numbers of rows of each label, and the seeds that draw them.
+        systems: the names of the methods.
 
     Returns:
         Both by the number of shots and by system.
     """
-    made = SETS[name](folder)
+    made, (shots, seeds) = SETS[name](folder), draws
     right, seconds = {}, {}
     for few in shots:
         hits: dict[str, list[np.ndarray]] = {}
         times: dict[str, list[float]] = {}
         for seed in seeds:
-            for system, (of_rows, took) in _draw(adapter, name, made, few, seed).items():
+            for system, (of_rows, took) in _draw(adapter, name, made, {"shots": few, "seed": seed}, systems).items():
                 hits.setdefault(system, []).append(of_rows)
                 times.setdefault(system, []).append(took)
         right[few] = {system: np.array(draws) for system, draws in hits.items()}
@@ -113,25 +119,32 @@ def measured(adapter: Adapter, name: str, folder: Path, shots: Sequence[int], se
     return {"right": right, "seconds": seconds}
 
 
-def _draw(adapter: Adapter, name: str, made: Mapping[str, Any], shots: int, seed: int) -> dict[str, tuple]:
+def _draw(
+    adapter: Adapter, name: str, made: Mapping[str, Any], draw: Mapping[str, int], systems: Sequence[str]
+) -> dict[str, tuple]:
     """Returns, for each system, whether each test row is right, and the seconds that it took to learn."""
     sections = {
         "name": name,
         "sources": {name: made["source"]},
         "tasks": {"answer": {"kind": "classification", "source": name, **made["task"]}},
     }
-    draw = {"shots": shots, "seed": seed}
     given = adapter.prepare(parse_adaptation({**sections, "adapt": draw}))
     task, rows, test = given.tasks["answer"], given.rows["answer"], given.streams[0].splits["test"]
     start = Start(adapter.reader, given.experiment, adapter.features)
     answers = {system: (answer, 0.0) for system, answer in kind_of(task).baselines(task, rows, test).items()}
-    for system, section in METHODS.items():
+    for system in systems:
+        section = METHODS[system]
         choice = parse_adaptation({**sections, "adapt": {**section, **draw}}).adapt
         method = ADAPTATION.get(choice.name).build(choice.options)
         began = time.perf_counter()
-        solved = method.solutions(start, given.tasks, given.rows)["answer"]
-        took = time.perf_counter() - began
-        answers[system] = solved.answer(task, test, adapter.features), took
+        if system in QUICK:
+            solved = method.solutions(start, given.tasks, given.rows)["answer"]
+            took = time.perf_counter() - began
+            answers[system] = solved.answer(task, test, adapter.features), took
+        else:
+            learned = method.learn(start, given.tasks, given.rows)
+            took = time.perf_counter() - began
+            answers[system] = adapter.answers(learned, given)["answer"], took
     targets = test.targets["answer"]
     return {
         system: (kind_of(task).predictions(answer).argmax(axis=1) == targets, took)
@@ -184,11 +197,15 @@ def summary(right: Mapping[str, np.ndarray], seconds: Mapping[str, float]) -> di
     """Returns the accuracies of the draws, the differences from the probe in points, and the seconds of a set."""
     over = {}
     for system, of_system in right.items():
-        if system != "probe" and system in METHODS:
+        if system != "probe" and system in METHODS and "probe" in right:
             gain, interval = difference(right["probe"], of_system)
             over[system] = [100 * gain, *(100 * bound for bound in interval)]
     accuracy = {system: [float(draw.mean()) for draw in draws] for system, draws in right.items()}
-    return {"accuracy": accuracy, "over_probe": over, "seconds": {name: seconds[name] for name in METHODS}}
+    return {
+        "accuracy": accuracy,
+        "over_probe": over,
+        "seconds": {name: seconds[name] for name in METHODS if name in seconds},
+    }
 
 
 def main() -> None:
@@ -198,12 +215,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the folder of the results")
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 4, 8, 16, 32])
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(QUICK))
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     arguments = parser.parse_args()
     adapter, found = Adapter(RunFolder.open(arguments.run)), {"seeds": arguments.seeds, "sets": {}}
     for name in arguments.sets:
         with tempfile.TemporaryDirectory() as folder:
-            result = measured(adapter, name, Path(folder), arguments.shots, arguments.seeds)
+            result = measured(adapter, name, Path(folder), (arguments.shots, arguments.seeds), arguments.methods)
         found["sets"][name] = {few: summary(of_few, result["seconds"][few]) for few, of_few in result["right"].items()}
         arguments.output.mkdir(parents=True, exist_ok=True)
         (arguments.output / "new_tasks.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

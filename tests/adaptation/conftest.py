@@ -27,10 +27,10 @@ def write_rows(path, rows):
 
 
 def places(count, seed):
-    """Rows about where an animal is; the label is a word of the text."""
-    words = {"garden": "outside", "chair": "inside", "river": "outside", "house": "inside", "roof": "inside"}
-    rows = [(text, words[word]) for _, text in sentences(count, seed) for word in words if word in text]
-    return [{"text": text, "label": label} for text, label in rows]
+    """Rows about where one animal is; the label follows from one word of the text."""
+    words = {"garden": "outside", "chair": "inside", "river": "outside", "house": "outside", "roof": "inside"}
+    texts = [text for _, text in sentences(5 * count, seed) if " and " not in text][:count]
+    return [{"text": text, "label": next(words[word] for word in words if word in text)} for text in texts]
 
 
 @pytest.fixture

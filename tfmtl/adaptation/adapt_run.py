@@ -106,7 +106,7 @@ class Adapter:
         else:
             learned = self._learn(adaptation, given)
             self._write(folder, given.experiment, learned, found)
-        return AdaptedRun(folder, given, self._answers(learned, given), learned.report)
+        return AdaptedRun(folder, given, self.answers(learned, given), learned.report)
 
     def prepare(self, adaptation: Adaptation) -> Given:
         """Reads the rows that new tasks are learned from; reads no text with the model, and writes nothing.
@@ -174,7 +174,7 @@ class Adapter:
         except OSError as error:
             raise RunError(f"{folder.path}: cannot be written: {error.strerror}") from None
 
-    def _answers(self, learned: Learned, given: Given) -> dict[str, Answer]:
+    def answers(self, learned: Learned, given: Given) -> dict[str, Answer]:
         """Returns the answers to the test split of each task that has one."""
         measured = [stream for stream in given.streams if "test" in stream.splits]
         if learned.answer is not None:

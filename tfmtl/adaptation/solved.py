@@ -30,20 +30,17 @@ from tfmtl.models.layers.solved_head import SolvedHead
 _MANY_ROWS = 4000
 
 
-class SolvedOptions(AdaptationOptions):
-    """Options of methods that solve a head.
+class VectorOptions(AdaptationOptions):
+    """Options of methods whose head stands on one vector for each text.
 
     Attributes:
-        folds: the number of parts into which the rows are divided for cross-validation; fewer if a label has fewer
-            rows.
         name_weight: how many rows the name of a label counts for, as if it were a text with this label: the values to
-            choose from, the first one where a label has a single row; 0 leaves names out.
+            choose from, the first one where none can be chosen; 0 leaves names out.
         label_texts: what the names of labels mean, such as `{1: World news}`; a label without such a text is read as it
             is written.
         pooling: how the states of a text are pooled; `None` means by their mean, or the last of a causal trunk.
     """
 
-    folds: int = Field(5, ge=2)
     name_weight: tuple[NonNegativeFloat, ...] = Field((0.0,), min_length=1)
     label_texts: dict[str, str] = Field(default_factory=dict)
     pooling: Literal["mean", "last"] | None = None
@@ -57,6 +54,17 @@ class SolvedOptions(AdaptationOptions):
     def name_weights(self, names: bool) -> tuple[float, ...]:
         """The weights of names to choose from: those without effect if there are none."""
         return self.name_weight if names else (0.0,)
+
+
+class SolvedOptions(VectorOptions):
+    """Options of methods that choose a head by cross-validation.
+
+    Attributes:
+        folds: the number of parts into which the rows are divided for cross-validation; fewer if a label has fewer
+            rows.
+    """
+
+    folds: int = Field(5, ge=2)
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,7 @@ class SolvedTask:
 class SolvedMethod(AdaptationMethod):
     """Base of methods that solve a head on the frozen states of the trunk, for tasks with one label a text."""
 
-    options: SolvedOptions
+    options: VectorOptions
 
     @abstractmethod
     def candidates(self, names: bool) -> list[Candidate]:
@@ -148,9 +156,9 @@ class SolvedMethod(AdaptationMethod):
         """
 
     def solve(self, problem: Problem) -> Solution:
-        """Returns the solution of a problem."""
-        candidates = self.candidates(problem.names is not None)
-        return best(candidates, problem, self.options.folds) or candidates[0](problem)
+        """Returns the solution of a problem, chosen by cross-validation if the options say so."""
+        candidates, folds = self.candidates(problem.names is not None), getattr(self.options, "folds", None)
+        return (best(candidates, problem, folds) if folds else None) or candidates[0](problem)
 
     def check(self, task: Task, start: Start) -> None:
         method, network = start.experiment.adapted[-1].adapt.name, start.reader.model.network

@@ -91,6 +91,16 @@ def train_alone(model: MultiTaskModel, experiment: Experiment, data: TrainingDat
     part.fit(batches(data.tables, data.plan), epochs=1, steps_per_epoch=data.plan.updates, shuffle=False, verbose=0)
 
 
+def freeze_all_but_own_trunk(model: MultiTaskModel) -> None:
+    """Freezes the embedding and whatever is shared; what the newest own trunk trains by itself stays trainable."""
+    layers = model.network.layers
+    own = [variable for variable in layers.sharing.own_trunks[-1].trainable_variables]
+    for variable in (*layers.embedding.variables, *layers.sharing.variables):
+        variable.trainable = False
+    for variable in own:
+        variable.trainable = True
+
+
 def seed_layers(seed: int) -> None:
     """Seeds the weights of layers that are made next."""
     # Keras draws its seeds from this generator; see `tfmtl.training.train`.

@@ -76,9 +76,12 @@ class Layers:
         def configs(layers: Mapping[str, keras.layers.Layer]) -> dict[str, Any]:
             return {name: config(layer) for name, layer in layers.items()}
 
+        owned = zip(self.sharing.own_trunks, self.sharing.tasks_of_own, strict=True)
+        own_trunks = [{"trunk": config(trunk), "tasks": tasks} for trunk, tasks in owned]
+        trunks = {"trunk": config(self.sharing.trunk), "own_trunks": own_trunks}
         return {
             "embedding": config(self.embedding),
-            "sharing": _changed(layer_config(self.sharing), {**changes, "trunk": config(self.sharing.trunk)}),
+            "sharing": _changed(layer_config(self.sharing), {**changes, **trunks}),
             "heads": configs(self.heads),
             "common_heads": configs(self.common_heads),
             "decoders": configs(self.decoders),
@@ -141,10 +144,11 @@ class Network:
 
     def merge_updates(self) -> None:
         """Adds updates that the trunk keeps beside its weights to them, before the model is served."""
-        self.layers.sharing.trunk.merge_updates()
+        for trunk in (self.layers.sharing.trunk, *self.layers.sharing.own_trunks):
+            trunk.merge_updates()
 
     def readings(self, tasks: int) -> float:
-        """Returns how often the trunk reads a text to answer a number of tasks."""
+        """Returns how often a text is read to answer a number of tasks, by the trunk or one that tasks have alone."""
         return self.layers.sharing.readings_for_all(tasks)
 
     def encode(self, tokens: KerasTensor, training: bool | None = None) -> Encoded:

@@ -30,7 +30,7 @@ def said(model, adapter, name, text):
 
 
 def test_it_learns_from_the_rows_and_changes_nothing_else(adapter, section):
-    result, given = learned(adapter, section, updates=60, learning_rate=0.03)
+    result, given = learned(adapter, section, updates=100, learning_rate=0.05)
     rows = given.rows["place"]
     accuracy = (said(result.model, adapter, "place", rows.text.tolist()).argmax(axis=1) == rows.targets["place"]).mean()
     assert accuracy > 0.8

@@ -40,20 +40,20 @@ class Head(AdaptationMethod):
     options: HeadOptions
 
     def check(self, task: Task, start: Start) -> None:
-        heads = start.reader.model.network.layers.heads
-        if task.name in heads:
+        method = start.experiment.adapted[-1].adapt.name
+        if task.name in start.reader.model.network.layers.heads:
             raise ConfigurationError(
-                f"adapt.method: 'head' trains a new head and cannot add labels to that of '{task.name}'; use 'auto', "
-                "'probe' or 'prototypes'"
+                f"adapt.method: '{method}' trains a new head and cannot add labels to that of '{task.name}'; use "
+                "'auto', 'probe' or 'prototypes'"
             )
         if task.generates or not task.is_answered:
             raise ConfigurationError(
-                f"adapt.method: 'head' cannot learn task '{task.name}' of kind '{task.kind}', which needs a decoder; "
-                "'tfmtl train CONFIG --from RUN' trains one"
+                f"adapt.method: '{method}' cannot learn task '{task.name}' of kind '{task.kind}', which needs a "
+                "decoder; 'tfmtl train CONFIG --from RUN' trains one"
             )
         for key in ("instruction", "label_words"):
             if getattr(task, key, None):
-                raise ConfigurationError(f"tasks.{task.name}.{key}: 'head' reads the text alone; leave this out")
+                raise ConfigurationError(f"tasks.{task.name}.{key}: '{method}' reads the text alone; leave this out")
         if self.options.like is not None:
             self._check_like(task, start, self.options.like)
 
@@ -64,7 +64,7 @@ class Head(AdaptationMethod):
         # Trained in a copy of the model, whose frozen layers would otherwise stay frozen in what is saved.
         trained = with_heads(start.reader.model, new_heads(start, tasks, data.tables))
         layers = trained.network.layers
-        self._begin(start, {name: layers.heads[name] for name in tasks})
+        self.begin(start, {name: layers.heads[name] for name in tasks})
         layers.embedding.trainable = layers.sharing.trainable = False
         train_alone(trained, experiment, data)
         model = with_heads(start.reader.model, new_heads(start, tasks, data.tables))
@@ -84,7 +84,7 @@ class Head(AdaptationMethod):
                 "other texts, or is no trained head of its own"
             )
 
-    def _begin(self, start: Start, heads: Mapping[str, keras.layers.Layer]) -> None:
+    def begin(self, start: Start, heads: Mapping[str, keras.layers.Layer]) -> None:
         """Gives new heads the weights of an old one, if the options say so."""
         if self.options.like is not None:
             weights = start.reader.model.network.layers.heads[self.options.like].get_weights()

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 
@@ -23,6 +23,8 @@ class SharingScheme(OptionsLayer, ABC):
         trunk: the layer that reads a text, or its configuration.
         tasks: the names of the tasks, in their order.
         added: the names of tasks that were added to the trained model: the trunk's own states are their view.
+        own_trunks: trunks of which each reads every text for some added tasks alone, with `tasks`, their names, and
+            `trunk`, the layer or its configuration.
         **kwargs: the options of the scheme and the arguments of every Keras layer.
 
     Attributes:
@@ -35,12 +37,26 @@ class SharingScheme(OptionsLayer, ABC):
     shares_states: ClassVar[bool] = True
     """Whether there are states of a text that all tasks' own are made of."""
 
-    def __init__(self, trunk: Trunk | Mapping, tasks: Sequence[str], added: Sequence[str] = (), **kwargs):
+    def __init__(
+        self,
+        trunk: Trunk | Mapping,
+        tasks: Sequence[str],
+        added: Sequence[str] = (),
+        own_trunks: Sequence[Mapping[str, Any]] = (),
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.trunk = layer_of(trunk)
         self.tasks = list(tasks)
         self.added = list(added)
         self.copies: list[tuple[keras.layers.Layer, keras.layers.Layer]] = []
+        self.own_trunks = [layer_of(own["trunk"]) for own in own_trunks]
+        self.tasks_of_own = [list(own["tasks"]) for own in own_trunks]
+
+    def add_trunk(self, trunk: Trunk, tasks: Sequence[str]) -> None:
+        """Gives added tasks a trunk of their own, which is not built yet, before the scheme is built."""
+        self.own_trunks = [*self.own_trunks, trunk]
+        self.tasks_of_own = [*self.tasks_of_own, list(tasks)]
 
     def readings(self, tasks: int) -> float:
         """Returns how often a text is read for a number of tasks; schemes behind the trunk read it once for all.
@@ -51,12 +67,14 @@ class SharingScheme(OptionsLayer, ABC):
 
     def readings_for_all(self, tasks: int) -> float:
         """Returns how often a text is read for a number of tasks, of which some were added."""
-        return self.readings(min(tasks, len(self.tasks))) + bool(self.added and not self.shares_states)
+        of_trunk = self.readings(min(tasks, len(self.tasks))) + bool(self.added and not self.shares_states)
+        return of_trunk + len(self.own_trunks)
 
     def build(self, embedded_shape, tokens_shape=None):
         """Builds the trunk and, by `build_views`, what the scheme adds to it."""
-        if not self.trunk.built:
-            self.trunk.build(embedded_shape, tokens_shape)
+        for trunk in (self.trunk, *self.own_trunks):
+            if not trunk.built:
+                trunk.build(embedded_shape, tokens_shape)
         self.build_views(self.trunk.states_width)
 
     def build_views(self, hidden: int) -> None:
@@ -75,6 +93,8 @@ class SharingScheme(OptionsLayer, ABC):
         if self.added:
             plain = states if self.shares_states else self.trunk.read(embedded, tokens, training=training)
             views = {**views, **dict.fromkeys(self.added, plain)}
+        for trunk, tasks in zip(self.own_trunks, self.tasks_of_own, strict=True):
+            views = {**views, **dict.fromkeys(tasks, trunk.read(embedded, tokens, training=training))}
         return states, views
 
     def call(self, embedded, tokens, training=None) -> dict[str, States]:
@@ -97,4 +117,13 @@ class SharingScheme(OptionsLayer, ABC):
         return []
 
     def get_config(self):
-        return {**super().get_config(), "trunk": layer_config(self.trunk), "tasks": self.tasks, "added": self.added}
+        return {
+            **super().get_config(),
+            "trunk": layer_config(self.trunk),
+            "tasks": self.tasks,
+            "added": self.added,
+            "own_trunks": [
+                {"trunk": layer_config(trunk), "tasks": tasks}
+                for trunk, tasks in zip(self.own_trunks, self.tasks_of_own, strict=True)
+            ],
+        }
