@@ -65,7 +65,7 @@ def test_another_configuration_is_refused_with_its_first_difference(folder, sect
             ask(folder, other, labelled(other))
         assert str(caught.value) == (
             f"{folder.path}: this run belongs to another configuration ({difference}); "
-            "choose another folder by 'run', or another name"
+            "choose another folder by 'run', or another name; '--from' begins there with the weights of this run"
         )
     assert folder.config.read_bytes() == before
 

@@ -92,7 +92,7 @@ def check_configuration(run: RunFolder, experiment: Experiment, tasks: Mapping[s
         if difference:
             raise RunError(
                 f"{run.path}: this run belongs to another configuration ({difference}); "
-                "choose another folder by 'run', or another name"
+                "choose another folder by 'run', or another name; '--from' begins there with the weights of this run"
             )
 
 
