@@ -152,11 +152,10 @@ def main() -> None:
                 f"{report['kills']} kills, {report['same']} of {report['trainings']} the same {wrong or ''}", flush=True
             )
             shutil.rmtree(run)
-    text = json.dumps(report, indent=1)
-    print(text)
-    if arguments.output:
-        with atomic_write(arguments.output) as aside:
-            aside.write_text(text + "\n", encoding="utf-8")
+            if arguments.output:
+                with atomic_write(arguments.output) as aside:
+                    aside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=1))
     if report["same"] < report["trainings"]:
         raise SystemExit(1)
 
