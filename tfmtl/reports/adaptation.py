@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfmtl.adaptation.adapt_run import AdaptedRun
+from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.markdown import plain, table
 from tfmtl.kinds.kind import kind_of
 from tfmtl.metrics.scoring import quick_scores, write_evaluation
@@ -90,5 +91,5 @@ def _cell(score: Mapping[str, Any]) -> str:
 def write_summary(folder: Path, found: Mapping[str, Any]) -> None:
     """Writes a summary as `adaptation_scores.json` and `adaptation_scores.md` into a folder."""
     write_evaluation(folder / "adaptation_scores.json", found)
-    page = folder / "adaptation_scores.md"
-    page.write_text(as_markdown(found), encoding="utf-8")
+    with atomic_write(folder / "adaptation_scores.md") as aside:
+        aside.write_text(as_markdown(found), encoding="utf-8")
