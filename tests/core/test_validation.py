@@ -92,7 +92,9 @@ def test_a_choice_is_a_name_or_a_section_or_the_default(section):
 
 def test_a_choice_writes_itself_as_the_section_it_was_read_from():
     section = {"format": "pydocs", "empty_text": "skip", "minimum_per_package": 7, "maximum_per_package": 9}
-    assert Section(source=section).model_dump() == {"source": {**section, "limit": None, "shots": None, "missing": []}}
+    assert Section(source=section).model_dump() == {
+        "source": {**section, "limit": None, "shots": None, "cut": True, "missing": []}
+    }
 
 
 @pytest.mark.parametrize(

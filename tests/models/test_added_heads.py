@@ -4,12 +4,14 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.config.options import GenerationOptions
+from tfmtl.data.packing import Packing
 from tfmtl.generation.reader import Reader
 from tfmtl.models.added_heads import extended_head, with_heads
 from tfmtl.models.layers.pooled_head import PooledHead
 from tfmtl.models.layers.solved_head import LinearScores, PooledFeatures, SolvedHead
 from tfmtl.training.train import make_model
 
+PACKING = Packing(48)
 TEXTS = ["the cat sleeps in the garden.", "a puppy runs away and her tomcat eats the fish under a chair."]
 
 
@@ -19,7 +21,9 @@ def solved_head(classes, name):
 
 def reader_of(model, data):
     names = [name for name in data.tasks if name in model.network.layers.heads]
-    return Reader(model, {name: data.tasks[name] for name in names}, data.tokenizer, 48, GenerationOptions(beams=1))
+    return Reader(
+        model, {name: data.tasks[name] for name in names}, data.tokenizer, PACKING, GenerationOptions(beams=1)
+    )
 
 
 def answers(model, data):

@@ -181,8 +181,8 @@ class Adapter:
             answer = learned.answer
             return {task.name: answer(task, stream.splits["test"]) for stream in measured for task in stream.tasks}
         options = given.experiment.evaluation
-        tokenizer, max_length = self.reader.tokenizer, self.reader.max_length
-        reader = Reader(learned.model, given.tasks, tokenizer, max_length, given.experiment.generation)
+        tokenizer, packing = self.reader.tokenizer, self.reader.packing
+        reader = Reader(learned.model, given.tasks, tokenizer, packing, given.experiment.generation)
         return answer_split(BatchReader(reader, options.batch_size), measured, "test")
 
 

@@ -70,7 +70,7 @@ class _VectorReader:
     """Answers every text with its vector, in the form that a `BatchReader` asks for."""
 
     def __init__(self, reader: Reader, view: View, layer: PooledFeatures):
-        self.tokenizer, self.max_length = reader.tokenizer, reader.max_length
+        self.tokenizer, self.packing, self.units = reader.tokenizer, reader.packing, {}
         self._network, self._view, self._layer = reader.model.network, view, layer
 
     def answer(self, names: Sequence[str], tokens: tf.Tensor) -> dict[str, dict[str, tf.Tensor]]:

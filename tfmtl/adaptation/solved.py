@@ -21,7 +21,7 @@ from tfmtl.core.errors import ConfigurationError, nearest
 from tfmtl.core.values import as_written
 from tfmtl.data.columns import DenseColumn
 from tfmtl.data.streams import Examples
-from tfmtl.generation.batch_reader import decoded
+from tfmtl.generation.batch_reader import as_array
 from tfmtl.kinds.kind import Answer, kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.models.added_heads import extended_head, with_heads
@@ -139,7 +139,7 @@ class SolvedTask:
     def answer(self, task: Task, asked: Examples, features: Features) -> Answer:
         """Returns the answers for rows, as arrays `[rows, ...]`."""
         said = tf.constant(self.solution.scores(features.of(self.view, asked)), tf.float32)
-        return {suffix: _as_array(values) for suffix, values in kind_of(task).answer(task, said, None).items()}
+        return {suffix: as_array([values]) for suffix, values in kind_of(task).answer(task, said, None).items()}
 
 
 class SolvedMethod(AdaptationMethod):
@@ -165,7 +165,7 @@ class SolvedMethod(AdaptationMethod):
         if not kind_of(task).classes(task):
             raise ConfigurationError(
                 f"adapt.method: '{method}' learns one label a text, and task '{task.name}' is of kind '{task.kind}'; "
-                "'head' learns any task without a decoder"
+                "'head' learns tasks of one answer for a whole text"
             )
         for key in ("instruction", "label_words"):
             if task.name not in network.layers.heads and getattr(task, key, None):
@@ -296,8 +296,3 @@ def readable(label: str) -> str:
     ('Play Music', 'credit card lost', 'Sci Tech')
     """
     return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|[_/\-]+", " ", label).split()) or label
-
-
-def _as_array(values: tf.Tensor) -> np.ndarray:
-    array = values.numpy()
-    return decoded(array) if array.dtype == object else array

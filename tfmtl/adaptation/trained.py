@@ -43,7 +43,7 @@ def training_data(
 ) -> TrainingData:
     """Returns the rows of tasks with the plan of all batches; each task reads its own rows."""
     streams = [Stream(name, (task,), {"train": rows[name]}) for name, task in tasks.items()]
-    tables = build_tables(streams, "train", start.reader.tokenizer, start.reader.max_length)
+    tables = build_tables(streams, "train", start.reader.tokenizer, start.reader.packing)
     options = experiment.training
     plan = plan_training(tables, experiment.mixing, options.epochs, options.batch_size, 1, options.seed, [*tasks])
     return TrainingData(streams, dict(tasks), start.reader.tokenizer, tables, plan, [], plan)

@@ -4,6 +4,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from tfmtl.data.special_tokens import END_ID, PAD_ID
+from tfmtl.kinds.classification.head import ClassificationHead
 from tfmtl.models.layers.pooled_head import PooledHead
 from tfmtl.models.layers.pooling import AttentionPooling, LastPooling, MeanPooling
 from tfmtl.models.layers.solved_head import (
@@ -78,10 +79,12 @@ def test_a_linear_head_is_linear_in_the_vector_of_a_text(solved):
 
 
 def test_new_classes_take_their_share_and_leave_the_ratios_of_the_old_ones(solved):
-    old = PooledHead(2, name="old")
+    old = ClassificationHead(2, name="old")
     head = ExtendedHead(old, solved, old_classes=2, name="topic")
+    head.build(STATES.shape, TOKENS.shape)
+    old.temperature.assign(2.5)
     found = softmax(np.asarray(head(STATES, TOKENS)), axis=1)
-    alone = softmax(np.asarray(old(STATES, TOKENS)), axis=1)
+    alone = softmax(np.asarray(old(STATES, TOKENS)) / 2.5, axis=1)
     of_all = softmax(np.asarray(solved(STATES, TOKENS)), axis=1)
     np.testing.assert_allclose(found[:, 2], of_all[:, 2], rtol=1e-5)
     np.testing.assert_allclose(found[:, :2], alone * of_all[:, :2].sum(axis=1, keepdims=True), rtol=1e-5)

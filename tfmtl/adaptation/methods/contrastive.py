@@ -86,7 +86,7 @@ class Contrastive(SolvedMethod):
         self._train(trained, start, rows[name], targets)
         own = model.network.layers.sharing.own_trunks[-1]
         own.set_weights(trained.network.layers.sharing.own_trunks[-1].get_weights())
-        reader = Reader(model, tasks, start.reader.tokenizer, start.reader.max_length, start.reader.generation)
+        reader = Reader(model, tasks, start.reader.tokenizer, start.reader.packing, start.reader.generation)
         features = Features(reader, start.experiment.evaluation.batch_size)
         view = View(name, self.options.pooling)
         solution = self.solve(self._problem(task, features, view, rows[name]))
@@ -123,10 +123,10 @@ class Contrastive(SolvedMethod):
             gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
-        tokens = tokenize_texts(start.reader.tokenizer, rows.text, None, start.reader.max_length)
+        tokens = tokenize_texts(start.reader.tokenizer, rows.text, None, start.reader.packing)
         for chosen in balanced_batches(targets, options.batch_size, options.updates, options.seed):
             taken = tokens.take(chosen)
-            length = min(int(bucket_length(taken.lengths.max(keepdims=True))[0]), start.reader.max_length)
+            length = min(int(bucket_length(taken.lengths.max(keepdims=True))[0]), int(tokens.lengths.max()))
             padded = np.full((len(chosen), length), PAD_ID, np.int32)
             padded[np.arange(length) < taken.lengths[:, None]] = taken.values
             update(tf.constant(padded), tf.constant(targets[chosen]))

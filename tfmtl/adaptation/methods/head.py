@@ -35,7 +35,7 @@ class HeadOptions(TrainedOptions):
 
 @ADAPTATION.register("head", options=HeadOptions)
 class Head(AdaptationMethod):
-    """A new head trained by gradients on the frozen trunk, for any task without a decoder."""
+    """A new head trained by gradients on the frozen trunk, for any task of one answer for a whole text."""
 
     options: HeadOptions
 
@@ -50,6 +50,11 @@ class Head(AdaptationMethod):
             raise ConfigurationError(
                 f"adapt.method: '{method}' cannot learn task '{task.name}' of kind '{task.kind}', which needs a "
                 "decoder; 'tfmtl train CONFIG --from RUN' trains one"
+            )
+        if kind_of(task).units is not None:
+            raise ConfigurationError(
+                f"adapt.method: '{method}' cannot learn task '{task.name}' of kind '{task.kind}', which answers about "
+                "units of its text; 'tfmtl train CONFIG --from RUN' learns it"
             )
         for key in ("instruction", "label_words"):
             if getattr(task, key, None):

@@ -7,6 +7,7 @@ import keras
 from keras import KerasTensor, ops
 
 from tfmtl.models.layers.pooling import AttentionPooling, MeanPooling
+from tfmtl.models.layers.tempered import with_temperature
 from tfmtl.models.layers.tokens import segment_ids, token_mask
 from tfmtl.models.saved_layers import layer_config, layer_of
 
@@ -204,7 +205,7 @@ class ExtendedHead(keras.layers.Layer):
     def call(self, states, tokens, common=None, training=None) -> KerasTensor:
         """Returns the logits, float32 `[batch, classes]`; see `PooledHead.call`."""
         given = {} if common is None else {"common": common}
-        old = self.old(states, tokens, **given, training=training)
+        old = with_temperature(self.old(states, tokens, **given, training=training), self.old)
         scores = self.solved(states, tokens)
         of_old, of_new = scores[:, : self.old_classes], scores[:, self.old_classes :]
         return ops.concatenate([ops.log_softmax(old, axis=-1) + _log_sum(of_old), of_new], axis=-1)
