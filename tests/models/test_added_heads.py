@@ -86,6 +86,18 @@ def test_a_head_is_extended_and_extended_again(model):
     assert twice.network.layers.sharing.added == []
 
 
+def test_beside_adapters_a_new_task_reads_the_plain_trunk_which_is_one_reading_more(make_experiment, data):
+    model = make_model(make_experiment(model={"sharing": "adapters"}), data)
+    added = with_heads(model, {"place": solved_head(3, "place"), "mood": PooledHead(2, name="mood")})
+    tokens = np.array([[2, 9, 10, 11, 3]], np.int32)
+    outputs = [each.network.head_outputs(["topic"], each.network.encode(tokens))["topic"] for each in (model, added)]
+    np.testing.assert_array_equal(*outputs)
+    network = added.network
+    trunk = network.layers.sharing.trunk.read(network.layers.embedding(tokens), tokens).last
+    np.testing.assert_allclose(network.encode(tokens).states["place"].last, trunk, atol=1e-6)
+    assert (model.network.readings(4), network.readings(6)) == (4, 5)
+
+
 def test_behind_experts_a_new_task_reads_the_trunk_and_old_ones_their_views(make_experiment, data):
     model = make_model(make_experiment(model={"sharing": "mmoe"}), data)
     added = with_heads(model, {"place": solved_head(3, "place")})
