@@ -49,14 +49,17 @@ def values_of(tensor: tensor_pb2.TensorProto) -> np.ndarray:
         TensorError: if it contains other than as many values as its shape says.
     """
     dtype, sizes = _dtype(tensor), _sizes(tensor)
-    if tensor.tensor_content:
+    if tensor.tensor_content and dtype.size:
         found = len(tensor.tensor_content) / dtype.size
     else:
         # The values of each type are in a field of their own, such as `float_val`.
         found = max((len(values) for field, values in tensor.ListFields() if field.name.endswith("_val")), default=0)
     if found != math.prod(sizes):
         raise TensorError(f"is not a tensor: it has {math.prod(sizes)} elements and {found:g} values")
-    return tf.make_ndarray(tensor)
+    try:
+        return tf.make_ndarray(tensor)
+    except (KeyError, TypeError, ValueError):
+        raise TensorError(f"is not a tensor of values: its type is {dtype.name}") from None
 
 
 def _dtype(tensor: tensor_pb2.TensorProto) -> tf.DType:
@@ -64,7 +67,8 @@ def _dtype(tensor: tensor_pb2.TensorProto) -> tf.DType:
         dtype = tf.dtypes.as_dtype(tensor.dtype)
     except TypeError:
         raise TensorError(f"is not a tensor: there is no type {tensor.dtype}") from None
-    if dtype in (tf.resource, tf.variant):
+    # A reference is no type of a value either.
+    if dtype in (tf.resource, tf.variant) or dtype.base_dtype != dtype:
         raise TensorError(f"is not a tensor of values: its type is {dtype.name}")
     return dtype
 
