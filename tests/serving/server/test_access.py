@@ -1,30 +1,43 @@
 """Which names, origins and types of bodies a server answers."""
 
+import asyncio
+
 import pytest
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from starlette.testclient import TestClient
 
 from tfmtl.serving.server.access import HEADERS, Access, require_json
 from tfmtl.serving.server.faults import Fault, RequestError
 
 
-def client(*hosts):
+def ask(hosts=(), path="/", method="GET", **headers):
+    """The status and the headers of the answer to a request; its connection has reached 10.0.0.7."""
+
     async def answer(request):
         return PlainTextResponse("done")
 
     routes = [Route("/", answer, methods=["GET", "POST"])]
     application = Starlette(routes=routes, middleware=[Middleware(Access, hosts=hosts)])
-    # The client says that the connection has reached this host.
-    return TestClient(application, base_url="http://10.0.0.7:8501")
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "server": ("10.0.0.7", 8501)}
+    given = {"host": "localhost:8501"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in given.items()]
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(application(scope, receive, send))
+    return sent[0]["status"], Headers(raw=sent[0]["headers"])
 
 
 def status(hosts=(), method="GET", **headers):
-    headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return client(*hosts).request(method, "/", headers={"host": "localhost:8501", **headers}).status_code
+    return ask(hosts, method=method, **headers)[0]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,7 @@ def test_pages_of_other_sites_may_link_to_it_and_no_more(site, mode, destination
 
 def test_every_answer_has_the_headers_and_may_have_its_own():
     for path, host in (("/", "localhost"), ("/none", "localhost"), ("/", "attacker.example")):
-        found = client().get(path, headers={"host": host}).headers
+        _, found = ask(path=path, host=host)
         assert {name: found.get(name) for name in HEADERS} == HEADERS
     assert "frame-ancestors 'none'" in HEADERS["Content-Security-Policy"]
 
