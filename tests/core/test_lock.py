@@ -64,7 +64,7 @@ def test_a_writer_that_is_killed_holds_nothing_and_what_it_left_is_removed(tmp_p
 def test_a_folder_that_was_made_for_nothing_is_removed(tmp_path):
     with locked(tmp_path / "a" / "b"):
         assert (tmp_path / "a" / "b").is_dir()
-    assert [path.name for path in tmp_path.iterdir()] == ["a"] and not any((tmp_path / "a").iterdir())
+    assert not any(tmp_path.iterdir())
     (tmp_path / "empty").mkdir()
     with locked(tmp_path / "empty"):
         pass

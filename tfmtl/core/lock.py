@@ -24,7 +24,8 @@ def locked(folder: str | Path) -> Iterator[None]:
     """Holds a folder, so that no other process writes to it, and removes what killed ones have left in it.
 
     The lock is the kernel's (`flock`) and ends with its process, however that ends. The file that carries it says which
-    process it is; it is removed at the end, and so is the folder if it was made for this and nothing is in it.
+    process it is; it is removed at the end, and so are the folder and those around it that were made for this, if
+    nothing is in them.
 
     Args:
         folder: the folder; created if it does not exist.
@@ -33,7 +34,7 @@ def locked(folder: str | Path) -> Iterator[None]:
         RunError: if another process holds it, or the folder cannot be written.
     """
     folder = Path(folder)
-    is_new = not folder.exists()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = _acquired(folder / LOCK_FILE)
@@ -48,9 +49,9 @@ def locked(folder: str | Path) -> Iterator[None]:
             (folder / LOCK_FILE).unlink(missing_ok=True)
     finally:
         os.close(descriptor)
-        if is_new:
-            with suppress(OSError):
-                folder.rmdir()
+        with suppress(OSError):
+            for each in made:
+                each.rmdir()
 
 
 def contents(folder: Path) -> list[Path]:
