@@ -108,6 +108,10 @@ def test_a_copy_in_bfloat16_has_the_nearest_weights(model, inputs, outputs):
     before = model.get_weights()
     copy = model.copy(dtype="bfloat16")
     for variable, value in zip(copy.variables, before, strict=True):
+        if "temperature" in variable.path:
+            # What divides logits, which are float32.
+            assert variable.dtype == "float32" and variable == value
+            continue
         assert variable.dtype == "bfloat16"
         nearest = tf.cast(tf.cast(value, tf.bfloat16), tf.float32)
         np.testing.assert_array_equal(tf.cast(variable.value, tf.float32), nearest)
