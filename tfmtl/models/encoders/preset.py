@@ -1,14 +1,10 @@
 """A pretrained trunk: a text backbone of KerasHub, with the rows of its own embedding."""
 
-from typing import Literal, Self
-
 import keras
 import keras_hub
 import numpy as np
 from keras import KerasTensor
-from pydantic import Field, model_validator
 
-from tfmtl.config.learning_rates import LearningRates
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.private_api import copied_encoder_layer
 from tfmtl.core.registry import ENCODERS
@@ -21,59 +17,14 @@ from tfmtl.models.layers.pooling import AttentionPooling, LastPooling, MeanPooli
 from tfmtl.models.pretrained.encoder_graph import encoder_graph, encoder_inputs, layer_depths
 from tfmtl.models.pretrained.families import Family, family_of
 from tfmtl.models.pretrained.loading import deserialize_backbone, load_backbone, read_preset, serialize_backbone
-from tfmtl.models.pretrained.lora import LoraOptions, add_lora
+from tfmtl.models.pretrained.lora import add_lora
+from tfmtl.models.pretrained.options import PresetOptions
 from tfmtl.models.pretrained.own_layers import OwnLayers
 from tfmtl.models.pretrained.rows import rows_in_token_order
 from tfmtl.models.stack import Stack
-from tfmtl.models.trunk import States, TrunkOptions
+from tfmtl.models.trunk import States
 
 POOLING = {"attention": AttentionPooling, "last": LastPooling, "mean": MeanPooling}
-
-
-class PresetOptions(TrunkOptions):
-    """Options of a pretrained trunk.
-
-    Attributes:
-        preset: the name of a KerasHub preset, a handle such as `hf://...`, or the path of a local preset.
-        max_length: the maximum number of tokens in a row, including its marks; longer rows are cut.
-        lora: low-rank updates of some layers, trained in the place of the trunk's weights (Hu et al. 2022); none if
-            absent.
-        pooling: how heads pool the states of a text: by `attention`, their `mean`, or the `last`; `None` means the last
-            of a causal trunk, and attention otherwise.
-        pretrained_decoder: whether summaries are written with pretrained weights: by the preset's own decoder, of which
-            each task has a copy, or by the layers that have read the text; `None` means that they are if the preset
-            can. `model.decoder.layers` then has no effect.
-        decoder_heads: the number of attention heads in new decoders.
-        decoder_feedforward: the inner width of the feed-forward networks in new decoders.
-        decoder_dropout: the dropout rate of new decoders.
-    """
-
-    preset: str
-    max_length: int = Field(256, ge=4)
-    lora: LoraOptions | None = None
-    pooling: Literal["attention", "last", "mean"] | None = None
-    pretrained_decoder: bool | None = None
-    decoder_heads: int = Field(4, ge=1)
-    decoder_feedforward: int = Field(1024, ge=1)
-    decoder_dropout: float = Field(0.1, ge=0.0, lt=1.0)
-
-    @property
-    def own_tokenizer(self) -> dict[str, str]:
-        return {"type": "preset", "preset": self.preset}
-
-    @property
-    def pretrained_from(self) -> str:
-        return self.preset
-
-    @property
-    def learning_rates(self) -> LearningRates:
-        return LearningRates(trunk=1e-3 if self.lora else 1e-4, heads=1e-3, decoders=1e-3)
-
-    @model_validator(mode="after")
-    def _check_lora(self) -> Self:
-        if self.lora and self.frozen:
-            raise ValueError("with 'lora', the trunk's own weights are frozen anyway; leave out 'frozen'")
-        return self
 
 
 @ENCODERS.register("preset", options=PresetOptions)
