@@ -155,11 +155,22 @@ def test_rest_and_grpc_answer_as_the_run(server, expected):
         assert found["thing_label"] == reference["thing"]["label"]
         assert found["colours_probabilities"] == pytest.approx(list(reference["colours"]["probabilities"].values()))
         assert found["age_score"] == pytest.approx(reference["age"]["score"], abs=1e-4)
+    # A signature with one output answers with its values alone.
+    body = {"signature_name": "german", "instances": TEXTS}
+    response = requests.post(f"{server.rest}/v1/models/all:predict", json=body, timeout=60)
+    assert response.json()["predictions"] == [answer["german"]["translation"] for answer in expected]
+
+
+def test_the_page_knows_how_to_show_each_kind(server):
+    page = requests.get(server.rest, timeout=60).text
+    assert all(f'"{task["kind"]}": (parent, task, answer, name) =>' in page for task in KINDS.values())
 
 
 @pytest.mark.skipif(not IS_THERE, reason="TensorFlow's shared libraries are elsewhere")
 def test_the_c_api_answers_as_the_run(exported, expected):
-    (found,) = ask(exported, [("serving_default", TEXTS)])
+    found, summaries = ask(exported, [("serving_default", TEXTS), ("summarize", TEXTS)])
+    # A translation is no summary.
+    assert summaries == {"short_summary": [answer["short"]["summary"] for answer in expected]}
     for task, part in PARTS.items():
         shaped = np.reshape(found[f"{task}_{part}"], [len(TEXTS), -1])
         for row, reference in zip(shaped, expected, strict=True):

@@ -1,4 +1,4 @@
-"""Translations beside labels, a score and a summary of the same texts, through every way to ask a model.
+"""Translations beside labels, a score and a summary of the same texts, over the command line.
 
 A text stands in two fields, one of them in an object; a translation has two references in two fields; a summary has two
 lines.
@@ -9,18 +9,13 @@ import random
 from pathlib import Path
 
 import pytest
-import requests
 import yaml
 from sacrebleu.metrics import BLEU, CHRF
 
 import tfmtl
-from tests.serving.c_api import IS_THERE, ask
 from tfmtl.api.predict import LoadedModel
 from tfmtl.cli import main
 from tfmtl.runs.loading import load_best_model
-from tfmtl.serving.prediction.predict import predict_rows
-from tfmtl.serving.prediction.remote import remote_predictor
-from tfmtl.serving.prediction.rows import Row
 
 ANIMALS = {"dog": "Hund", "cat": "Kater", "horse": "Hengst", "bear": "Bär"}
 VERBS = {"sees": "sieht", "follows": "folgt", "finds": "findet"}
@@ -103,11 +98,6 @@ def expected(model) -> list[dict]:
     return model.predict(TEXTS)
 
 
-@pytest.fixture(scope="module")
-def server(start_server, trained):
-    return start_server(trained / "export")
-
-
 def test_it_is_learned_and_measured_as_sacrebleu_does(trained):
     metrics = json.loads((trained / "run" / "evaluation_test.json").read_text(encoding="utf-8"))["tasks"]["german"]
     answers = [json.loads(line) for line in (trained / "run" / "answers_test.jsonl").open(encoding="utf-8")]
@@ -154,31 +144,3 @@ def test_a_file_is_evaluated_as_the_split_that_it_holds(trained):
     of_split = json.loads((trained / "run" / "evaluation_test.json").read_text(encoding="utf-8"))["tasks"]
     of_file = tfmtl.evaluate(trained / "run", data=trained / "test.jsonl")["tasks"]
     assert of_file == of_split
-
-
-def test_rest_answers_it_under_its_own_name_and_the_default_one(server, expected):
-    for signature, outputs in {"german": 1, "serving_default": 7}.items():
-        body = {"signature_name": signature, "instances": [{"text": text} for text in TEXTS]}
-        response = requests.post(f"{server.rest}/v1/models/captions:predict", json=body, timeout=60)
-        assert response.status_code == 200, response.text
-        rows = response.json()["predictions"]
-        found = [found["german_translation"] if outputs > 1 else found for found in rows]
-        assert found == [answer["german"]["translation"] for answer in expected]
-        assert outputs == 1 or {len(found) for found in rows} == {outputs}
-
-
-def test_grpc_answers_as_the_run(server, expected):
-    found = predict_rows(remote_predictor(server.grpc), [Row(text) for text in TEXTS])
-    assert [answer["german"] for answer in found] == [answer["german"] for answer in expected]
-
-
-def test_the_page_shows_it(server):
-    page = requests.get(server.rest, timeout=60).text
-    assert '"translation": (parent, task, answer, name) => ' in page and '"outputs": ["translation"]' in page
-
-
-@pytest.mark.skipif(not IS_THERE, reason="TensorFlow's shared libraries are elsewhere")
-def test_the_c_api_answers_as_the_run(trained, expected):
-    alone, summaries = ask(trained / "export" / "1", [("german", TEXTS), ("summarize", TEXTS)])
-    assert alone == {"german_translation": [answer["german"]["translation"] for answer in expected]}
-    assert summaries == {"title_summary": [answer["title"]["summary"] for answer in expected]}
