@@ -100,6 +100,15 @@ def test_so_has_a_preset_whose_variables_have_paths_of_their_own(tmp_path, monke
         np.testing.assert_array_equal(variable, expected)
 
 
+def test_what_is_frozen_has_to_fit(other, make_experiment, data):
+    other()
+    sizes = {"layers": 1, "hidden": 16, "heads": 2, "max_length": 48}
+    encoder = {**sizes, "feedforward": 24, "frozen": True}
+    model = make_model(make_experiment(model={"encoder": encoder}, training={"start_from": str(RUN.path)}), data)
+    with pytest.raises(ConfigurationError, match=r"does not fit this model, whose 'model\.encoder\.frozen' would"):
+        start_from(model, data.tasks, RUN)
+
+
 def test_random_weights_are_not_frozen(make_experiment):
     with pytest.raises(ConfigurationError, match=r"^model\.encoder\.frozen: its weights would stay the random"):
         make_experiment(model={"encoder": {"frozen": True}})

@@ -148,12 +148,13 @@ class Adapter:
         learned = method.learn(start, given.tasks, given.rows)
         seconds = time.perf_counter() - began
         _logger.info("learned %s in %.1f s by '%s'", ", ".join(given.tasks), seconds, adaptation.adapt.name)
-        _logger.info("%s", method.old_answers)
+        readings = learned.model.network.readings(len(given.experiment.tasks))
+        times = "once" if readings == 1 else f"{readings:g} times"
+        _logger.info("old tasks answer as before; a text is read %s for old and new tasks", times)
         report = {
             "run": str(self.run.path),
             "method": adaptation.adapt.as_mapping(),
-            "old_answers": method.old_answers,
-            "readings": learned.model.network.readings(len(given.experiment.tasks)),
+            "readings": readings,
             "seconds": seconds,
             "tasks": learned.report,
         }

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from tfmtl.adaptation.features import Features
 from tfmtl.config.adaptation import AdaptationOptions
@@ -51,9 +51,6 @@ class AdaptationMethod(ABC):
     Args:
         options: the options of the method.
     """
-
-    old_answers: ClassVar[str] = "Old tasks answer as before; a text is read once for old and new tasks."
-    """What becomes of the old tasks, and how often a text is read, as a sentence."""
 
     def __init__(self, options: AdaptationOptions):
         self.options = options

@@ -10,6 +10,8 @@ def layer_config(layer: keras.layers.Layer) -> dict[str, Any]:
     """Returns the configuration of a layer; a layer that is made from it is built when it is first called."""
     config = keras.saving.serialize_keras_object(layer)
     config.pop("build_config", None)
+    # Keras adds it while it loads a model, and then returns the same layer for each of several copies.
+    config.pop("shared_object_id", None)
     return config
 
 

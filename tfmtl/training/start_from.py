@@ -35,16 +35,17 @@ def start_from(model: MultiTaskModel, tasks: Mapping[str, Task], run: RunFolder)
         run: the other run.
 
     Raises:
-        ConfigurationError: if nothing of the trunk fits.
+        ConfigurationError: if nothing of the trunk fits, or not all of it that is frozen.
         RunError: if the run has no model that can be loaded.
     """
     reader = load_reader(run)
     given = _by_place(reader.model.variables)
     # The paths of a preset's variables are its own and do not tell that they are the trunk's.
     of_trunk = {id(variable) for variable in model.network.layers.sharing.trunk.variables}
+    kept = _kept_as_made(model)
     missed: Counter[str] = Counter()
     totals: Counter[str] = Counter()
-    fits = False
+    fits, frozen = False, []
     for place, variable in _by_place(model.variables).items():
         part = place[0].split("/")[0]
         if part == _FITTED or "seed_generator" in place[0]:
@@ -53,13 +54,28 @@ def start_from(model: MultiTaskModel, tasks: Mapping[str, Task], run: RunFolder)
         labels = (_labels(reader.tasks, place[0]), _labels(tasks, place[0]))
         if not (place in given and _assigned(variable, given[place].numpy(), *labels)):
             missed[part] += 1
+            frozen += [variable.path] * (id(variable) in kept)
         elif id(variable) in of_trunk:
             fits = True
     if not fits:
         raise ConfigurationError(f"{KEY}: nothing of {run.path} fits the trunk of this model; use its 'model.encoder'")
+    if frozen:
+        raise ConfigurationError(
+            f"{KEY}: {frozen[0]} of {run.path} does not fit this model, whose 'model.encoder.frozen' would leave it "
+            "random; use its 'model.encoder'"
+        )
     new = [f"{part} ({count} of {totals[part]})" for part, count in missed.items()]
     rest = f"; new are variables of {listed(new)}" if new else ""
     _logger.info("begins with %d variables of %s%s", totals.total() - missed.total(), run.path, rest)
+
+
+def _kept_as_made(model: MultiTaskModel) -> set[int]:
+    """Returns the ids of variables that would stay random because they are frozen; those of a preset are not random."""
+    layers = model.network.layers
+    trunk = layers.sharing.trunk
+    if trunk.is_pretrained or not trunk.options.frozen:
+        return set()
+    return {id(each) for each in (*layers.embedding.variables, *trunk.variables) if not each.trainable}
 
 
 def _by_place(variables: Sequence[keras.Variable]) -> dict[tuple[str, int], keras.Variable]:

@@ -8,7 +8,7 @@ import tfmtl
 from tfmtl.cli import main
 from tfmtl.core.errors import UserError
 from tfmtl.serving.export.served_task import ServedTask
-from tfmtl.serving.prediction.explain import ExplainingPredictor, explanation, without, words_of
+from tfmtl.serving.prediction.explain import ExplainingPredictor, explanation, joined_answers, without, words_of
 from tfmtl.serving.prediction.predict import predict_rows
 from tfmtl.serving.prediction.predictor import Predictor
 from tfmtl.serving.prediction.rows import Row
@@ -135,3 +135,13 @@ def test_a_run_and_its_export_explain_alike(run, export, capsys):
         found, entries = served[task]["explanation"], answer[task]["explanation"]
         assert [entry["word"] for entry in found] == [entry["word"] for entry in entries] == text.split()
         assert [entry["weight"] for entry in found] == pytest.approx([e["weight"] for e in entries], abs=1e-4)
+
+
+def test_answers_that_come_in_parts_are_joined_whatever_other_tasks_say():
+    task = ServedTask(kind="regression")
+    parts = [
+        {"stars_score": np.float32([1, 2]), "tags_tags": np.array([["a", "b"]] * 2, object)},
+        {"stars_score": np.float32([3]), "tags_tags": np.array([["a"]], object)},
+    ]
+    (found,) = joined_answers(parts, {"stars": task}).values()
+    assert found["score"].tolist() == [1.0, 2.0, 3.0]

@@ -52,7 +52,6 @@ class Contrastive(SolvedMethod):
     """
 
     options: ContrastiveOptions
-    old_answers = "Old tasks answer as before; a text is read once for them, and once more for the new ones."
 
     def candidates(self, names: bool) -> list[Candidate]:
         value = self.options.inverse_regularization

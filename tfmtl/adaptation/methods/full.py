@@ -31,7 +31,6 @@ class Full(Head):
     """A copy of the whole trunk fine-tuned for the new tasks, with new heads; reads a text once more."""
 
     options: FullOptions
-    old_answers = "Old tasks answer as before; a text is read once for them, and once more for the new ones."
 
     def learn(self, start: Start, tasks: Mapping[str, Task], rows: Mapping[str, Examples]) -> Learned:
         experiment = training_experiment(start, tasks, rows, self.options)

@@ -125,13 +125,25 @@ class ExplainingPredictor:
     def _explanations(self, row: Row) -> dict[str, list[dict[str, Any]]]:
         words = words_of(row)
         parts = list(self._answered([row, *(without(row, word) for word in words)]))
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return {name: explanation(task, answer_of(name, task, joined), words) for name, task in self._explained.items()}
+        joined = joined_answers(parts, self._explained)
+        return {name: explanation(task, joined[name], words) for name, task in self._explained.items()}
 
     def _answered(self, rows: Sequence[Row]) -> Iterator[dict[str, np.ndarray]]:
         for start in range(0, len(rows), _BATCH):
             inputs = self._predictor.inputs(rows[start : start + _BATCH])
             yield as_arrays(self._predictor.without_decoders(**inputs))
+
+
+def joined_answers(parts: Sequence[Mapping[str, np.ndarray]], tasks: Mapping[str, ServedTask]) -> dict[str, Answer]:
+    """Returns the answers of tasks, given the outputs of a signature for some rows after the other.
+
+    Outputs of other tasks may have another width in each part, such as tags.
+    """
+    of_parts = [{name: answer_of(name, task, part) for name, task in tasks.items()} for part in parts]
+    return {
+        name: {suffix: np.concatenate([part[name][suffix] for part in of_parts]) for suffix in of_parts[0][name]}
+        for name in tasks
+    }
 
 
 AnyPredictor = Predictor | ExplainingPredictor

@@ -4,7 +4,7 @@ import numpy as np
 
 from tfmtl.generation.batch_reader import decoded
 from tfmtl.serving.export.signatures import WITHOUT_DECODERS, signatures
-from tfmtl.serving.prediction.explain import answer_of, explained, explanation, without, words_of
+from tfmtl.serving.prediction.explain import explained, explanation, joined_answers, without, words_of
 from tfmtl.serving.prediction.rows import Row
 from tfmtl.serving.server.calls import Call
 from tfmtl.serving.server.faults import Fault, RequestError
@@ -44,9 +44,10 @@ async def explanations(version: Version, signature: str, inputs: Arrays, call: C
     _check_size(sum(map(len, words)), MOST_WORDS, "words")
     found: dict[str, list] = {f"{name}_explanation": [] for name in tasks}
     for row, of_row in zip(rows, words, strict=True):
-        outputs = await _answered(version, [row, *(without(row, word) for word in of_row)], tuple(inputs), call)
+        asked = [row, *(without(row, word) for word in of_row)]
+        answers = joined_answers(await _answered(version, asked, tuple(inputs), call), tasks)
         for name, task in tasks.items():
-            found[f"{name}_explanation"].append(explanation(task, answer_of(name, task, outputs), of_row))
+            found[f"{name}_explanation"].append(explanation(task, answers[name], of_row))
     return found
 
 
@@ -55,13 +56,15 @@ def _check_size(size: int, most: int, what: str) -> None:
         raise RequestError(Fault.INVALID, f"the texts have {size} {what}; at most {most} are explained in one request")
 
 
-async def _answered(version: Version, rows: list[Row], names: tuple[str, ...], call: Call) -> dict[str, np.ndarray]:
+async def _answered(version: Version, rows: list[Row], names: tuple[str, ...], call: Call) -> list[dict]:
+    """Returns the outputs for some rows after the other."""
     parts = []
     for start in range(0, len(rows), _AT_ONCE):
         chosen = rows[start : start + _AT_ONCE]
         inputs = {name: _strings([getattr(row, name) for row in chosen]) for name in names}
-        parts.append(await version.predict(WITHOUT_DECODERS, inputs, call))
-    return {name: decoded(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+        outputs = await version.predict(WITHOUT_DECODERS, inputs, call)
+        parts.append({name: decoded(values) for name, values in outputs.items()})
+    return parts
 
 
 def _strings(texts: list[str]) -> np.ndarray:
