@@ -68,9 +68,8 @@ def _normalised(vectors: KerasTensor) -> KerasTensor:
     return vectors / ops.maximum(norm, keras.config.epsilon())
 
 
-@keras.saving.register_keras_serializable("tfmtl")
-class LinearScores(keras.layers.Layer):
-    """Scores classes by a linear function of a text's vector; its weights are solved outside and assigned.
+class _Scores(keras.layers.Layer):
+    """Base of layers that score classes in float32 and whose weights are solved outside.
 
     Args:
         classes: the number of classes.
@@ -80,6 +79,14 @@ class LinearScores(keras.layers.Layer):
     def __init__(self, classes: int, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.classes = classes
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes}
+
+
+@keras.saving.register_keras_serializable("tfmtl")
+class LinearScores(_Scores):
+    """Scores classes by a linear function of a text's vector; its weights are solved outside and assigned."""
 
     def build(self, features_shape):
         shape = (features_shape[-1], self.classes)
@@ -90,25 +97,14 @@ class LinearScores(keras.layers.Layer):
         """Returns the logits, float32 `[batch, classes]`, for vectors float32 `[batch, width]`."""
         return ops.matmul(features, ops.convert_to_tensor(self.kernel)) + ops.convert_to_tensor(self.bias)
 
-    def get_config(self):
-        return {**super().get_config(), "classes": self.classes}
-
 
 @keras.saving.register_keras_serializable("tfmtl")
-class PrototypeScores(keras.layers.Layer):
+class PrototypeScores(_Scores):
     """Scores classes by the distance of a text's vector from the mean of each (Snell et al. 2017, equation 2).
 
     The score of class k is `-scale * ||f(x) - c_k||^2`. The paper trains f so that a scale of one fits; here f is given
     and the scale is chosen.
-
-    Args:
-        classes: the number of classes.
-        **kwargs: the arguments of every Keras layer.
     """
-
-    def __init__(self, classes: int, **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        self.classes = classes
 
     def build(self, features_shape):
         shape = (self.classes, features_shape[-1])
@@ -120,9 +116,6 @@ class PrototypeScores(keras.layers.Layer):
         # Differences instead of |f|^2 - 2 f c + |c|^2, which loses digits where vectors are near to each other.
         differences = features[:, None, :] - ops.convert_to_tensor(self.prototypes)[None]
         return -ops.convert_to_tensor(self.scale) * ops.sum(ops.square(differences), axis=-1)
-
-    def get_config(self):
-        return {**super().get_config(), "classes": self.classes}
 
 
 @keras.saving.register_keras_serializable("tfmtl")
