@@ -3,7 +3,6 @@
 import io
 import json
 import resource
-import shutil
 import tracemalloc
 import zipfile
 
@@ -16,26 +15,10 @@ from tfmtl.core.errors import RunError
 from tfmtl.models.encoders.preset import PresetEncoder
 from tfmtl.runs.archives import array_of, check_keras_archive
 from tfmtl.runs.checkpoints import Checkpoints
-from tfmtl.runs.identity import claim, experiment_of
+from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.loading import load_reader
-from tfmtl.runs.run_folder import RunFolder
 
 HUGE = 120 * 2**20
-
-
-@pytest.fixture(scope="module")
-def finished(make_experiment, data, model, tmp_path_factory):
-    made = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
-    claim(made, make_experiment(), data.tasks)
-    data.tokenizer.save(made.tokenizer)
-    made.checkpoints.mkdir()
-    model.save(made.best_model)
-    return made
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    return RunFolder(shutil.copytree(finished.path, tmp_path / "copy"))
 
 
 @pytest.fixture

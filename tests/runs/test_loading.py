@@ -6,25 +6,7 @@ import pytest
 
 from tfmtl.config.options import GenerationOptions
 from tfmtl.core.errors import RunError
-from tfmtl.runs.identity import claim
 from tfmtl.runs.loading import check_best_model, load_reader, read_evaluation
-from tfmtl.runs.run_folder import RunFolder
-
-
-@pytest.fixture(scope="module")
-def finished(make_experiment, data, model, tmp_path_factory):
-    """A run with a best model."""
-    made = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
-    claim(made, make_experiment(generation={"beams": 2, "no_repeat_ngram": 2}), data.tasks)
-    data.tokenizer.save(made.tokenizer)
-    made.checkpoints.mkdir()
-    model.save(made.best_model)
-    return made
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    return RunFolder(shutil.copytree(finished.path, tmp_path / "copy"))
 
 
 def test_the_reader_has_the_weights_tasks_and_pieces_of_the_run(finished, model, data):
