@@ -2,10 +2,10 @@
 
     python benchmarks/kills.py [--kills 100] [--seed 0] [--output FILE.json]
 
-Each training is started, killed after a random time (SIGKILL, or SIGTERM every fourth time), and started again until it
-ends; then the next one begins, until there have been as many kills. Every training that ends must have the weights,
-the history and the position of the undisturbed one, bit for bit, and leave nothing else behind. The experiment is a
-made-up one of two tasks, whose checkpoints follow each other quickly.
+Each training is killed once after a random time (by SIGKILL, or by SIGTERM every fourth time), started again, and must
+end with the weights, the history and the position of the undisturbed one, bit for bit, and leave nothing else behind.
+There are as many such trainings as kills. The experiment is a made-up one of two tasks, whose checkpoints follow each
+other quickly.
 """
 
 import argparse
@@ -33,8 +33,6 @@ from tfmtl.runs.run_folder import RunFolder
 WORDS = ["river", "stone", "cloud", "forest", "engine", "harbor", "violin", "planet", "garden", "copper"]
 SIGNS = {"weather": "stormy", "music": "melodic", "travel": "distant"}
 ROWS = {"train": 256, "validation": 32, "test": 32}
-MOST_STARTS = 40
-"""A training that has not ended after so many starts makes no progress."""
 
 
 def experiment(folder: Path) -> Path:
@@ -89,28 +87,22 @@ def moment(run: Path) -> str:
     return "between its checkpoints"
 
 
-def disturbed(config: Path, run: Path, seconds: float, kills: int, generator: random.Random, report: dict) -> int:
-    """Trains to the end, with at most so many kills; returns how many there were."""
-    made = 0
-    for _ in range(MOST_STARTS):
-        process = start(config, run)
-        # Beyond the length of a whole training, so that some starts end.
-        limit = generator.uniform(0.0, 1.3 * seconds) if made < kills else None
-        try:
-            process.wait(limit)
-        except subprocess.TimeoutExpired:
-            sent = signal.SIGTERM if generator.random() < 0.25 else signal.SIGKILL
-            report["moments"][moment(run)] += 1
-            process.send_signal(sent)
-            process.wait()
-            made += 1
-            report["ends"][f"{sent.name}: exit code {process.returncode}"] += 1
-            report["left"] += len([path for path in run.rglob(".*") if path.name != LOCK_FILE])
-            continue
-        if process.returncode:
-            raise SystemExit(f"the training ended with {process.returncode}: {process.stderr.read()[-2000:]}")
-        return made
-    raise SystemExit(f"the training has not ended after {MOST_STARTS} starts")
+def killed(config: Path, run: Path, seconds: float, generator: random.Random, report: dict) -> bool:
+    """Starts a training and kills it at a random moment; returns whether it had not ended before."""
+    process = start(config, run)
+    try:
+        process.wait(generator.uniform(0.0, seconds))
+    except subprocess.TimeoutExpired:
+        sent = signal.SIGTERM if generator.random() < 0.25 else signal.SIGKILL
+        report["moments"][moment(run)] += 1
+        process.send_signal(sent)
+        process.wait()
+        report["ends"][f"{sent.name}: exit code {process.returncode}"] += 1
+        report["left"] += len([path for path in run.rglob(".*") if path.name != LOCK_FILE])
+        return True
+    if process.returncode:
+        raise SystemExit(f"the training ended with {process.returncode}: {process.stderr.read()[-2000:]}")
+    return False
 
 
 def differences(found: Path, expected: Path) -> list[str]:
@@ -143,8 +135,9 @@ def main() -> None:
         config = experiment(folder)
         report["seconds"] = round(finish(config, folder / "undisturbed"), 1)
         while report["kills"] < arguments.kills:
-            run, rest = folder / "disturbed", arguments.kills - report["kills"]
-            report["kills"] += disturbed(config, run, report["seconds"], rest, generator, report)
+            run = folder / "disturbed"
+            report["kills"] += killed(config, run, report["seconds"], generator, report)
+            finish(config, run)
             wrong = differences(run, folder / "undisturbed")
             report["trainings"] += 1
             report["same"] += not wrong
