@@ -41,7 +41,9 @@ def test_the_parts_of_an_encoder_layer_make_its_output():
     hidden = generator.normal(size=[3, 5, 8]).astype(np.float32)
     parts = encoder_layer(layer)
     read = parts.attention_norm(parts.attention(hidden, hidden) + hidden)
-    np.testing.assert_allclose(parts.feedforward_norm(parts.feedforward(read) + read), layer(hidden), atol=1e-5)
+    np.testing.assert_allclose(
+        parts.feedforward_norm(parts.reduce(parts.expand(read)) + read), layer(hidden), atol=1e-5
+    )
     assert parts.attention.key_dense(hidden).shape == (3, 5, 2, 4)
     dropouts = (parts.score_dropout, parts.attention_dropout, parts.feedforward_dropout)
     assert {type(dropout) for dropout in dropouts} == {keras.layers.Dropout}

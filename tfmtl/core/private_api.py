@@ -22,18 +22,20 @@ class EncoderLayer(NamedTuple):
         score_dropout: the dropout of its scores after the softmax.
         attention_dropout: the dropout of its output, before this is added to the layer's input.
         attention_norm: the normalization of the sum.
-        feedforward: the feed-forward network.
+        expand: the first layer of the feed-forward network, with its activation.
+        reduce: the second.
         feedforward_dropout: the dropout of its output, before this is added to its input.
         feedforward_norm: the normalization of the sum.
     """
 
     attention: keras.layers.MultiHeadAttention
-    score_dropout: Callable
-    attention_dropout: Callable
-    attention_norm: Callable
-    feedforward: Callable
-    feedforward_dropout: Callable
-    feedforward_norm: Callable
+    score_dropout: keras.layers.Dropout
+    attention_dropout: keras.layers.Dropout
+    attention_norm: keras.layers.LayerNormalization
+    expand: keras.layers.Dense
+    reduce: keras.layers.Dense
+    feedforward_dropout: keras.layers.Dropout
+    feedforward_norm: keras.layers.LayerNormalization
 
 
 def encoder_layer(layer: keras_hub.layers.TransformerEncoder) -> EncoderLayer:
@@ -47,7 +49,8 @@ def encoder_layer(layer: keras_hub.layers.TransformerEncoder) -> EncoderLayer:
         score_dropout=attention._dropout_layer,
         attention_dropout=layer._self_attention_dropout,
         attention_norm=layer._self_attention_layer_norm,
-        feedforward=lambda hidden: layer._feedforward_output_dense(layer._feedforward_intermediate_dense(hidden)),
+        expand=layer._feedforward_intermediate_dense,
+        reduce=layer._feedforward_output_dense,
         feedforward_dropout=layer._feedforward_dropout,
         feedforward_norm=layer._feedforward_layer_norm,
     )

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfmtl.core.errors import ConfigurationError
+from tfmtl.models.layers.fused.compiled import NARROWEST
 from tfmtl.models.layers.transformer_layer import DecoderLayer, EncoderLayer, FeedForward, LayerOptions
 
 generator = np.random.default_rng(0)
@@ -78,3 +80,18 @@ def test_a_keyword_that_is_no_option_is_refused(layer):
         layer(head=2)
     with pytest.raises(ConfigurationError, match=rf"^{layer.__name__}.activation: unknown Keras activation"):
         layer(activation="gelou")
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_wide_layers_train_with_the_outputs_and_gradients_of_inference(norm_first):
+    layer = EncoderLayer(heads=2, feedforward=NARROWEST, dropout=0.0, norm_first=norm_first)
+    states = tf.constant(generator.normal(size=[2, 3, NARROWEST]), tf.float32)
+    layer.build(states.shape)
+    results = []
+    for training in (False, True):
+        with tf.GradientTape() as tape:
+            output = layer(states, ALL, training=training)
+            loss = tf.reduce_sum(tf.sin(output))
+        results.append([output, *tape.gradient(loss, [variable.value for variable in layer.trainable_variables])])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max() + 1e-6)

@@ -1,12 +1,16 @@
 """Encoders as prefix language models, compared with their public layers under the mask of UniLM."""
 
+import keras
+import keras_hub
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
 
 from tests.models.pretrained.backbones import ENCODERS, with_large_weights
+from tfmtl.core.private_api import feedforward_activation
 from tfmtl.data.special_tokens import END_ID, PAD_ID
+from tfmtl.models.layers.fused.compiled import NARROWEST
 from tfmtl.models.pretrained.prefix_lm import PrefixLMLayers
 
 TEXTS = np.array([[2, 5, END_ID, 0, 0, 0], [2, 9, END_ID, 11, 7, END_ID]], np.int32)
@@ -113,3 +117,20 @@ def test_the_gradient_of_a_projection_is_not_a_kernel_for_each_row():
     width = backbone.hidden_dim
     values = [output for each in gradients.get_concrete_function().graph.get_operations() for output in each.outputs]
     assert not [value for value in values if value.shape == (rows, width, width)]
+
+
+def test_wide_layers_train_with_the_outputs_and_gradients_of_inference():
+    sizes = {"num_layers": 1, "num_heads": 2, "hidden_dim": NARROWEST, "intermediate_dim": NARROWEST}
+    backbone = keras_hub.models.BertBackbone(20, dropout=0.0, max_sequence_length=12, **sizes)
+    feedforward_activation(backbone.transformer_layers[0], keras.activations.gelu)
+    layers = PrefixLMLayers(with_large_weights(backbone), longest_text=8)
+    variables = [variable.value for variable in backbone.transformer_layers[0].trainable_variables]
+    results = []
+    for training in (False, True):
+        with tf.GradientTape() as tape:
+            read, context = layers.read(backbone.token_embedding(TEXTS), TEXTS, training)
+            written = layers.write(backbone.token_embedding(SUMMARIES), context, TEXTS, training)
+            loss = tf.reduce_sum(tf.sin(read)) + tf.reduce_sum(tf.sin(written))
+        results.append([read, *context, written, *tape.gradient(loss, variables)])
+    for expected, found in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max() + 1e-5)

@@ -220,9 +220,9 @@ class PresetEncoder(Stack):
             those of what follows, which have no context.
         """
         if context is not None:
-            return States(self.trunk.write(embedded, context, tokens))
+            return States(self.trunk.write(embedded, context, tokens, training))
         if self._can_continue:
-            return States(*self.trunk.read(embedded, tokens))
+            return States(*self.trunk.read(embedded, tokens, training))
         return States(self.trunk(encoder_inputs(self.trunk, embedded, tokens), training=training))
 
     @property
@@ -238,7 +238,7 @@ class PresetEncoder(Stack):
         return self.trunk.begin_text(embedded, tokens)
 
     def through(self, layer, hidden, tokens, training=None, change=UNCHANGED):
-        hidden, own = self.trunk.through(layer, hidden, tokens, change)
+        hidden, own = self.trunk.through(layer, hidden, tokens, training, change)
         return hidden, (own,)
 
     def end(self, hidden, context) -> States:

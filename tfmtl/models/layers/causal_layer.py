@@ -1,5 +1,7 @@
 """The Transformer layer of a causal trunk, which reads a text and continues it with the same weights."""
 
+from functools import partial
+
 import keras
 from keras import KerasTensor
 
@@ -28,7 +30,8 @@ class CausalLayer(EncoderLayer):
             )
 
         states = self._added(self.attention_norm, attend, states, training)
-        return self._added(self.feedforward_norm, self.network, states, training)
+        feed = partial(self.network, training=training)
+        return self._added(self.feedforward_norm, feed, states, training)
 
     def keys_and_values(self, states) -> tuple[KerasTensor, KerasTensor]:
         """Returns the keys and values of a text, given the input of this layer for it, `[batch, length, hidden]`."""

@@ -1,5 +1,6 @@
 """The Transformer layers that trunks and decoders are made of."""
 
+from functools import partial
 from typing import Literal
 
 import keras
@@ -8,6 +9,10 @@ from pydantic import Field, field_validator
 
 from tfmtl.core.registry import Options
 from tfmtl.models.layers.attention import Attention
+from tfmtl.models.layers.fused.compiled import is_fused
+from tfmtl.models.layers.fused.dropout import dropped_sum
+from tfmtl.models.layers.fused.gelu import gelu
+from tfmtl.models.layers.fused.normalization import normalized
 from tfmtl.models.layers.layer_change import UNCHANGED, LayerChange
 from tfmtl.models.layers.options_layer import OptionsLayer
 
@@ -84,8 +89,11 @@ class FeedForward(keras.layers.Layer):
             self.gate = keras.layers.Dense(self.inner, name="gate", dtype=self.dtype_policy)
             self.gate.build(shape)
 
-    def call(self, states):
-        inner = keras.activations.get(self.activation)(self.expand(states))
+    def call(self, states, training=None):
+        activate = keras.activations.get(self.activation)
+        if activate is keras.activations.gelu and is_fused(states, training):
+            activate = gelu
+        inner = activate(self.expand(states))
         return self.reduce(inner * self.gate(states) if self.gated else inner)
 
     def get_config(self):
@@ -130,16 +138,23 @@ class EncoderLayer(OptionsLayer):
             return change.attention(self.attention(here, here, mask, change=change), states)
 
         def feed(here):
-            return change.feedforward(self.network(here), states)
+            return change.feedforward(self.network(here, training=training), states)
 
         read = self._added(self.attention_norm, attend, states, training)
         return self._added(self.feedforward_norm, feed, read, training)
 
     def _added(self, norm, sublayer, states, training=None):
         """Returns the states plus a sublayer's output, normalised before the sublayer or after the sum."""
+        if is_fused(states, training):
+            normalize, add = partial(normalized, norm), partial(dropped_sum, dropout=self.dropout)
+        else:
+            normalize, add = norm, partial(self._sum, training=training)
         if self.options.norm_first:
-            return states + self.dropout(sublayer(norm(states)), training=training)
-        return norm(states + self.dropout(sublayer(states), training=training))
+            return add(sublayer(normalize(states)), states)
+        return normalize(add(sublayer(states), states))
+
+    def _sum(self, values, states, training) -> KerasTensor:
+        return states + self.dropout(values, training=training)
 
 
 @keras.saving.register_keras_serializable("tfmtl")
@@ -168,7 +183,8 @@ class DecoderLayer(EncoderLayer):
         states = self._added(
             self.source_norm, lambda x: self.source_attention(x, source, source_mask), states, training
         )
-        return self._added(self.feedforward_norm, self.network, states, training)
+        feed = partial(self.network, training=training)
+        return self._added(self.feedforward_norm, feed, states, training)
 
     def step(self, states, position, cache, source, source_mask) -> tuple[KerasTensor, tuple]:
         """Decodes one position.

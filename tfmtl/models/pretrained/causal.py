@@ -27,7 +27,7 @@ class CausalLayers(OwnLayers):
         self._in_pairs = isinstance(backbone, keras_hub.models.Gemma3Backbone)
         self.end = keras.Model(layers[-1].output, backbone.output)
 
-    def read(self, embedded, tokens):
+    def read(self, embedded, tokens, training=None):
         length = ops.shape(tokens)[1]
         padding = length - lengths(tokens)[:, None]
         places = ops.arange(length)[None, :] - padding
@@ -36,7 +36,7 @@ class CausalLayers(OwnLayers):
         hidden, context = self._through(hidden, empty, places >= 0, 0)
         return _taken(self.end(hidden), ops.arange(length)[None, :] + padding), tuple(context)
 
-    def step(self, embedded, position, cache, context, tokens):
+    def step(self, embedded, position, cache, context, tokens, training=None):
         read, length = lengths(tokens)[:, None], ops.shape(tokens)[1]
         # The layers themselves hide what has not been written yet.
         of_text = ops.arange(length)[None, :] >= length - read

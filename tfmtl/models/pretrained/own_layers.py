@@ -51,12 +51,13 @@ class OwnLayers(keras.layers.Layer, ABC):
         self.built = True
 
     @abstractmethod
-    def read(self, embedded, tokens) -> tuple[KerasTensor, tuple[KerasTensor, ...]]:
+    def read(self, embedded, tokens, training=None) -> tuple[KerasTensor, tuple[KerasTensor, ...]]:
         """Reads texts.
 
         Args:
             embedded: embeddings of their tokens, `[batch, length, width]`.
             tokens: ids, int32 `[batch, length]`, padding on the right.
+            training: whether dropout is on.
 
         Returns:
             The last states `[batch, length, hidden]`, padding on the right, and the context: each layer's keys and
@@ -64,7 +65,7 @@ class OwnLayers(keras.layers.Layer, ABC):
         """
 
     @abstractmethod
-    def step(self, embedded, position, cache, context, tokens) -> tuple[KerasTensor, list[KerasTensor]]:
+    def step(self, embedded, position, cache, context, tokens, training=None) -> tuple[KerasTensor, list[KerasTensor]]:
         """Writes one or more positions behind texts.
 
         Args:
@@ -73,15 +74,16 @@ class OwnLayers(keras.layers.Layer, ABC):
             cache: each layer's keys and values of the previous positions, `[batch, 2, length, heads, size]`.
             context: the context of the texts, as returned by `read`.
             tokens: ids of the texts, int32 `[batch, text_length]`.
+            training: whether dropout is on.
 
         Returns:
             The states `[batch, positions, hidden]` and the new keys and values.
         """
 
-    def write(self, embedded, context, tokens) -> KerasTensor:
+    def write(self, embedded, context, tokens, training=None) -> KerasTensor:
         """Returns the states `[batch, length, hidden]` of all that is written behind texts; see `step`."""
         empty = self.initial_cache(ops.shape(embedded)[0], ops.shape(embedded)[1])
-        return self.step(embedded, 0, empty, context, tokens)[0]
+        return self.step(embedded, 0, empty, context, tokens, training)[0]
 
     def initial_cache(self, batch_size, length) -> list[KerasTensor]:
         """Returns each layer's keys and values `[batch, 2, length, heads, size]` of no tokens."""
