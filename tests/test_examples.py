@@ -12,7 +12,7 @@ import pytest
 from tfmtl.runs.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = [ROOT / "train.py", *sorted((ROOT / "examples").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
+SCRIPTS = [ROOT / "train.py", *sorted((ROOT / "examples").glob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

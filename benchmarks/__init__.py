@@ -1,0 +1,1 @@
+"""Measurements of tfmtl beside what it competes with."""
