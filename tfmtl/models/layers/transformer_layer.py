@@ -12,7 +12,6 @@ from tfmtl.models.layers.attention import Attention
 from tfmtl.models.layers.fused.compiled import is_fused
 from tfmtl.models.layers.fused.dropout import dropped_sum
 from tfmtl.models.layers.fused.gelu import gelu
-from tfmtl.models.layers.fused.normalization import normalized
 from tfmtl.models.layers.layer_change import UNCHANGED, LayerChange
 from tfmtl.models.layers.options_layer import OptionsLayer
 
@@ -145,16 +144,10 @@ class EncoderLayer(OptionsLayer):
 
     def _added(self, norm, sublayer, states, training=None):
         """Returns the states plus a sublayer's output, normalised before the sublayer or after the sum."""
-        if is_fused(states, training):
-            normalize, add = partial(normalized, norm), partial(dropped_sum, dropout=self.dropout)
-        else:
-            normalize, add = norm, partial(self._sum, training=training)
+        add = dropped_sum if is_fused(states, training) else partial(_sum, training=training)
         if self.options.norm_first:
-            return add(sublayer(normalize(states)), states)
-        return normalize(add(sublayer(states), states))
-
-    def _sum(self, values, states, training) -> KerasTensor:
-        return states + self.dropout(values, training=training)
+            return add(sublayer(norm(states)), states, self.dropout)
+        return norm(add(sublayer(states), states, self.dropout))
 
 
 @keras.saving.register_keras_serializable("tfmtl")
@@ -214,3 +207,7 @@ class DecoderLayer(EncoderLayer):
         states = self._added(self.attention_norm, attend_past, states)
         states = self._added(self.source_norm, attend_source, states)
         return self._added(self.feedforward_norm, self.network, states), (keys, values)
+
+
+def _sum(values, states, dropout: keras.layers.Dropout, training) -> KerasTensor:
+    return states + dropout(values, training=training)

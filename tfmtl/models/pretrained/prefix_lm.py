@@ -11,7 +11,6 @@ from tfmtl.models.layers.fused.attention_weights import attention_weights
 from tfmtl.models.layers.fused.compiled import is_fused
 from tfmtl.models.layers.fused.dropout import dropped_sum
 from tfmtl.models.layers.fused.gelu import gelu
-from tfmtl.models.layers.fused.normalization import normalized
 from tfmtl.models.layers.layer_change import UNCHANGED, LayerChange, unchanged
 from tfmtl.models.layers.tokens import score_bias, segment_ids, token_mask
 from tfmtl.models.pretrained.own_layers import OwnLayers, lengths
@@ -108,24 +107,20 @@ def _through(layer: EncoderLayer, hidden, seen, bias, training, change: LayerCha
     query *= ops.cast(keys.shape[-1] ** -0.5, hidden.dtype)
     scores = ops.einsum("bqhs,bkhs->bhqk", query, keys)
     fused = is_fused(hidden, training)
-    weigh, add = (attention_weights, _normalized_sum) if fused else (_attention_weights, _plain_normalized_sum)
+    weigh, add = (attention_weights, dropped_sum) if fused else (_attention_weights, _sum)
     context = ops.einsum("bhqk,bkhs->bqhs", weigh(scores, bias, layer.score_dropout), values)
     attended = change.attention(_projected(layer.attention.output_dense, context), hidden)
-    read = add(attended, hidden, layer.attention_dropout, layer.attention_norm)
+    read = layer.attention_norm(add(attended, hidden, layer.attention_dropout))
     fed = change.feedforward(_fed_fused(layer, read) if fused else layer.reduce(layer.expand(read)), hidden)
-    return add(fed, read, layer.feedforward_dropout, layer.feedforward_norm)
+    return layer.feedforward_norm(add(fed, read, layer.feedforward_dropout))
 
 
 def _attention_weights(scores, bias, dropout) -> KerasTensor:
     return dropout(ops.cast(ops.softmax(ops.cast(scores, "float32") + bias, axis=-1), scores.dtype))
 
 
-def _plain_normalized_sum(values, states, dropout, norm) -> KerasTensor:
-    return norm(dropout(values) + states)
-
-
-def _normalized_sum(values, states, dropout, norm) -> KerasTensor:
-    return normalized(norm, dropped_sum(values, states, dropout))
+def _sum(values, states, dropout) -> KerasTensor:
+    return dropout(values) + states
 
 
 def _fed_fused(layer: EncoderLayer, read) -> KerasTensor:

@@ -7,7 +7,6 @@ from tfmtl.models.layers.fused.attention_weights import attention_weights
 from tfmtl.models.layers.fused.compiled import NARROWEST, is_fused
 from tfmtl.models.layers.fused.dropout import dropped_steps, dropped_sum, random_bits
 from tfmtl.models.layers.fused.gelu import gelu
-from tfmtl.models.layers.fused.normalization import normalized
 
 RATE = 0.25
 """A multiple of 1/65,536."""
@@ -51,36 +50,6 @@ def test_gelu_can_be_differentiated_twice():
     density = np.exp(-np.square(values) / 2) / np.sqrt(2 * np.pi)
     # The second derivative of x Phi(x) is (2 - x^2) phi(x).
     np.testing.assert_allclose(outer.gradient(first, values), (2 - np.square(values)) * density, atol=1e-5)
-
-
-def test_a_normalization_and_its_gradients_are_those_of_keras_in_float64():
-    layers = {}
-    for dtype in ("float32", "float64"):
-        layers[dtype] = keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype)
-        layers[dtype].build((None, None, 16))
-        layers[dtype].set_weights([np.linspace(0.5, 2.0, 16), np.linspace(-1.0, 1.0, 16)])
-    states = drawn(2, 3, 16) + 1
-
-    def by_all(normalize, layer, dtype):
-        def called(states, *weights):
-            return normalize(states)
-
-        with tf.GradientTape() as tape:
-            cast = tf.cast(states, dtype)
-            tape.watch(cast)
-            output = normalize(cast)
-        weights = tf.cast(tf.reshape(tf.range(tf.size(output)) % 7, output.shape), output.dtype) - 3
-        return [output, *tape.gradient(output, [cast, layer.gamma.value, layer.beta.value], weights)]
-
-    found = by_all(lambda x: normalized(layers["float32"], x), layers["float32"], tf.float32)
-    expected = by_all(layers["float64"], layers["float64"], tf.float64)
-    assert_all_close(map(np.array, found), map(np.array, expected))
-
-
-def test_another_normalization_is_called_as_it_is():
-    norm = keras.layers.RMSNormalization()
-    states = drawn(2, 3, 16)
-    np.testing.assert_array_equal(normalized(norm, states), norm(states))
 
 
 def test_random_bits_are_uniform_and_drawn_anew_by_each_call_of_the_layer():
