@@ -1,6 +1,7 @@
 """Measures how `tfmtl serve` stands up to many clients of all sorts, and what a small one notices of a large one.
 
-    python benchmarks/serving_clients.py EXPORT --texts FILE.jsonl --output FILE.json [--seconds 3600] [--changes 4]
+    python benchmarks/serving_clients.py EXPORT --texts FILE.jsonl --output FILE.json [--seconds 3600] [--changes 4] \
+      [--small-seconds 60]
 
 First a client sends one text at a time, alone, and then beside another one that sends requests of 64 texts without a
 pause. Then there are 64 clients at once: some send valid requests of one text over REST and gRPC, or of 64 texts;
@@ -249,13 +250,13 @@ async def watch_memory(load: Load, every: float) -> list[int]:
     return memory
 
 
-def soak(version: Path, texts: Sequence[str], seconds: float, changes: int) -> dict:
+def soak(version: Path, texts: Sequence[str], seconds: float, changes: int, small_seconds: float) -> dict:
     """Returns what 64 clients are told, and how the memory develops, while versions change."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(version, folder / "export" / "1")
         with serving(folder / "export", "--send-seconds", "5") as server:
-            report = {"small_client_ms": beside(server, texts, min(60.0, max(5.0, seconds / 12)))}
+            report = {"small_client_ms": beside(server, texts, small_seconds)}
             print(report, flush=True)
             load = Load(server, texts, time.monotonic() + seconds)
 
@@ -288,10 +289,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=3600.0, help="how long the 64 clients ask")
     parser.add_argument("--changes", type=int, default=4, help="changes of version meanwhile")
+    parser.add_argument("--small-seconds", type=float, default=60.0, help="how long the small client asks each time")
     arguments = parser.parse_args()
     lines = arguments.texts.read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines]
-    report = soak(newest_version(arguments.export), texts, arguments.seconds, arguments.changes)
+    version, small_seconds = newest_version(arguments.export), arguments.small_seconds
+    report = soak(version, texts, arguments.seconds, arguments.changes, small_seconds)
     print(json.dumps(report, indent=1))
     with atomic_write(arguments.output) as aside:
         aside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

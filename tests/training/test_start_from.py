@@ -65,6 +65,16 @@ def test_labels_are_taken_by_their_names_and_what_is_new_is_said(other, make_exp
     assert "; new are variables of title_decoder (20 of 43)" in caplog.messages[-1]
 
 
+def test_what_the_new_model_has_no_place_for_is_said(model, experiment, data, monkeypatch, caplog):
+    with keras.name_scope("gone"):
+        variables = [*model.variables, keras.Variable([0.0], name="kernel"), keras.Variable([0.0], name="bias")]
+    reader = SimpleNamespace(model=SimpleNamespace(variables=variables), tasks=data.tasks)
+    monkeypatch.setattr(module, "load_reader", lambda run: reader)
+    with caplog.at_level(logging.INFO, "tfmtl"):
+        start_from(make_model(experiment, data), data.tasks, RUN)
+    assert caplog.messages[-1].endswith("variables of runs/other; left behind are those of gone")
+
+
 @pytest.mark.parametrize("frozen", [True, "embedding"])
 def test_what_is_frozen_is_not_trained(other, make_experiment, data, frozen, tmp_path):
     other()

@@ -47,8 +47,8 @@ def start_from(model: MultiTaskModel, tasks: Mapping[str, Task], run: RunFolder)
     totals: Counter[str] = Counter()
     fits, frozen = False, []
     for place, variable in _by_place(model.variables).items():
-        part = place[0].split("/")[0]
-        if part == _FITTED or "seed_generator" in place[0]:
+        part = _part(place[0])
+        if not part:
             continue
         totals[part] += 1
         labels = (_labels(reader.tasks, place[0]), _labels(tasks, place[0]))
@@ -65,8 +65,16 @@ def start_from(model: MultiTaskModel, tasks: Mapping[str, Task], run: RunFolder)
             "random; use its 'model.encoder'"
         )
     new = [f"{part} ({count} of {totals[part]})" for part, count in missed.items()]
+    left = sorted({part for path, _ in given if (part := _part(path))} - set(totals))
     rest = f"; new are variables of {listed(new)}" if new else ""
+    rest += f"; left behind are those of {listed(left)}" if left else ""
     _logger.info("begins with %d variables of %s%s", totals.total() - missed.total(), run.path, rest)
+
+
+def _part(path: str) -> str:
+    """Returns the layer of the model that a variable belongs to; nothing if the variable is not carried over."""
+    part = path.split("/")[0]
+    return "" if part == _FITTED or "seed_generator" in path else part
 
 
 def _kept_as_made(model: MultiTaskModel) -> set[int]:
