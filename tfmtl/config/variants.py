@@ -12,7 +12,8 @@ def single_tasks(experiment: Experiment) -> list[Experiment]:
     The network and the number of epochs stay the same, but an epoch contains only the task's own rows. Single tasks
     with different rows therefore make as many updates together as the joint model. With proportional mixing, a task's
     rows are read as often as in the joint training. Other mixing repeats small tasks and thins out large ones, which
-    has no meaning for a single task. Stages that do not train the task are left out. The weight of its loss is one.
+    has no meaning for a single task; dynamic mixing becomes proportional. Stages that do not train the task are left
+    out. The weight of its loss is one.
     """
     values = experiment.as_mapping()
     return [
@@ -24,6 +25,7 @@ def single_tasks(experiment: Experiment) -> list[Experiment]:
                 "sources": {task.source: values["sources"][task.source]},
                 "tasks": {name: values["tasks"][name]},
                 "balancing": {"method": "fixed"},
+                "mixing": "proportional" if hasattr(experiment.mixing.options, "rule") else values["mixing"],
             }
         )
         for name, task in answered(experiment.tasks).items()

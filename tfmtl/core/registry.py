@@ -106,6 +106,7 @@ class Registry:
 SOURCES = Registry("source format", "tfmtl.data.sources")
 TOKENIZERS = Registry("tokenizer", "tfmtl.data.tokenizers")
 SCHEDULES = Registry("mixing schedule", "tfmtl.data.schedules")
+MIXING_RULES = Registry("mixing rule", "tfmtl.data.mixing_rules")
 PRESETS = Registry("task preset", "tfmtl.config.presets")
 KINDS = Registry("task kind", "tfmtl.kinds")
 METRICS = Registry("metric", "tfmtl.metrics")

@@ -1,6 +1,6 @@
 """Decides which rows are in which batch, as a pure function of the seed, so that a run can resume at any update."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ _POOL_BATCHES = 64
 
 It is large enough for little padding, and small enough that every batch mixes all streams.
 """
+
+_ROOMS = 8
+"""The number of steps in which the rows of a slice in a batch grow, where rates follow from what is learned."""
 
 _FEWEST_POOLS = 4
 """The minimum number of parts into which the batches of an epoch are divided for sorting."""
@@ -79,6 +82,7 @@ def plan_training(
     multiple: int,
     seed: int,
     tasks: Collection[str] | None = None,
+    rates: Sequence[Mapping[str, float]] = (),
 ) -> Plan:
     """Plans every batch of a training.
 
@@ -96,18 +100,19 @@ def plan_training(
         seed: the seed of all random orders.
         tasks: the tasks to train: only rows with a target of one of them are drawn; all tasks if `None`. A table
             without such rows has padding rows only.
+        rates: the rates of streams in the first epochs, if they are not those of the schedule; the last ones stand for
+            all epochs after it. The batches of the last epoch with rates of its own are those to train with: further
+            rates can change how many rows of a slice are in a batch, and so the batches of earlier epochs.
     """
-    names = sorted({name for table in tables for name in table.streams})
-    found = {name: _locate(tables, name, tasks) for name in names}
-    rows = {name: located for name, located in found.items() if len(located)}
+    rows = _located(tables, tasks)
     streams = list(rows)
     sizes = np.array([len(rows[name]) for name in streams])
     updates = -(-int(sizes.sum()) // batch_size)
-    schedule = SCHEDULES.get(mixing.name).build
     drawn = np.zeros(len(streams), np.int64)
     epoch_rows: list[list[np.ndarray]] = []
     for epoch in range(epochs):
-        share = schedule(sizes, epoch, epochs, mixing.options)
+        given = rates[min(epoch, len(rates) - 1)] if rates else _scheduled(sizes, mixing, epoch, epochs)
+        share = np.array([given[name] for name in streams]) if rates else given
         counts = _apportion(share, int(sizes.sum()))
         draws = [_draw(rows[name], drawn[i], counts[i], (seed, i)) for i, name in enumerate(streams)]
         drawn += counts
@@ -117,6 +122,9 @@ def plan_training(
     for k, table in enumerate(tables):
         most = max(len(of_epoch[k]) for of_epoch in epoch_rows)
         in_batch = max(1, -(-most // updates))
+        if rates:
+            # A step is traced for each number of rows, so that there are few numbers.
+            in_batch = min(_rounded_up(in_batch, -(-batch_size // _ROOMS)), -(-int(sizes.sum()) // updates))
         batches = [
             _batch(table, of_epoch[k], updates, in_batch, np.random.default_rng((seed, 1, epoch, k)))
             for epoch, of_epoch in enumerate(epoch_rows)
@@ -152,6 +160,33 @@ def padding_share(tables: Sequence[Table], plan: Plan) -> float:
     read = tokens_read(tables, plan).sum()
     room = sum(part.rows.shape[1] * part.length.sum(dtype=np.int64) for part in plan.slices)
     return float(1.0 - read / room)
+
+
+def stream_sizes(tables: Sequence[Table], tasks: Collection[str]) -> dict[str, int]:
+    """Returns the number of rows of each stream that have a target of one of the tasks, for streams with such rows."""
+    return {name: len(located) for name, located in _located(tables, tasks).items()}
+
+
+def first_rates(tables: Sequence[Table], tasks: Collection[str], mixing: Choice, epochs: int) -> dict[str, float]:
+    """Returns the rate of each stream in the first epoch, by the schedule."""
+    sizes = stream_sizes(tables, tasks)
+    rates = _scheduled(np.array(list(sizes.values())), mixing, 0, epochs)
+    return dict(zip(sizes, rates.tolist(), strict=True))
+
+
+def _scheduled(sizes: np.ndarray, mixing: Choice, epoch: int, epochs: int) -> np.ndarray:
+    return SCHEDULES.get(mixing.name).build(sizes, epoch, epochs, mixing.options)
+
+
+def _rounded_up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def _located(tables: Sequence[Table], tasks: Collection[str] | None) -> dict[str, np.ndarray]:
+    """Returns `_locate` of each stream that has rows, by its name, in alphabetical order."""
+    names = sorted({name for table in tables for name in table.streams})
+    found = {name: _locate(tables, name, tasks) for name in names}
+    return {name: located for name, located in found.items() if len(located)}
 
 
 def _locate(tables: Sequence[Table], stream: str, tasks: Collection[str] | None) -> np.ndarray:

@@ -12,12 +12,14 @@ from tfmtl.config.experiment import Experiment
 from tfmtl.config.options import Stage
 from tfmtl.core.errors import RunError
 from tfmtl.data.batches import batches, distributed_batches
+from tfmtl.data.mixing_rule import rule_of
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.callbacks.checkpointing import Checkpointing
 from tfmtl.training.callbacks.event_writers import EventWriters
 from tfmtl.training.callbacks.rows_up_to_date import RowsUpToDate
+from tfmtl.training.dynamic_mixing import DynamicMixing, same_shapes
 from tfmtl.training.prepared_data import TrainingData
 from tfmtl.training.progress import Progress
 from tfmtl.training.strategy import is_same_everywhere
@@ -26,24 +28,25 @@ from tfmtl.training.update import Update
 _logger = logging.getLogger("tfmtl")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Training:
     """A stage of a training that is about to begin or resume.
 
     Attributes:
         experiment: the experiment as configured.
-        stage: the stage of the experiment.
+        number: the number of the stage, from 0.
         run: the folder of the stage.
-        data: the data, planned for the stage.
+        data: the data, planned for the stage; if mixing is dynamic, by the rates that are known.
         strategy: the distribution strategy.
         writes: whether this process writes the run folder.
         model: the model, compiled for the stage.
         update: the update that makes the steps.
         progress: the progress of the stage.
+        mixing: what chooses the rates of an epoch; `None` if all of them are known before.
     """
 
     experiment: Experiment
-    stage: Stage
+    number: int
     run: RunFolder
     data: TrainingData
     strategy: tf.distribute.Strategy
@@ -51,6 +54,30 @@ class Training:
     model: MultiTaskModel
     update: Update
     progress: Progress = field(default_factory=Progress)
+    mixing: DynamicMixing | None = None
+    _planned: int = 0
+
+    def __post_init__(self):
+        if rule_of(self.experiment.mixing) is not None:
+            self.mixing = DynamicMixing(self.experiment, self.stage, self.data, self.progress)
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the experiment."""
+        return self.experiment.stages[self.number]
+
+    def plan_by_rates(self) -> None:
+        """Plans the stage by the rates in the progress, unless it is; those of its first epoch are chosen here."""
+        if self.mixing is None or 0 < len(self.progress.rates) == self._planned:
+            return
+        if not self.progress.rates:
+            self.progress.rates.append(self.mixing.next_rates())
+        self._planned = len(self.progress.rates)
+        before, replicas = self.data, self.strategy.num_replicas_in_sync
+        self.data = before.of(self.experiment, self.number, replicas, self.progress.rates)
+        if not same_shapes(before, self.data):
+            # Otherwise the step would be traced for any number of rows, which not all of its operations allow.
+            self.model.make_train_function(force=True)
 
 
 MakeCallbacks = Callable[[EventWriters], list[keras.callbacks.Callback]]
@@ -61,7 +88,7 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
     """Trains a stage from its newest checkpoint to its end; a finished stage only gives the model its weights.
 
     Keras' `fit` is called once for the rest of an epoch that has begun, if there is one, and once for the epochs after
-    it.
+    it; once for each epoch if mixing is dynamic.
 
     Raises:
         RunError: if the checkpoints cannot be used.
@@ -74,6 +101,7 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
     every = training.experiment.training.checkpoint_every
     checkpointing = Checkpointing(checkpoints, progress, training.update, every)
     _resume(training, checkpointing)
+    training.plan_by_rates()
     if progress.finished or 0 < epochs <= progress.epoch:
         _logger.info("%s: this training is finished, after %d epochs", training.run.path, progress.epoch)
         return
@@ -82,7 +110,8 @@ def fit(training: Training, make_callbacks: MakeCallbacks) -> None:
     if not epochs:
         _validate_untrained(training, callbacks)
     while not progress.finished and progress.epoch < epochs:
-        end = progress.epoch + 1 if progress.within_epoch else epochs
+        training.plan_by_rates()
+        end = progress.epoch + 1 if progress.within_epoch or training.mixing else epochs
         training.model.fit(
             _dataset(training, progress.update, end * progress.updates_per_epoch),
             initial_epoch=progress.epoch,

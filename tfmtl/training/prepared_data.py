@@ -1,7 +1,7 @@
 """The data of a training: streams, tokenizer, tables and the plan of all batches."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -12,7 +12,8 @@ from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import ConfigurationError, RunError
 from tfmtl.core.registry import BALANCING, TOKENIZERS
 from tfmtl.data.columns import Column
-from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training
+from tfmtl.data.mixing_rule import check_mixing
+from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training, stream_sizes
 from tfmtl.data.streams import Stream, load_streams
 from tfmtl.data.tables import Slice, Table, build_tables
 from tfmtl.kinds.kind import kind_of
@@ -50,9 +51,22 @@ class TrainingData:
     validation_plan: Plan
     rows: Fingerprints = field(default_factory=dict)
 
-    def of(self, experiment: Experiment, number: int, replicas: int) -> Self:
-        """Returns the data of a stage of the training; the first stage has number 0."""
-        return replace(self, plan=_plan(experiment, number, self.tables, replicas))
+    def of(self, experiment: Experiment, number: int, replicas: int, rates: Sequence[Mapping[str, float]] = ()) -> Self:
+        """Returns the data of a stage of the training.
+
+        Args:
+            experiment: the experiment as configured.
+            number: the number of the stage, from 0.
+            replicas: the number of replicas of the strategy.
+            rates: the rates of streams in the first epochs of the stage; see `plan_training`.
+        """
+        return replace(self, plan=_plan(experiment, number, self.tables, replicas, rates))
+
+    def streams_of(self, tasks: Collection[str]) -> dict[str, list[str]]:
+        """Returns the streams that have training rows of some tasks, with the names of those that read them."""
+        sizes = stream_sizes(self.tables, tasks)
+        members = {stream.name: [task.name for task in stream.tasks if task.name in tasks] for stream in self.streams}
+        return {name: members[name] for name in sizes}
 
     @property
     def size(self) -> str:
@@ -98,6 +112,7 @@ def prepare(experiment: Experiment, run: RunFolder | None, replicas: int) -> Tra
     rows = fingerprints(streams)
     streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]
     _check_tasks(experiment, tasks)
+    check_mixing(experiment.mixing, tasks, {stream.name: [task.name for task in stream.tasks] for stream in streams})
     if run is not None:
         check_configuration(run, experiment, tasks)
         check_rows(run, rows, ("train", "validation"))
@@ -123,7 +138,13 @@ def _check_tasks(experiment: Experiment, tasks: Mapping[str, Task]) -> None:
     check_metrics(tasks)
 
 
-def _plan(experiment: Experiment, number: int, tables: Sequence[Table], replicas: int) -> Plan:
+def _plan(
+    experiment: Experiment,
+    number: int,
+    tables: Sequence[Table],
+    replicas: int,
+    rates: Sequence[Mapping[str, float]] = (),
+) -> Plan:
     """Plans a stage on the rows of its tasks, in an order that differs from that of every other stage."""
     options, stages = experiment.training, experiment.stages
     stage, seed = stages[number], options.seed + _SEEDS * (len(stages) - 1 - number)
@@ -134,7 +155,7 @@ def _plan(experiment: Experiment, number: int, tables: Sequence[Table], replicas
             f"{options.accumulation} parts; give at most {max(options.batch_size // replicas, 1)}"
         )
     return plan_training(
-        tables, experiment.mixing, max(1, stage.epochs), options.batch_size, multiple, seed, stage.tasks
+        tables, experiment.mixing, max(1, stage.epochs), options.batch_size, multiple, seed, stage.tasks, rates
     )
 
 

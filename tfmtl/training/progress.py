@@ -17,6 +17,8 @@ class Progress:
         best_epoch: the epoch with the highest score, counted from 0; -1 before the first.
         task_best: for each task, its best validation metric, its loss then, and the epoch that reached them.
         stopped_tasks: the tasks whose loss weight has been set to zero.
+        rates: the rate at which rows are drawn from each stream, in each epoch so far and in the one that has begun;
+            empty unless mixing is dynamic.
         finished: whether training has ended.
     """
 
@@ -28,6 +30,7 @@ class Progress:
     best_epoch: int = -1
     task_best: dict[str, list[float]] = field(default_factory=dict)
     stopped_tasks: list[str] = field(default_factory=list)
+    rates: list[dict[str, float]] = field(default_factory=list)
     finished: bool = False
 
     @property

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -45,6 +45,19 @@ def is_same_everywhere(strategy: tf.distribute.Strategy, number: int) -> bool:
     """Whether all workers have the same `number`; every worker must call this."""
     numbers = tf.function(lambda: strategy.run(lambda: tf.constant(number, tf.float64)), autograph=False)()
     return float(strategy.reduce(tf.distribute.ReduceOp.MEAN, numbers, axis=None)) == number
+
+
+def of_chief(strategy: tf.distribute.Strategy, values: Sequence[float]) -> list[float]:
+    """Returns the values that the first replica's process has; every worker must call this."""
+    if strategy.num_replicas_in_sync == 1:
+        return list(values)
+
+    def own() -> tf.Tensor:
+        first = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.where(tf.equal(first, 0), tf.constant(values, tf.float64), 0.0)
+
+    found = tf.function(lambda: strategy.run(own), autograph=False)()
+    return strategy.reduce(tf.distribute.ReduceOp.SUM, found, axis=None).numpy().tolist()
 
 
 def on_first_replica(compute: Callable) -> Callable:

@@ -32,9 +32,10 @@ from tfmtl.training.callbacks.averaged_weights import AveragedWeights, TrainedWe
 from tfmtl.training.callbacks.epoch_end import BestModel, EarlyStopping, History, TaskStopping, ValidationScores
 from tfmtl.training.callbacks.event_writers import EventWriters
 from tfmtl.training.callbacks.gradient_norms import GradientNorms
+from tfmtl.training.callbacks.mixing_rates import MixingRates
 from tfmtl.training.callbacks.overview import Overview
 from tfmtl.training.callbacks.summary_samples import SummarySamples
-from tfmtl.training.callbacks.tensorboard import TensorBoard
+from tfmtl.training.callbacks.tensorboard import RowsRead, TensorBoard
 from tfmtl.training.callbacks.validation_figures import ValidationFigures
 from tfmtl.training.fit import Training, fit
 from tfmtl.training.fit_linear_experts import fit_linear_experts
@@ -124,12 +125,12 @@ def train_model(
         _logger.info("stage %d of %d: %s", number, len(experiment.stages), ", ".join(stage.tasks))
         part = data.of(experiment, number - 1, strategy.num_replicas_in_sync)
         update = compile_update(model, experiment, part, stage)
-        training = Training(experiment, stage, run.stage(number), part, strategy, writes, model, update)
-        fit(training, functools.partial(_observers, training))
+        training = Training(experiment, number - 1, run.stage(number), part, strategy, writes, model, update)
+        fit(training, functools.partial(_callbacks_before_last, training))
     if first:
         _logger.info("stage %d of %d: %s", len(experiment.stages), len(experiment.stages), ", ".join(last.tasks))
         update = compile_update(model, experiment, data, last)
-    training = Training(experiment, last, run, data, strategy, writes, model, update)
+    training = Training(experiment, len(first), run, data, strategy, writes, model, update)
     fit(training, lambda writers: [*_callbacks(training, writers), *more_callbacks(training)])
     if writes:
         check_best_model(run)
@@ -192,10 +193,7 @@ def _callbacks(training: Training, writers: EventWriters) -> list[keras.callback
     """Returns the callbacks of the last stage, each after those whose results it reads."""
     experiment, data, run, progress = training.experiment, training.data, training.run, training.progress
     options = experiment.training
-    greedy = GenerationOptions(**{**experiment.generation.model_dump(), "beams": 1})
-    packing = experiment.model.encoder.options.packing
-    reader = Reader(training.model, data.tasks, data.tokenizer, packing, greedy)
-    scorer = make_scorer(reader, data.streams, experiment)
+    scorer = _scorer(training)
     average = training.update.average
     callbacks: list[keras.callbacks.Callback] = [
         *([AveragedWeights(average)] if average else []),
@@ -211,21 +209,41 @@ def _callbacks(training: Training, writers: EventWriters) -> list[keras.callback
     return [*callbacks, *_observers(training, writers)]
 
 
+def _callbacks_before_last(training: Training, writers: EventWriters) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks of a stage before the last, which is measured only where its mixing follows from it."""
+    measured = training.mixing and training.mixing.reads_scores
+    return [*([ValidationScores(_scorer(training))] if measured else []), *_observers(training, writers)]
+
+
+def _scorer(training: Training) -> ValidationScorer:
+    experiment, data = training.experiment, training.data
+    greedy = GenerationOptions(**{**experiment.generation.model_dump(), "beams": 1})
+    packing = experiment.model.encoder.options.packing
+    reader = Reader(training.model, data.tasks, data.tokenizer, packing, greedy)
+    return make_scorer(reader, data.streams, experiment)
+
+
 def _observers(training: Training, writers: EventWriters) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of every stage, which only observe."""
     data, run, progress, update = training.data, training.run, training.progress, training.update
     callbacks: list[keras.callbacks.Callback] = [History(run, progress, training.writes)]
+    if training.mixing:
+        callbacks.append(MixingRates(training.mixing, writers.train, progress, training.stage.epochs))
     shares = task_shares(data.tables, data.plan)
     if training.stage.epochs:
         # Gradients are of no interest where there is no update, and may need more memory than all else.
         probed = functools.cache(lambda: _batch_of_most_tasks(training, shares))
         callbacks.insert(0, GradientNorms(writers.train, update, progress, probed))
     if training.writes:
-        tokens = tokens_read(data.tables, data.plan)
         every = training.experiment.training.log_every
         callbacks.append(Overview(run.tensorboard, progress, training.experiment, data.tasks))
-        callbacks.append(TensorBoard(writers, update, progress, tokens, shares, every))
+        callbacks.append(TensorBoard(writers, update, progress, lambda: _rows_read(training), every))
     return callbacks
+
+
+def _rows_read(training: Training) -> RowsRead:
+    tables, plan = training.data.tables, training.data.plan
+    return RowsRead(tokens_read(tables, plan), task_shares(tables, plan))
 
 
 def _shown_answers(

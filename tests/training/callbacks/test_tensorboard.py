@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfmtl.balancing import get
 from tfmtl.training.callbacks import tensorboard
 from tfmtl.training.callbacks.event_writers import EventWriters
-from tfmtl.training.callbacks.tensorboard import TensorBoard
+from tfmtl.training.callbacks.tensorboard import RowsRead, TensorBoard
 from tfmtl.training.progress import Progress
 from tfmtl.training.update import Update
 
@@ -32,7 +32,7 @@ def board(tmp_path, monkeypatch):
     progress = Progress(updates_per_epoch=3)
     update = Update({"topic": None, "stars": None}, get("fixed"), 0.0)
     update.weights.assign([2.0, 0.5])
-    callback = TensorBoard(EventWriters.of(tmp_path), update, progress, TOKENS, SHARES, every=2)
+    callback = TensorBoard(EventWriters.of(tmp_path), update, progress, lambda: RowsRead(TOKENS, SHARES), every=2)
     callback.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.125)))
     return callback, progress, update
 
@@ -40,6 +40,7 @@ def board(tmp_path, monkeypatch):
 def train(board, epochs):
     """Makes the updates of `epochs`, number `n` with losses `n` and `10 n`, a gradient of `n / 2` and a loss logged."""
     callback, progress, update = board
+    callback.on_train_begin()
     for epoch in epochs:
         callback.on_epoch_begin(epoch)
         while progress.epoch == epoch:

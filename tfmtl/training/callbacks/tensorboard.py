@@ -1,6 +1,8 @@
 """Writes what TensorBoard shows while a model trains."""
 
 import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -14,6 +16,18 @@ from tfmtl.training.update import Update
 _VALIDATION = "val_"
 
 
+class RowsRead(NamedTuple):
+    """What the updates of a plan read.
+
+    Attributes:
+        tokens: the number of tokens that each update reads, int64 `[updates]`.
+        shares: for each task, the share of each update's rows that have a target of it, float32 `[updates]`.
+    """
+
+    tokens: np.ndarray
+    shares: Mapping[str, np.ndarray]
+
+
 class TensorBoard(keras.callbacks.Callback):
     """Writes scalars every few updates, each epoch's logs, and the graph of the first validation.
 
@@ -24,8 +38,7 @@ class TensorBoard(keras.callbacks.Callback):
         writers: the writers of TensorBoard's events.
         update: the update, which holds its last losses, counts and weights.
         progress: the progress of the training.
-        tokens: the number of tokens that each update reads, `[updates]`.
-        shares: for each task, the share of each update's rows that have a target of it, `[updates]`.
+        read: a function that returns what the updates of the plan read; called each time that `fit` begins.
         every: the number of updates between two records.
     """
 
@@ -34,19 +47,18 @@ class TensorBoard(keras.callbacks.Callback):
         writers: EventWriters,
         update: Update,
         progress: Progress,
-        tokens: np.ndarray,
-        shares: dict[str, np.ndarray],
+        read: Callable[[], RowsRead],
         every: int,
     ):
         super().__init__()
         self._writers = writers
         self._update = update
         self._progress = progress
-        self._tokens = tokens
-        self._shares = shares
+        self._read = read
         self._every = every
 
     def on_train_begin(self, logs=None):
+        self._rows = self._read()
         self._start_clock()
 
     def on_test_end(self, logs=None):
@@ -77,12 +89,12 @@ class TensorBoard(keras.callbacks.Callback):
     def _record(self, update: int) -> None:
         losses, weights = self._update.losses.numpy(), self._update.weights.numpy()
         seconds = time.perf_counter() - self._clock
-        read = self._tokens[self._first : update].sum()
+        read = self._rows.tokens[self._first : update].sum()
         with self._writers.train.as_default(step=update):
             for index, task in enumerate(self._update.tasks):
                 if task not in self._update.means.shown:
                     continue
-                share = self._shares[task][update - 1]
+                share = self._rows.shares[task][update - 1]
                 if share:
                     tf.summary.scalar(f"loss/{task}", losses[index])
                 tf.summary.scalar(f"weight/{task}", weights[index])
