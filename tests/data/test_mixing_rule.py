@@ -1,8 +1,10 @@
+import json
 import math
 
 import numpy as np
 import pytest
 
+from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.registry import MIXING_RULES, Options
 from tfmtl.data.mixing_rule import Evidence, MixingRule, rates_of
 
@@ -60,8 +62,12 @@ def test_drops_are_means_of_the_tasks_of_a_stream_that_have_a_loss():
 
 
 @pytest.mark.parametrize("entry", MIXING_RULES, ids=lambda entry: entry.name)
-def test_every_rule_begins_with_first_rates_and_is_a_function_of_what_is_recorded(entry, tmp_path):
-    given = {"gap": {"scores": {"one": 0.9, "two": 0.8, "three": 0.5}}, "curriculum": {"order": [["one"], ["three"]]}}
+def test_every_rule_begins_with_first_rates_and_is_a_function_of_what_is_recorded(entry):
+    given = {
+        "affinity": {"affinity": {"one": {"one": 0.2, "three": 0.1}, "three": {"three": 0.3}}},
+        "curriculum": {"order": [["one"], ["three"]]},
+        "gap": {"scores": {"one": 0.9, "two": 0.8, "three": 0.5}},
+    }
     found = entry.build(entry.options(**given.get(entry.name, {})))
     generator = np.random.default_rng(0)
     rates, losses, scores = [], [], []
@@ -111,3 +117,20 @@ def test_a_curriculum_goes_on_when_losses_stop_falling_or_at_the_latest():
     flat = [{"one": 1.0, "two": 1.0, "three": 1.0}, {"one": 0.95, "two": 0.95, "three": 0.2}]
     assert rule("curriculum", **order).weights(evidence(*flat[:1])) == {"a": 0.75, "b": 0.0}
     assert rule("curriculum", **order).weights(evidence(*flat)) == {"a": 0.75, "b": 0.25}
+
+
+def test_affinity_draws_what_helps_where_most_is_left(tmp_path):
+    path = tmp_path / "affinity.json"
+    names, matrix = ["one", "two", "three"], [[0.4, None, 0.1], [0.0, 0.2, -0.3], [0.2, 0.0, 0.5]]
+    path.write_text(json.dumps({"tasks": names, "affinity": matrix}), encoding="utf-8")
+    losses = {"one": 2.0, "two": 1.0, "three": 4.0}, {"one": 1.0, "two": 1.0, "three": 3.0}
+    found = rule("affinity", affinity=str(path))
+    # Left are 1/2, 1 and 3/4.
+    of_tasks = 0.4 / 2 + 0.1 * 0.75, 0.2, 0.2 / 2 + 0.5 * 0.75
+    weights = found.weights(evidence(*losses))
+    assert weights == pytest.approx({"a": (of_tasks[0] + of_tasks[1]) / 2, "b": of_tasks[2]})
+    assert found.options.affinity["one"] == {"one": 0.4, "three": 0.1}
+    path.write_text("{}", encoding="utf-8")
+    for broken, message in ((path, "not an 'affinity.json'"), (tmp_path / "affinity.jsno", "there is no such file")):
+        with pytest.raises(ConfigurationError, match=rf"mixing\.rule\.affinity: .*{message}"):
+            rule("affinity", affinity=str(broken))

@@ -58,9 +58,9 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_rates(trained, dynami
         np.testing.assert_array_equal(value, reference)
 
 
-def test_replicas_draw_the_same_rows_and_learn_the_same(trained, make_experiment, dynamic, tmp_path):
-    training = {**dynamic.training.model_dump(mode="json"), "strategy": "mirrored"}
-    run = train_run(dynamic.model_copy(update={"training": type(dynamic.training)(**training)}), RunFolder(tmp_path / "two"))
+def test_replicas_draw_the_same_rows_and_learn_the_same(trained, dynamic, tmp_path):
+    training = dynamic.training.model_copy(update={"strategy": "mirrored"})
+    run = train_run(dynamic.model_copy(update={"training": training}), RunFolder(tmp_path / "two"))
     found, expected = newest(run), newest(trained)
     assert found.state["rates"] == expected.state["rates"]
     for value, reference in zip(found.variables, expected.variables, strict=True):
@@ -72,6 +72,8 @@ RULES = {
     "a task that there is not": ({"type": "gap", "scores": {"stras": 0.5}}, ["mixing.rule.scores", "'stars'"]),
     "a score of zero": ({"type": "gap", "scores": {"stars": 0.0}}, ["mixing.rule.scores.stars", "above 0"]),
     "a missing score": ({"type": "gap", "scores": {"stars": 0.5}}, ["mixing.rule.scores", "is missing"]),
+    "an unmeasured task": ({"type": "affinity", "affinity": {"stars": {"topic": 0.1}}}, ["affinity", "is missing"]),
+    "an unknown affinity": ({"type": "affinity", "affinity": {"stras": {"topic": 0.1}}}, ["affinity", "'stars'"]),
     "an unknown group": ({"type": "curriculum", "order": [["topic"], ["stras"]]}, ["order", "'stars'"]),
     "twice": ({"type": "curriculum", "order": [["topic"], ["topic"]]}, ["order", "'topic'", "twice"]),
     "an empty group": ({"type": "curriculum", "order": [["topic"], []]}, ["order", "empty"]),
@@ -89,5 +91,5 @@ def test_a_rule_that_does_not_fit_is_refused_in_one_line(make_experiment, case):
 
 
 def test_an_unknown_rule_is_refused_with_the_nearest_one(make_experiment):
-    with pytest.raises(ConfigurationError, match="mixing.rule.type: .*did you mean 'bandit'"):
+    with pytest.raises(ConfigurationError, match=r"mixing\.rule\.type: .*did you mean 'bandit'"):
         make_experiment(mixing={"schedule": "dynamic", "rule": "bandid"})

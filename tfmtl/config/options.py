@@ -121,6 +121,8 @@ class TrainingOptions(Options):
         generate_examples: the number of validation rows for which each task's texts are generated after each epoch.
         log_every: the number of updates between two TensorBoard records.
         start_from: the folder of a run whose best model gives the first weights, wherever they fit, and its tokenizer.
+        stage_optimizer: what a stage begins with: a `new` optimizer, or that of the stage before it, which is `kept`;
+            then weights and moments of tasks that a stage does not train stay as they are.
         stages: the parts of the training, in order; the last one trains every task that is answered and chooses the
             best model; a single stage of all tasks if the list is empty.
     """
@@ -144,6 +146,7 @@ class TrainingOptions(Options):
     generate_examples: int = Field(256, ge=1)
     log_every: int = Field(20, ge=1)
     start_from: str | None = None
+    stage_optimizer: Literal["new", "kept"] = "new"
     stages: list[Stage] = Field(default_factory=list)
 
 

@@ -39,6 +39,7 @@ from tfmtl.training.callbacks.tensorboard import RowsRead, TensorBoard
 from tfmtl.training.callbacks.validation_figures import ValidationFigures
 from tfmtl.training.fit import Training, fit
 from tfmtl.training.fit_linear_experts import fit_linear_experts
+from tfmtl.training.kept_optimizer import KeptOptimizer
 from tfmtl.training.lazy_rows import average_of, connect_rows
 from tfmtl.training.learning_rate import WarmupThenDecay
 from tfmtl.training.make_update import make_update
@@ -108,6 +109,7 @@ def train_model(
 ) -> Progress:
     """Trains the model of an experiment under the strategy in whose scope it is called; see `train_run`."""
     *first, last = experiment.stages
+    options = experiment.training
     strategy = tf.distribute.get_strategy()
     writes = is_chief(strategy)
     update = compile_update(model, experiment, data)
@@ -121,15 +123,22 @@ def train_model(
         if last.epochs:
             recommend_pretrained(model.network.layers.sharing.trunk, data.tables)
             warn_of_few_updates(model.network, data.tables, data.plan)
+    kept = KeptOptimizer(model, options.optimizer.name) if first and options.stage_optimizer == "kept" else None
     for number, stage in enumerate(first, start=1):
         _logger.info("stage %d of %d: %s", number, len(experiment.stages), ", ".join(stage.tasks))
         part = data.of(experiment, number - 1, strategy.num_replicas_in_sync)
         update = compile_update(model, experiment, part, stage)
+        if kept and stage.epochs:
+            kept.begin(update, stage.tasks)
         training = Training(experiment, number - 1, run.stage(number), part, strategy, writes, model, update)
         fit(training, functools.partial(_callbacks_before_last, training))
+        if kept and stage.epochs:
+            kept.end(update, part.plan.updates)
     if first:
         _logger.info("stage %d of %d: %s", len(experiment.stages), len(experiment.stages), ", ".join(last.tasks))
         update = compile_update(model, experiment, data, last)
+        if kept and last.epochs:
+            kept.begin(update, last.tasks)
     training = Training(experiment, len(first), run, data, strategy, writes, model, update)
     fit(training, lambda writers: [*_callbacks(training, writers), *more_callbacks(training)])
     if writes:

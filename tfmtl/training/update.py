@@ -33,6 +33,7 @@ class Update:
         weights: the weights of the losses in the last update, float32 variable `[tasks]`.
         average: the average of the model's weights; `None` if none is kept.
         rows: the positions of the trainable variables whose gradients keep only the rows that a batch has.
+        moved: the positions of the trainable variables that the optimizer updates; `None` means all of them.
         losses: the losses of the last update over all replicas, float32 variable `[tasks]`.
         counts: the counts of the last update over all replicas, float32 variable `[tasks]`.
         means: the means of the losses since they were last reset.
@@ -62,6 +63,7 @@ class Update:
         self._accumulation = accumulation or Accumulation()
         self.average: WeightAverage | None = None
         self.rows: Collection[int] = ()
+        self.moved: Sequence[int] | None = None
         self.active = self._state([1.0] * len(self.tasks), "active_tasks")
         self.weights = self._state([1.0] * len(self.tasks), "task_weights")
         self.losses = self._state([0.0] * len(self.tasks), "task_losses")
@@ -90,15 +92,20 @@ class Update:
         self.counts.assign(counts)
         before = self._measured(model, batch, counts, False) if self.balancing.reads_losses_after else None
         gradients = self._clip(self._gradients(model, batch, counts), model.optimizer)
-        # The optimizer sums the gradients over replicas again, although they are the same on all of them.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        model.optimizer.apply([scaled(gradient, 1.0 / replicas) for gradient in gradients], model.trainable_variables)
-        if self.average is not None:
-            self.average.update(model.optimizer.iterations.value)
+        self._apply(model, gradients)
         if before is not None:
             present = (counts > 0) & (self.active.value > 0)
             self.balancing.observe(before, self._measured(model, batch, counts, False), present)
         return self._track(self.losses.value, counts)
+
+    def _apply(self, model: keras.Model, gradients: Sequence[Gradient]) -> None:
+        # The optimizer sums the gradients over replicas again, although they are the same on all of them.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        moved = range(len(gradients)) if self.moved is None else self.moved
+        variables = model.trainable_variables
+        model.optimizer.apply([scaled(gradients[k], 1.0 / replicas) for k in moved], [variables[k] for k in moved])
+        if self.average is not None:
+            self.average.update(model.optimizer.iterations.value)
 
     def test(self, model: keras.Model, batch) -> dict[str, tf.Tensor]:
         """Measures the losses of one replica's part of a batch; returns their running means."""

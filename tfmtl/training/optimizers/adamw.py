@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 from pydantic import Field
 
-from tfmtl.core.private_api import moments, variable_index
+from tfmtl.core.private_api import moments, optimized_variables, variable_index
 from tfmtl.core.registry import OPTIMIZERS, Options
 
 
@@ -58,6 +58,15 @@ class AdamW(keras.optimizers.Adam):
         super().build(variables)
         self._rate_of = [self._rates.get(variable.path, 1.0) for variable in variables]
         self._decay_of = [self._decay if _is_decayed(variable) else 0.0 for variable in variables]
+        self._updates_before = [0] * len(variables)
+
+    def continue_after(self, updates: Mapping[str, int]) -> None:
+        """Lets the correction of bias count updates of another optimizer, whose moments this one has been given.
+
+        Args:
+            updates: the number of updates of variables so far, by their paths; 0 for a variable that is not named.
+        """
+        self._updates_before = [updates.get(variable.path, 0) for variable in optimized_variables(self)]
 
     def apply(self, grads, trainable_variables=None):
         # A tensor of one graph, or of one eager step, must not be used in another.
@@ -67,7 +76,7 @@ class AdamW(keras.optimizers.Adam):
 
     def update_step(self, gradient, variable, learning_rate):
         index = variable_index(self, variable)
-        rate, step = self._of_replica(learning_rate, self._rate_of[index])
+        rate, step = self._of_replica(learning_rate, index)
         momentum, velocity = moments(self, index)
         if self._decay_of[index]:
             self.assign_sub(variable, variable * (self._decay_of[index] * rate))
@@ -85,11 +94,12 @@ class AdamW(keras.optimizers.Adam):
             grad=gradient,
         )
 
-    def _of_replica(self, learning_rate, factor: float):
-        """Returns the learning rate times a factor, and the step size that corrects the bias of the averages."""
-        key = id(learning_rate), factor
+    def _of_replica(self, learning_rate, index: int):
+        """Returns a variable's learning rate, and the step size that corrects the bias of the averages."""
+        factor, before = self._rate_of[index], self._updates_before[index]
+        key = id(learning_rate), factor, before
         if key not in self._steps:
-            rate, count = ops.cast(learning_rate, "float32") * factor, ops.cast(self.iterations + 1, "float32")
+            rate, count = ops.cast(learning_rate, "float32") * factor, ops.cast(self.iterations + 1 + before, "float32")
             first, second = (1 - ops.power(ops.cast(beta, "float32"), count) for beta in (self.beta_1, self.beta_2))
             # The learning rate itself is kept too, or another object could get its id.
             self._steps[key] = learning_rate, rate, rate * ops.sqrt(second) / first

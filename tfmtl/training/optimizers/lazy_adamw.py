@@ -84,7 +84,7 @@ class LazyAdamW(AdamW):
 
     def _update_rows(self, index: int, variable: tf.Variable, gradient: tf.IndexedSlices, learning_rate) -> None:
         """Updates the rows that a gradient has; the entries of a row all write the same values."""
-        rate, step = self._of_replica(learning_rate, self._rate_of[index])
+        rate, step = self._of_replica(learning_rate, index)
         places, entries = gradient.indices, rows_of_entries(gradient)
         # In the order of `AdamW.update_step`, to round alike.
         values = tf.gather(variable, places)
