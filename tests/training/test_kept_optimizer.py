@@ -1,5 +1,7 @@
 """Stages that share an optimizer: what goes on keeps its moments, what pauses stays as it is."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -76,6 +78,12 @@ def test_what_pauses_stays_and_what_goes_on_keeps_its_moments(staged, tmp_path, 
         assert (second[k] != third[k]).any()
     for k in slots:
         np.testing.assert_array_equal(first_slots[k], second_slots[k])
+    # The second stage and the third are repeated.
+    shutil.rmtree(run.checkpoints)
+    shutil.rmtree(run.stage(2).checkpoints)
+    train_run(staged, run)
+    for value, reference in zip(Checkpoints(run.checkpoints).latest().variables, ends[-1], strict=True):
+        np.testing.assert_array_equal(value, reference)
 
 
 def test_an_optimizer_that_cannot_go_on_is_refused(staged, data, compiled):
