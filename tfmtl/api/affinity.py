@@ -8,6 +8,7 @@ from tfmtl.core.errors import UserError
 from tfmtl.core.lock import locked
 from tfmtl.core.messages import show_messages
 from tfmtl.data.batches import batches
+from tfmtl.data.mixing_rule import rule_of
 from tfmtl.reports.affinity.grouping import MOST_TASKS, best_groups
 from tfmtl.reports.affinity.measured import Relations, check_interval, read_relations
 from tfmtl.reports.affinity.report import write_affinity
@@ -42,6 +43,9 @@ def affinity(
         experiment = load_experiment(experiment)
     # Tasks of earlier stages only are not trained together with the others.
     tasks = experiment.stages[-1].tasks
+    if rule_of(experiment.mixing) is not None or experiment.training.meta is not None:
+        what = "training.meta" if experiment.training.meta is not None else f"mixing.schedule: {experiment.mixing.name}"
+        raise UserError(f"affinity: {what}: batches to measure must be known before, and of all tasks; leave it out")
     if not 2 <= len(tasks) <= MOST_TASKS:
         raise UserError(f"affinity: expected 2 to {MOST_TASKS} tasks, found {len(tasks)}")
     values = experiment.as_mapping()

@@ -12,6 +12,7 @@ from tfmtl.core.registry import (
     BALANCING,
     ENCODERS,
     KINDS,
+    META,
     METRICS,
     MIXING_RULES,
     OPTIMIZERS,
@@ -52,6 +53,7 @@ _GROUPS: dict[str, tuple[Registry, ...]] = {
     "rules": (MIXING_RULES,),
     "metrics": (METRICS,),
     "optimizers": (OPTIMIZERS,),
+    "meta": (META,),
     "adaptation": (ADAPTATION,),
     "signatures": (SIGNATURES,),
 }

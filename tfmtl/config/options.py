@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from tfmtl.config.learning_rates import RatesByPart
-from tfmtl.core.registry import ENCODERS, OPTIMIZERS, SHARING, Options
-from tfmtl.core.validation import choice_of
+from tfmtl.core.registry import ENCODERS, META, OPTIMIZERS, SHARING, Options
+from tfmtl.core.validation import choice_of, choice_or_none
 
 
 class DecoderOptions(Options):
@@ -123,6 +123,8 @@ class TrainingOptions(Options):
         start_from: the folder of a run whose best model gives the first weights, wherever they fit, and its tokenizer.
         stage_optimizer: what a stage begins with: a `new` optimizer, or that of the stage before it, which is `kept`;
             then weights and moments of tasks that a stage does not train stay as they are.
+        meta: the method of meta-learning, with its options: the training is made of episodes, so that the weights adapt
+            to tasks in a few steps; ordinary training if absent.
         stages: the parts of the training, in order; the last one trains every task that is answered and chooses the
             best model; a single stage of all tasks if the list is empty.
     """
@@ -147,6 +149,7 @@ class TrainingOptions(Options):
     log_every: int = Field(20, ge=1)
     start_from: str | None = None
     stage_optimizer: Literal["new", "kept"] = "new"
+    meta: choice_or_none(META, "method", "reptile", "training.meta") = None
     stages: list[Stage] = Field(default_factory=list)
 
 

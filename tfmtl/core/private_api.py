@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import keras
 import keras_hub
+from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
 
 CHECKED_VERSIONS = {"keras": ("3.15",), "keras-hub": ("0.32",)}
 """The minor versions that a test allows, by distribution."""
@@ -109,5 +110,9 @@ def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def uncast_value(variable: keras.Variable):
-    """Returns the underlying TensorFlow variable; in mixed precision, layers see a cast copy of it."""
-    return variable._value
+    """Returns the underlying TensorFlow variable, or the value that a `keras.StatelessScope` gives in its place.
+
+    In mixed precision, layers see a cast copy of it.
+    """
+    given = get_stateless_scope().get_current_value(variable) if in_stateless_scope() else None
+    return variable._value if given is None else given

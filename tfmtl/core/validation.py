@@ -188,17 +188,33 @@ def choice_of(registry: Registry, key: str, default: str, place: str) -> Any:
     """
 
     def parse(section: Any) -> Choice:
-        if isinstance(section, Choice):
-            return section
-        if isinstance(section, str):
-            section = {key: section}
-        if not isinstance(section, Mapping):
-            raise ConfigurationError(f"{place}: expected keys and values, found {section!r}")
-        rest = dict(section)
-        entry = lookup(registry, rest.pop(key, default), f"{place}.{key}")
-        return Choice(key=key, name=entry.name, options=validate(entry.options, rest, place))
+        return _choice(section, registry, key, default, place)
 
     return Annotated[Choice, BeforeValidator(parse), PlainSerializer(Choice.as_mapping)]
+
+
+def choice_or_none(registry: Registry, key: str, default: str, place: str) -> Any:
+    """Returns the type of a section as `choice_of` does, which may be absent."""
+
+    def parse(section: Any) -> Choice | None:
+        return None if section is None else _choice(section, registry, key, default, place)
+
+    def plain(choice: Choice | None) -> dict | None:
+        return None if choice is None else choice.as_mapping()
+
+    return Annotated[Choice | None, BeforeValidator(parse), PlainSerializer(plain)]
+
+
+def _choice(section: Any, registry: Registry, key: str, default: str, place: str) -> Choice:
+    if isinstance(section, Choice):
+        return section
+    if isinstance(section, str):
+        section = {key: section}
+    if not isinstance(section, Mapping):
+        raise ConfigurationError(f"{place}: expected keys and values, found {section!r}")
+    rest = dict(section)
+    entry = lookup(registry, rest.pop(key, default), f"{place}.{key}")
+    return Choice(key=key, name=entry.name, options=validate(entry.options, rest, place))
 
 
 def lookup(registry: Registry, name: str, place: str) -> Entry:

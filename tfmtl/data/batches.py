@@ -50,6 +50,8 @@ class _Gather:
         self._slices = [table.slice for table in tables]
         self._corruptions = [table.corruption for table in tables]
         self._seed = plan.seed
+        self._task_places = {name: place for place, name in enumerate(plan.tasks)}
+        self._only = [None if part.only is None else tf.constant(part.only) for part in plan.slices]
         self._tokens = [table.tokens.graph() for table in tables]
         self._targets = [{name: column.graph() for name, column in table.targets.items()} for table in tables]
         self._plans = [
@@ -91,10 +93,23 @@ class _Gather:
         _, length, target_lengths = self._plans[k]
         rows = tf.gather(rows, mine)
         targets = {
-            name: padded(column, rows, target_lengths[name][update] if name in target_lengths else None)
+            name: padded(
+                column,
+                self._rows_of_task(name, k, rows, mine, update),
+                target_lengths[name][update] if name in target_lengths else None,
+            )
             for name, column in self._targets[k].items()
         }
         return padded(self._tokens[k], rows, length[update]), targets
+
+    def _rows_of_task(self, name: str, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
+        """Returns the rows whose targets a task learns from; the padding row in place of those of other tasks."""
+        if self._only[k] is None:
+            return rows
+        only = tf.gather(self._only[k][update], mine)
+        return tf.where(
+            only == self._task_places.get(name, len(self._task_places)), rows, self._tokens[k].nrows(tf.int32) - 1
+        )
 
     def _corrupted(self, k: int, rows: tf.Tensor, mine: tf.Tensor, update: tf.Tensor) -> tuple[tf.Tensor, dict]:
         corruption, length = self._corruptions[k], self._plans[k][1]

@@ -30,11 +30,34 @@ class SlicePlan:
         rows: the rows of the slice's table in each update, int32 `[updates, rows]`; -1 is a padding row.
         length: the length to which the texts of each update are padded, int32 `[updates]`.
         target_lengths: the lengths to which the ragged targets of each task are padded, int32 `[updates]`.
+        only: the position of the only task whose target a row has in an update, in the order of `Plan.tasks`, int32
+            `[updates, rows]`; `None` if rows have the targets of all their tasks.
     """
 
     rows: np.ndarray
     length: np.ndarray
     target_lengths: dict[str, np.ndarray]
+    only: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class EpisodeShape:
+    """The place of episodes in a batch, whose slices have one after the other, each with the same room.
+
+    Attributes:
+        episodes: the number of episodes.
+        support: the number of rows of each slice that an episode adapts to, padding included.
+        query: the number of rows of each slice that the adapted model is measured on, padding included.
+    """
+
+    episodes: int
+    support: int
+    query: int
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of a slice in a batch."""
+        return self.episodes * (self.support + self.query)
 
 
 @dataclass(frozen=True)
@@ -45,11 +68,15 @@ class Plan:
         slices: the plan of each table, in the order of the tables.
         updates_per_epoch: the number of updates in an epoch.
         seed: the seed of everything that is drawn when a batch is built.
+        tasks: the names of the tasks to which `SlicePlan.only` refers; empty if rows have the targets of all tasks.
+        episodes: the place of episodes in a batch; `None` if batches are not made of episodes.
     """
 
     slices: tuple[SlicePlan, ...]
     updates_per_epoch: int
     seed: int = 0
+    tasks: tuple[str, ...] = ()
+    episodes: EpisodeShape | None = None
 
     @property
     def updates(self) -> int:
@@ -106,14 +133,14 @@ def plan_training(
     """
     rows = _located(tables, tasks)
     streams = list(rows)
-    sizes = np.array([len(rows[name]) for name in streams])
-    updates = -(-int(sizes.sum()) // batch_size)
+    sizes = {name: len(located) for name, located in rows.items()}
+    total = sum(sizes.values())
+    updates = -(-total // batch_size)
     drawn = np.zeros(len(streams), np.int64)
     epoch_rows: list[list[np.ndarray]] = []
     for epoch in range(epochs):
-        given = rates[min(epoch, len(rates) - 1)] if rates else _scheduled(sizes, mixing, epoch, epochs)
-        share = np.array([given[name] for name in streams]) if rates else given
-        counts = _apportion(share, int(sizes.sum()))
+        share = rates[min(epoch, len(rates) - 1)] if rates else scheduled_rates(sizes, mixing, epoch, epochs)
+        counts = _apportion(np.array([share[name] for name in streams]), total)
         draws = [_draw(rows[name], drawn[i], counts[i], (seed, i)) for i, name in enumerate(streams)]
         drawn += counts
         located = np.concatenate(draws)
@@ -124,12 +151,12 @@ def plan_training(
         in_batch = max(1, -(-most // updates))
         if rates:
             # A step is traced for each number of rows, so that there are few numbers.
-            in_batch = min(_rounded_up(in_batch, -(-batch_size // _ROOMS)), -(-int(sizes.sum()) // updates))
+            in_batch = min(_rounded_up(in_batch, -(-batch_size // _ROOMS)), -(-total // updates))
         batches = [
             _batch(table, of_epoch[k], updates, in_batch, np.random.default_rng((seed, 1, epoch, k)))
             for epoch, of_epoch in enumerate(epoch_rows)
         ]
-        slices.append(_padded(table, np.concatenate(batches), multiple))
+        slices.append(slice_plan(table, np.concatenate(batches), multiple))
     return Plan(tuple(slices), updates, seed)
 
 
@@ -141,7 +168,7 @@ def plan_pass(tables: Sequence[Table], batch_size: int, multiple: int = 1) -> Pl
     for table in tables:
         count = len(table.tokens)
         in_batch = max(1, -(-count // updates))
-        slices.append(_padded(table, _batch(table, np.arange(count), updates, in_batch, None), multiple))
+        slices.append(slice_plan(table, _batch(table, np.arange(count), updates, in_batch, None), multiple))
     return Plan(tuple(slices), updates)
 
 
@@ -150,7 +177,10 @@ def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
     rows: dict[str, np.ndarray] = {}
     for table, part in zip(tables, plan.slices, strict=True):
         for name, flags in table.present.items():
-            rows[name] = rows.get(name, 0) + np.append(flags, False)[part.rows].sum(axis=1)
+            learned = np.append(flags, False)[part.rows]
+            if part.only is not None:
+                learned &= part.only == (plan.tasks.index(name) if name in plan.tasks else len(plan.tasks))
+            rows[name] = rows.get(name, 0) + learned.sum(axis=1)
     total = np.maximum(sum((part.rows >= 0).sum(axis=1) for part in plan.slices), 1)
     return {name: (count / total).astype(np.float32) for name, count in rows.items()}
 
@@ -169,13 +199,13 @@ def stream_sizes(tables: Sequence[Table], tasks: Collection[str]) -> dict[str, i
 
 def first_rates(tables: Sequence[Table], tasks: Collection[str], mixing: Choice, epochs: int) -> dict[str, float]:
     """Returns the rate of each stream in the first epoch, by the schedule."""
-    sizes = stream_sizes(tables, tasks)
-    rates = _scheduled(np.array(list(sizes.values())), mixing, 0, epochs)
+    return scheduled_rates(stream_sizes(tables, tasks), mixing, 0, epochs)
+
+
+def scheduled_rates(sizes: Mapping[str, int], mixing: Choice, epoch: int, epochs: int) -> dict[str, float]:
+    """Returns the rate of each stream in an epoch, by the schedule, given the number of rows of each stream."""
+    rates = SCHEDULES.get(mixing.name).build(np.array(list(sizes.values())), epoch, epochs, mixing.options)
     return dict(zip(sizes, rates.tolist(), strict=True))
-
-
-def _scheduled(sizes: np.ndarray, mixing: Choice, epoch: int, epochs: int) -> np.ndarray:
-    return SCHEDULES.get(mixing.name).build(sizes, epoch, epochs, mixing.options)
 
 
 def _rounded_up(number: int, step: int) -> int:
@@ -233,8 +263,11 @@ def _batch(
     return batches if generator is None else batches[generator.permutation(updates)]
 
 
-def _padded(table: Table, rows: np.ndarray, multiple: int) -> SlicePlan:
-    """Adds padding rows up to a multiple of `multiple`; the real rows of a batch do not depend on it."""
+def slice_plan(table: Table, rows: np.ndarray, multiple: int) -> SlicePlan:
+    """Returns the plan of a slice, given its rows `[updates, rows]`, and the lengths that they need.
+
+    Adds padding rows up to a multiple of `multiple`; the real rows of a batch do not depend on it.
+    """
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % multiple)), constant_values=-1)
 
     def longest(lengths: np.ndarray) -> np.ndarray:

@@ -52,6 +52,10 @@ class BatchRows:
 
         return self._taken(batch, lambda part, targets: every)
 
+    def between(self, batch, start: int, stop: int):
+        """Returns the batch of the rows of every slice from `start` to `stop`."""
+        return self._taken(batch, lambda part, targets: lambda values: values[start:stop])
+
     def _taken(self, batch, take_of: Callable[[Slice, Mapping[str, tf.Tensor]], Take]):
         inputs, targets = dict(batch[0]), {}
         for part, own in zip(self._slices, self._targets_by_slice(*batch), strict=True):

@@ -36,6 +36,14 @@ class TaskLoss(ABC):
         """Returns the sum of the losses of all entries that have a target, a float32 scalar."""
         return tf.reduce_sum(tf.where(self.present(targets), self.each(targets, outputs), 0.0))
 
+    def classes_seen(self, targets: tf.Tensor) -> tf.Tensor | None:
+        """Returns how often each class is a target, float32 `[classes]`; `None` if targets are not classes."""
+        return None
+
+    def among(self, outputs: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+        """Returns outputs that choose among some classes only, bool `[classes]`; only if `classes_seen` knows any."""
+        raise TypeError(f"{type(self).__name__} has no classes")
+
 
 class TokenLoss(TaskLoss):
     """Negative log-likelihood `[rows, length - 1]` of the tokens to write, int32 `[rows, length]`."""

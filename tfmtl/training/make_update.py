@@ -10,13 +10,14 @@ import tensorflow as tf
 from tfmtl.balancing.method import GradientCombination, LossWeighting
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.errors import ConfigurationError
-from tfmtl.core.registry import BALANCING
+from tfmtl.core.registry import BALANCING, META
 from tfmtl.kinds.kind import kind_of
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.training.accumulation import Accumulation
 from tfmtl.training.batch_rows import BatchRows
 from tfmtl.training.gradient_update import GradientUpdate
 from tfmtl.training.losses import TaskLoss
+from tfmtl.training.meta_update import MetaUpdate
 from tfmtl.training.prepared_data import TrainingData
 from tfmtl.training.representation_update import RepresentationUpdate
 from tfmtl.training.update import Update
@@ -38,6 +39,9 @@ def make_update(experiment: Experiment, data: TrainingData, model: keras.Model) 
     balancing.tasks = list(data.tasks.values())
     if isinstance(balancing, LossWeighting):
         balancing.build(len(losses), updates_per_epoch=data.plan.updates_per_epoch)
+        if options.meta is not None:
+            method = META.get(options.meta.name).build(options.meta.options)
+            return MetaUpdate(losses, balancing, options.clip_norm, method, data.plan.episodes, rows)
         return Update(losses, balancing, options.clip_norm, accumulation)
     usage = variable_usage(model)
     size = _log_shared(usage, model, balancing, experiment.balancing.name)

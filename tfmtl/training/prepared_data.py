@@ -10,8 +10,9 @@ import numpy as np
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import ConfigurationError, RunError
-from tfmtl.core.registry import BALANCING, TOKENIZERS
+from tfmtl.core.registry import BALANCING, META, TOKENIZERS
 from tfmtl.data.columns import Column
+from tfmtl.data.episodes import plan_episodes
 from tfmtl.data.mixing_rule import check_mixing
 from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training, stream_sizes
 from tfmtl.data.streams import Stream, load_streams
@@ -22,6 +23,7 @@ from tfmtl.metrics.metric import check_metrics
 from tfmtl.runs.fingerprints import Fingerprints, fingerprints
 from tfmtl.runs.identity import check_configuration, check_place, check_rows, claim, experiment_of
 from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.meta_check import check_meta
 
 _SEEDS = 1 << 20
 """The distance between the seeds of two stages."""
@@ -60,7 +62,7 @@ class TrainingData:
             replicas: the number of replicas of the strategy.
             rates: the rates of streams in the first epochs of the stage; see `plan_training`.
         """
-        return replace(self, plan=_plan(experiment, number, self.tables, replicas, rates))
+        return replace(self, plan=_plan(experiment, number, self.tables, self.tasks, replicas, rates))
 
     def streams_of(self, tasks: Collection[str]) -> dict[str, list[str]]:
         """Returns the streams that have training rows of some tasks, with the names of those that read them."""
@@ -119,7 +121,7 @@ def prepare(experiment: Experiment, run: RunFolder | None, replicas: int) -> Tra
     tokenizer = _tokenizer(experiment, streams, run)
     packing = experiment.model.encoder.options.packing
     tables = build_tables(streams, "train", tokenizer, packing)
-    plan = _plan(experiment, len(experiment.stages) - 1, tables, replicas)
+    plan = _plan(experiment, len(experiment.stages) - 1, tables, tasks, replicas)
     slices = [table.slice for table in tables]
     validation_tables = build_tables(streams, "validation", tokenizer, packing, slices)
     validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
@@ -133,6 +135,8 @@ def _check_tasks(experiment: Experiment, tasks: Mapping[str, Task]) -> None:
         ConfigurationError: if there is something that the experiment cannot learn, generate or measure.
     """
     BALANCING.get(experiment.balancing.name).build(experiment.balancing.options).check(list(tasks))
+    if experiment.training.meta is not None:
+        check_meta(experiment, tasks)
     for task in tasks.values():
         kind_of(task).check(task, experiment.generation)
     check_metrics(tasks)
@@ -142,12 +146,17 @@ def _plan(
     experiment: Experiment,
     number: int,
     tables: Sequence[Table],
+    tasks: Mapping[str, Task],
     replicas: int,
     rates: Sequence[Mapping[str, float]] = (),
 ) -> Plan:
     """Plans a stage on the rows of its tasks, in an order that differs from that of every other stage."""
     options, stages = experiment.training, experiment.stages
     stage, seed = stages[number], options.seed + _SEEDS * (len(stages) - 1 - number)
+    if options.meta is not None:
+        design = META.get(options.meta.name).build(options.meta.options).design
+        members = {name: tasks[name] for name in stage.tasks}
+        return plan_episodes(tables, members, design, experiment.mixing, max(1, stage.epochs), replicas, seed)
     multiple = replicas * options.accumulation
     if multiple > options.batch_size:
         raise ConfigurationError(

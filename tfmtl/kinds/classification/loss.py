@@ -26,3 +26,10 @@ class ClassificationLoss(TaskLoss):
         labels = tf.maximum(targets, 0)
         wanted = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
         return tf.nn.softmax_cross_entropy_with_logits(wanted, outputs) * tf.gather(self._weights, labels)
+
+    def classes_seen(self, targets):
+        return tf.reduce_sum(tf.one_hot(targets, self._weights.shape[0]), axis=0)
+
+    def among(self, outputs, classes):
+        # A finite number, because a smoothed target multiplies it by a share that may be zero.
+        return tf.where(classes, outputs, tf.cast(-1e9, outputs.dtype))
