@@ -4,6 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
 
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.runs.checkpoints import Checkpoints
@@ -66,6 +68,37 @@ def test_replicas_draw_the_same_rows_and_learn_the_same(trained, dynamic, tmp_pa
     for value, reference in zip(found.variables, expected.variables, strict=True):
         if value.dtype == np.float32:
             np.testing.assert_allclose(value, reference, rtol=1e-3, atol=1e-5)
+
+
+def scalars(folder, tag):
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    return [(event.step, float(tensor_util.make_ndarray(event.tensor_proto))) for event in events.Tensors(tag)]
+
+
+def test_tensorboard_shows_the_rates_of_each_epoch(trained):
+    rates = newest(trained).state["rates"]
+    for stream in ("scores", "tickets"):
+        shown = scalars(trained.tensorboard / "train", f"mixing/{stream}")
+        assert [step for step, _ in shown] == [4, 8, 12]
+        assert [rate for _, rate in shown] == pytest.approx([of_epoch[stream] for of_epoch in rates], rel=1e-6)
+
+
+def test_stages_have_rates_of_their_own_and_scores_where_rates_follow_from_them(make_experiment, tmp_path):
+    # One stream has reached its score from the beginning, the other never does.
+    rule = {"type": "gap", "scores": {"topic": 1e-9, "stars": 1e9, "same": 1.0}}
+    stages = [{"tasks": ["topic", "stars"]}, {"tasks": ["topic", "stars", "same"]}]
+    training = {"epochs": 2, "batch_size": 16, "stages": stages}
+    experiment = make_experiment(training=training, tasks={"title": None}, mixing={"schedule": "dynamic", "rule": rule})
+    run = train_run(experiment, RunFolder(tmp_path / "tiny"))
+    first, last = (newest(stage).state for stage in run.stages)
+    for state, sizes in ((first, {"scores": 7, "tickets": 20}), (last, {"pairs": 10, "scores": 7, "tickets": 20})):
+        start = {stream: size / sum(sizes.values()) for stream, size in sizes.items()}
+        assert state["rates"][0] == pytest.approx(start, abs=1e-4)
+        found, accuracy = state["rates"][1], state["history"][0].get("val_same_accuracy", 1.0)
+        gaps = {"tickets": 0.0, "scores": 1.0, "pairs": 1.0 - accuracy}
+        for stream in sizes:
+            share = gaps[stream] / sum(gaps[name] for name in sizes)
+            assert found[stream] == pytest.approx(0.9 * share + 0.1 * start[stream], abs=2e-4)
 
 
 RULES = {
