@@ -48,6 +48,7 @@ def test_the_first_epoch_is_drawn_by_size_and_the_others_by_progress(trained):
         assert rate == pytest.approx(0.9 * weights[name] / sum(weights.values()) + 0.1 * rates[0][name], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_with_the_same_weights_and_rates(trained, dynamic, tmp_path):
     copy = RunFolder(shutil.copytree(trained.path, tmp_path / "tiny"))
     paths = sorted(copy.checkpoints.glob("update-*.npz"))
@@ -60,6 +61,7 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_rates(trained, dynami
         np.testing.assert_array_equal(value, reference)
 
 
+@pytest.mark.slow
 def test_replicas_draw_the_same_rows_and_learn_the_same(trained, dynamic, tmp_path):
     training = dynamic.training.model_copy(update={"strategy": "mirrored"})
     run = train_run(dynamic.model_copy(update={"training": training}), RunFolder(tmp_path / "two"))
@@ -83,6 +85,7 @@ def test_tensorboard_shows_the_rates_of_each_epoch(trained):
         assert [rate for _, rate in shown] == pytest.approx([of_epoch[stream] for of_epoch in rates], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_stages_have_rates_of_their_own_and_scores_where_rates_follow_from_them(make_experiment, tmp_path):
     # One stream has reached its score from the beginning, the other never does.
     rule = {"type": "gap", "scores": {"topic": 1e-9, "stars": 1e9, "same": 1.0}}

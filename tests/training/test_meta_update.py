@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.data.batches import batches, distributed_batches
+from tfmtl.models.layers.fused.compiled import NARROWEST
 from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.prepared_data import prepare
@@ -22,9 +23,9 @@ TASKS = {"title": None, "stars": None}
 def made(make_experiment):
     """Returns what makes the data, a model and its update for a method; weights are the same for all methods."""
 
-    def make(method, replicas=1, **options):
+    def make(method, replicas=1, model=None, **options):
         training = {"epochs": 1, "clip_norm": 0.0, "meta": {**META, "method": method, **options}}
-        experiment = make_experiment(training=training, tasks=TASKS)
+        experiment = make_experiment(training=training, tasks=TASKS, model=model)
         data = prepare(experiment, None, replicas)
         random.seed(3)
         model, update = compile_model(experiment, data)
@@ -102,6 +103,7 @@ def difference(model, compute, direction, step=2e-2):
     return found
 
 
+@pytest.mark.slow
 def test_maml_is_the_derivative_of_the_loss_after_adaptation(made):
     of_maml = made("maml")
     exact, first_order = gradients(of_maml)[0], gradients(made("fomaml"))[0]
@@ -117,6 +119,31 @@ def test_maml_is_the_derivative_of_the_loss_after_adaptation(made):
     assert exact_errors.max() < 0.05 * first_errors.max()
 
 
+@pytest.mark.slow
+def test_second_derivatives_go_through_compiled_kernels_and_dropout(made):
+    encoder = {"layers": 1, "hidden": NARROWEST, "heads": 2, "feedforward": 32, "dropout": 0.1, "max_length": 48}
+    of_maml = made("maml", model={"encoder": encoder, "head_dropout": 0.1}, inner_steps=1, tasks_per_update=1)
+    data, model, update = of_maml
+    for variable in model.trainable_variables:
+        variable.assign(0.3 * variable)
+    batch = next(iter(batches(data.tables, data.plan)))
+    compute = tf.function(lambda: update._gradients(model, batch, update.counts.value), autograph=False)
+    seeds = [variable.numpy() for variable in model.non_trainable_variables]
+
+    def loss():
+        found.append(compute())
+        for variable, value in zip(model.non_trainable_variables, seeds, strict=True):
+            variable.assign(value)
+        return float(tf.reduce_sum(update.losses))
+
+    found = []
+    loss()
+    exact = [gradient.numpy() for gradient in found[0]]
+    for direction in directions(model, 2):
+        assert along(exact, direction) == pytest.approx(difference(model, loss, direction), rel=0.02, abs=2e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["maml", "reptile"])
 def test_two_replicas_make_the_update_of_one(made, mirrored, method):
     # With classes, whose counts are known only to all replicas together, and with shots that replicas cannot divide.
@@ -149,6 +176,7 @@ def test_with_one_step_reptile_is_the_gradient_of_the_loss(made):
         np.testing.assert_allclose(gradient, tf.convert_to_tensor(expected), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_ends_with_the_same_weights(make_experiment, tmp_path):
     # With dropout, whose seeds go on from step to step.
     encoder = {"layers": 1, "hidden": 16, "heads": 2, "feedforward": 32, "dropout": 0.1, "max_length": 48}
