@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.core.registry import META
-from tfmtl.training.meta_method import Episode, MetaOptions
+from tfmtl.training.meta_method import Episode, MeasuredOptions
 
-OPTIONS = MetaOptions(inner_steps=3, inner_rate=0.4)
+OPTIONS = MeasuredOptions(inner_steps=3, inner_rate=0.4)
 HEADS = [2, 3]
 
 
@@ -103,11 +103,11 @@ def test_reptile_goes_towards_the_adapted_weights():
 
 
 def test_episodes_of_reptile_have_no_query_rows_and_those_of_others_as_many_as_shots():
-    designs = {entry.name: entry.build(MetaOptions(shots=5)).design for entry in META}
+    designs = {entry.name: entry.build(entry.options(shots=5)).design for entry in META}
     assert {name: design.queries for name, design in designs.items()} == {
         "reptile": 0,
         "maml": 5,
         "fomaml": 5,
         "anil": 5,
     }
-    assert META.get("maml").build(MetaOptions(queries=2)).design.queries == 2
+    assert META.get("maml").build(MeasuredOptions(queries=2)).design.queries == 2

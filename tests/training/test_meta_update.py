@@ -15,7 +15,7 @@ from tfmtl.runs.run_folder import RunFolder
 from tfmtl.training.prepared_data import prepare
 from tfmtl.training.train import compile_model, train_run
 
-META = {"inner_steps": 2, "inner_rate": 0.1, "tasks_per_update": 2, "shots": 2, "queries": 1}
+META = {"method": "fomaml", "inner_steps": 2, "inner_rate": 0.1, "tasks_per_update": 2, "shots": 2, "queries": 1}
 TASKS = {"title": None, "stars": None}
 
 
@@ -24,7 +24,10 @@ def made(make_experiment):
     """Returns what makes the data, a model and its update for a method; weights are the same for all methods."""
 
     def make(method, replicas=1, model=None, **options):
-        training = {"epochs": 1, "clip_norm": 0.0, "meta": {**META, "method": method, **options}}
+        meta = {**META, "method": method, **options}
+        if method == "reptile":
+            del meta["queries"]
+        training = {"epochs": 1, "clip_norm": 0.0, "meta": meta}
         experiment = make_experiment(training=training, tasks=TASKS, model=model)
         data = prepare(experiment, None, replicas)
         random.seed(3)
@@ -200,7 +203,11 @@ REFUSED = {
     "dynamic mixing": ({"mixing": "dynamic"}, {}, ["mixing", "'dynamic'"]),
     "accumulation": ({}, {"accumulation": 2}, ["training.accumulation"]),
     "scaled losses": ({}, {"precision": "mixed_float16"}, ["training.precision", "'mixed_bfloat16'"]),
-    "classes of a number": ({}, {"meta": {**META, "classes": 2}}, ["training.meta.classes", "'stars'"]),
+    "classes of a number": (
+        {},
+        {"meta": {**META, "classes": 2}},
+        ["training.meta.classes", "'stars'"],
+    ),
 }
 
 
@@ -208,7 +215,11 @@ REFUSED = {
 def test_what_does_not_fit_is_refused_in_one_line(make_experiment, case):
     sections, training, expected = REFUSED[case]
     with pytest.raises(ConfigurationError) as refused:
-        prepare(make_experiment(training={"meta": META, **training}, tasks={"title": None}, **sections), None, 1)
+        prepare(
+            make_experiment(training={"meta": META, **training}, tasks={"title": None}, **sections),
+            None,
+            1,
+        )
     message = str(refused.value)
     assert "\n" not in message and not [part for part in expected if part not in message], message
 

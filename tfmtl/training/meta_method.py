@@ -24,7 +24,6 @@ class MetaOptions(Options):
         inner_rate: the learning rate of these steps, which are those of plain gradient descent.
         tasks_per_update: the number of episodes in an update.
         shots: the number of rows of each class to adapt to; of all rows, for a task without classes.
-        queries: the number of further rows of each class on which the adapted model is measured; as `shots` if absent.
         classes: the number of classes in an episode, drawn from those of its task; all of them if absent.
     """
 
@@ -32,8 +31,17 @@ class MetaOptions(Options):
     inner_rate: float = Field(0.01, gt=0.0)
     tasks_per_update: int = Field(4, ge=1)
     shots: int = Field(8, ge=1)
-    queries: int | None = Field(None, ge=1)
     classes: int | None = Field(None, ge=2)
+
+
+class MeasuredOptions(MetaOptions):
+    """Options of methods that measure the adapted model.
+
+    Attributes:
+        queries: the number of further rows of each class on which the adapted model is measured; as `shots` if absent.
+    """
+
+    queries: int | None = Field(None, ge=1)
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class MetaMethod(ABC):
         options: the options of the method.
 
     Attributes:
-        measures: whether it reads the loss of query rows, so that episodes have some.
+        measures: whether it reads the loss of query rows, whose number is an option (`MeasuredOptions`).
         second_order: whether it differentiates the inner steps.
     """
 
@@ -95,8 +103,9 @@ class MetaMethod(ABC):
     @property
     def design(self) -> EpisodeDesign:
         """The form of the episodes."""
-        options, queries = self.options, self.options.queries or self.options.shots
-        return EpisodeDesign(options.tasks_per_update, options.shots, queries if self.measures else 0, options.classes)
+        options = self.options
+        queries = (options.queries or options.shots) if self.measures else 0
+        return EpisodeDesign(options.tasks_per_update, options.shots, queries, options.classes)
 
     @abstractmethod
     def gradient(self, episode: Episode, weights: Weights) -> tuple[tf.Tensor, list[tf.Tensor]]:

@@ -3,10 +3,10 @@
 import tensorflow as tf
 
 from tfmtl.core.registry import META
-from tfmtl.training.meta_method import Episode, MetaMethod, MetaOptions, gradient_of
+from tfmtl.training.meta_method import Episode, MeasuredOptions, MetaMethod, gradient_of
 
 
-@META.register("anil", options=MetaOptions)
+@META.register("anil", options=MeasuredOptions)
 class Anil(MetaMethod):
     """MAML whose inner steps move heads and decoders alone (Raghu et al. 2020, section 4).
 

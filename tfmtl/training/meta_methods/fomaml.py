@@ -3,12 +3,15 @@
 import tensorflow as tf
 
 from tfmtl.core.registry import META
-from tfmtl.training.meta_method import Episode, MetaMethod, MetaOptions, gradient_of
+from tfmtl.training.meta_method import Episode, MeasuredOptions, MetaMethod, gradient_of
 
 
-@META.register("fomaml", options=MetaOptions)
+@META.register("fomaml", options=MeasuredOptions)
 class Fomaml(MetaMethod):
-    r"""MAML without second derivatives, :math:`\nabla_{\theta'} L^{query}(\theta')` (Finn et al. 2017, section 5.2)."""
+    r"""MAML without second derivatives: the gradient at the adapted weights (Finn et al. 2017, section 5.2).
+
+    :math:`\nabla_{\theta'} L^{query}(\theta')`, in the notation of `maml.py`.
+    """
 
     def gradient(self, episode: Episode, weights):
         adapted = episode.adapted(weights, range(len(weights)), self.options)

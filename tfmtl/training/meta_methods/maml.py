@@ -3,10 +3,10 @@
 import tensorflow as tf
 
 from tfmtl.core.registry import META
-from tfmtl.training.meta_method import Episode, MetaMethod, MetaOptions, gradient_of
+from tfmtl.training.meta_method import Episode, MeasuredOptions, MetaMethod, gradient_of
 
 
-@META.register("maml", options=MetaOptions)
+@META.register("maml", options=MeasuredOptions)
 class Maml(MetaMethod):
     r"""The gradient through the inner steps, with its second derivatives (Finn et al. 2017, algorithm 1).
 
