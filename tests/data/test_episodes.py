@@ -87,6 +87,22 @@ def test_episodes_of_fewer_classes_draw_those_that_have_enough_rows():
     assert drawn == {(0, 1), (0, 2), (1, 2)}
 
 
+def test_steps_with_rows_of_their_own_draw_those_of_the_same_classes():
+    design = EpisodeDesign(per_update=2, shots=2, queries=0, classes=2, steps=3)
+    planned = plan(design, tasks={"topic": TASKS["topic"]}, multiple=3)
+    labels, shape = tables()[0].targets["topic"].values, planned.episodes
+    assert (shape.support, shape.query, shape.steps, shape.rows) == (6, 0, 3, 36)
+    assert shape.starts(1) == [18, 24, 30, 36]
+    different = 0
+    for rows in planned.slices[0].rows:
+        for episode in range(2):
+            steps = [rows[start : start + 6] for start in shape.starts(episode)[:-1]]
+            classes = [np.bincount(labels[step[step >= 0]], minlength=4).tolist() for step in steps]
+            assert sorted(classes[0]) == [0, 0, 2, 2] and classes[0] == classes[1] == classes[2]
+            different += {*steps[0]} != {*steps[1]}
+    assert different
+
+
 def test_rows_have_the_targets_of_their_episode_s_task_alone():
     both = tables()
     both[0].targets["stars"].values[:] = 1.0

@@ -33,7 +33,7 @@ def loss_on(part):
     return loss
 
 
-EPISODE = Episode(loss_on(rows(1)), loss_on(rows(2)), HEADS)
+EPISODE = Episode([loss_on(rows(1))], loss_on(rows(2)), HEADS)
 
 
 def loss_and_gradient(loss, weights):
@@ -44,11 +44,14 @@ def loss_and_gradient(loss, weights):
     return float(found), [gradient.numpy() for gradient in tape.gradient(found, weights)]
 
 
-def adapted(weights, positions, rate=OPTIONS.inner_rate):
+def adapted(weights, positions, steps=OPTIONS.inner_steps):
     weights = list(weights)
-    for _ in range(OPTIONS.inner_steps):
-        _, gradients = loss_and_gradient(EPISODE.support, weights)
-        weights = [w - rate * g * (k in positions) for k, (w, g) in enumerate(zip(weights, gradients, strict=True))]
+    for _ in range(steps):
+        _, gradients = loss_and_gradient(EPISODE.support[0], weights)
+        weights = [
+            w - OPTIONS.inner_rate * g * (k in positions)
+            for k, (w, g) in enumerate(zip(weights, gradients, strict=True))
+        ]
     return weights
 
 
@@ -97,9 +100,28 @@ def test_the_first_order_gradient_is_that_at_the_adapted_weights():
 
 def test_reptile_goes_towards_the_adapted_weights():
     loss, found = gradient_by("reptile")
-    assert loss == pytest.approx(loss_and_gradient(EPISODE.support, values())[0], rel=1e-12)
+    assert loss == pytest.approx(
+        loss_and_gradient(EPISODE.support[0], adapted(values(), range(4), steps=2))[0], rel=1e-12
+    )
     for gradient, before, after in zip(found, values(), adapted(values(), range(4)), strict=True):
         np.testing.assert_allclose(gradient, (before - after) / OPTIONS.inner_rate, rtol=1e-10)
+
+
+def test_each_step_reads_its_own_rows_where_an_episode_has_some():
+    parts = [loss_on(rows(seed)) for seed in (1, 3)]
+    weights = values()
+    for step in range(OPTIONS.inner_steps):
+        _, gradients = loss_and_gradient(parts[step % 2], weights)
+        weights = [w - OPTIONS.inner_rate * g for w, g in zip(weights, gradients, strict=True)]
+    found = Episode(parts, parts[0], HEADS).adapted([tf.constant(value) for value in values()], range(4), OPTIONS)
+    for value, expected in zip(found.weights, weights, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-12)
+    assert {entry.name: entry.build(OPTIONS).design.steps for entry in META} == {
+        "reptile": 3,
+        "maml": 1,
+        "fomaml": 1,
+        "anil": 1,
+    }
 
 
 def test_episodes_of_reptile_have_no_query_rows_and_those_of_others_as_many_as_shots():

@@ -66,7 +66,7 @@ def loss_after_adaptation(made):
     def compute(moved=None):
         first, total = [variable.numpy() for variable in model.trainable_variables], 0.0
         for number in range(META["tasks_per_update"]):
-            support, query = update._parts(batch, number)
+            [support], query = update._parts(batch, number)
             for _ in range(META["inner_steps"]):
                 for k, (variable, g) in enumerate(zip(model.trainable_variables, gradient(support)[1], strict=True)):
                     if moved is None or k in moved:
@@ -147,10 +147,10 @@ def test_second_derivatives_go_through_compiled_kernels_and_dropout(made):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["maml", "reptile"])
-def test_two_replicas_make_the_update_of_one(made, mirrored, method):
+@pytest.mark.parametrize(("method", "steps"), [("maml", 1), ("reptile", 2)])
+def test_two_replicas_make_the_update_of_one(made, mirrored, method, steps):
     # With classes, whose counts are known only to all replicas together, and with shots that replicas cannot divide.
-    options = {"classes": 2, "shots": 1, "queries": 1, "inner_steps": 1}
+    options = {"classes": 2, "shots": 1, "queries": 1, "inner_steps": steps, "tasks_per_update": 1}
     expected, update = gradients(made(method, **options))
     with mirrored.scope():
         data, model, replicated = made(method, replicas=2, **options)
@@ -171,7 +171,7 @@ def test_with_one_step_reptile_is_the_gradient_of_the_loss(made):
     data, model, _ = case
     batch = next(iter(batches(data.tables, data.plan)))
     with tf.GradientTape() as tape:
-        parts = [update._parts(batch, number)[0] for number in range(META["tasks_per_update"])]
+        parts = [update._parts(batch, number)[0][0] for number in range(META["tasks_per_update"])]
         shares = [tf.reduce_sum(update._shares(model, part, update._count(part), True)) for part in parts]
         loss = tf.add_n(shares) / len(shares)
     values = [variable.value for variable in model.trainable_variables]
@@ -179,11 +179,34 @@ def test_with_one_step_reptile_is_the_gradient_of_the_loss(made):
         np.testing.assert_allclose(gradient, tf.convert_to_tensor(expected), rtol=1e-3, atol=1e-5)
 
 
+def test_classes_are_met_as_new_ones_and_those_to_keep_learn_beside(made):
+    data, model, update = made("fomaml", classes=2)
+    batch = next(iter(batches(data.tables, data.plan)))
+    run = tf.function(lambda: update._gradients(model, batch, update.counts.value), autograph=False)
+    found = run()
+    outputs = update._outputs_of_classes(model)
+    layers = [model.network.layers.heads[task].output_layer for task in ("topic", "same")]
+    variables = [variable for layer in layers for variable in layer.trainable_variables]
+    assert {model.trainable_variables[k].path for k in outputs} == {variable.path for variable in variables}
+    with tf.GradientTape() as tape:
+        [first], [second] = (update._parts(batch, number)[0] for number in range(2))
+        loss = tf.add_n([tf.reduce_sum(update._shares(model, p, update._count(p), True)) for p in (first, second)]) / 2
+    values = [model.trainable_variables[k].value for k in outputs]
+    for k, expected in zip(outputs, tape.gradient(loss, values), strict=True):
+        np.testing.assert_allclose(found[k], expected, rtol=1e-3, atol=1e-5)
+    # What the output weights are has no influence on the rest, and neither has the order of classes.
+    for k in outputs:
+        model.trainable_variables[k].assign(model.trainable_variables[k][..., ::-1] + 1.0)
+    for k, (gradient, reference) in enumerate(zip(run(), found, strict=True)):
+        if k not in outputs:
+            np.testing.assert_allclose(gradient, reference, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.slow
 def test_a_run_that_is_interrupted_ends_with_the_same_weights(make_experiment, tmp_path):
     # With dropout, whose seeds go on from step to step.
     encoder = {"layers": 1, "hidden": 16, "heads": 2, "feedforward": 32, "dropout": 0.1, "max_length": 48}
-    training = {"epochs": 2, "checkpoint_every": 3, "meta": {**META, "method": "anil", "tasks_per_update": 1}}
+    training = {"epochs": 2, "checkpoint_every": 3, "meta": {**META, "method": "fomaml", "tasks_per_update": 1}}
     experiment = make_experiment(training=training, tasks=TASKS, model={"encoder": encoder})
     whole = train_run(experiment, RunFolder(tmp_path / "whole"))
     copy = RunFolder(shutil.copytree(whole.path, tmp_path / "copy"))
@@ -203,11 +226,12 @@ REFUSED = {
     "dynamic mixing": ({"mixing": "dynamic"}, {}, ["mixing", "'dynamic'"]),
     "accumulation": ({}, {"accumulation": 2}, ["training.accumulation"]),
     "scaled losses": ({}, {"precision": "mixed_float16"}, ["training.precision", "'mixed_bfloat16'"]),
-    "classes of a number": (
+    "one step": (
         {},
-        {"meta": {**META, "classes": 2}},
-        ["training.meta.classes", "'stars'"],
+        {"meta": {"method": "reptile", "classes": 2, "inner_steps": 1}},
+        ["training.meta.inner_steps", "2 or more"],
     ),
+    "classes of a number": ({}, {"meta": {**META, "classes": 2}}, ["training.meta.classes", "'stars'"]),
 }
 
 

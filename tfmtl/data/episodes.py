@@ -23,16 +23,18 @@ class EpisodeDesign:
         shots: the number of rows of each class that an episode adapts to; of all rows, for a task without classes.
         queries: the number of rows of each class that the adapted model is measured on.
         classes: the number of classes in an episode, drawn from those of its task; `None` means all of them.
+        steps: the number of steps for which `shots` rows are drawn anew; rows of different steps may be the same.
     """
 
     per_update: int
     shots: int
     queries: int
     classes: int | None
+    steps: int = 1
 
     @property
     def rows_per_class(self) -> int:
-        """The number of rows that an episode draws of each of its classes."""
+        """The number of different rows that an episode needs of each of its classes."""
         return self.shots + self.queries
 
 
@@ -49,7 +51,7 @@ def _shape(tasks: Mapping[str, Task], design: EpisodeDesign, multiple: int) -> E
     """
     most = max(_classes_of(task, design) for task in tasks.values())
     support, query = (-(-most * rows // multiple) * multiple for rows in (design.shots, design.queries))
-    return EpisodeShape(design.per_update, support, query)
+    return EpisodeShape(design.per_update, support, query, design.steps)
 
 
 def plan_episodes(
@@ -65,7 +67,7 @@ def plan_episodes(
 
     The task of an episode is drawn at the rate that the schedule gives to its stream, which the tasks of a stream share
     alike; an update has different tasks if there are enough. An epoch has as many rows as all streams together, at
-    least one update. All rows of an episode are different.
+    least one update. All rows that a step of an episode adapts to, and those to measure, are different.
 
     Args:
         tables: the tables of the training split.
@@ -82,7 +84,7 @@ def plan_episodes(
     shape = _shape(tasks, design, multiple)
     pools = {name: _pool(tables, task, design) for name, task in tasks.items()}
     sizes = stream_sizes(tables, tasks)
-    updates = max(1, -(-sum(sizes.values()) // (design.per_update * (shape.support + shape.query))))
+    updates = max(1, -(-sum(sizes.values()) // shape.rows))
     names = list(tasks)
     rows = [np.full([epochs * updates, shape.rows], -1, np.int32) for _ in tables]
     only = [np.full([epochs * updates, shape.rows], -1, np.int32) for _ in tables]
@@ -95,8 +97,7 @@ def plan_episodes(
             )
             for episode, task in enumerate(chosen):
                 drawn = _drawn(pools[names[task]], design, generator)
-                starts = np.array([0, shape.support]) + episode * (shape.support + shape.query)
-                for start, located in zip(starts, drawn, strict=True):
+                for start, located in zip(shape.starts(episode), drawn, strict=True):
                     places = start + np.arange(len(located))
                     for k in range(len(tables)):
                         mine = located[:, 0] == k
@@ -172,13 +173,14 @@ def _task_rates(tables: Sequence[Table], names: Sequence[str], of_streams: Mappi
     return rates / rates.sum()
 
 
-def _drawn(
-    pools: Sequence[np.ndarray], design: EpisodeDesign, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns `(table, row)` of the rows to adapt to and of those to measure, int64 `[rows, 2]` each."""
+def _drawn(pools: Sequence[np.ndarray], design: EpisodeDesign, generator: np.random.Generator) -> list[np.ndarray]:
+    """Returns `(table, row)` of the rows that each step adapts to and of those to measure, int64 `[rows, 2]` each."""
     count = len(pools) if design.classes is None else design.classes
     chosen = generator.choice(len(pools), count, replace=False)
     rows = [generator.choice(pools[label], design.rows_per_class, replace=False) for label in chosen]
-    return tuple(
-        np.concatenate(part) for part in zip(*((r[: design.shots], r[design.shots :]) for r in rows), strict=True)
-    )
+    further = [
+        [generator.choice(pools[label], design.shots, replace=False) for label in chosen]
+        for _ in range(design.steps - 1)
+    ]
+    first, measured = [of[: design.shots] for of in rows], [of[design.shots :] for of in rows]
+    return [np.concatenate(part) for part in (first, *further, measured)]

@@ -46,18 +46,29 @@ class EpisodeShape:
 
     Attributes:
         episodes: the number of episodes.
-        support: the number of rows of each slice that an episode adapts to, padding included.
+        support: the number of rows of each slice that a step of an episode adapts to, padding included.
         query: the number of rows of each slice that the adapted model is measured on, padding included.
+        steps: the number of steps with rows of their own, one after the other; all further steps repeat them.
     """
 
     episodes: int
     support: int
     query: int
+    steps: int = 1
+
+    @property
+    def of_episode(self) -> int:
+        """The number of rows of a slice in an episode."""
+        return self.steps * self.support + self.query
 
     @property
     def rows(self) -> int:
         """The number of rows of a slice in a batch."""
-        return self.episodes * (self.support + self.query)
+        return self.episodes * self.of_episode
+
+    def starts(self, episode: int) -> list[int]:
+        """Returns the first row of each step's rows of an episode, and that of the rows to measure."""
+        return [episode * self.of_episode + step * self.support for step in range(self.steps + 1)]
 
 
 @dataclass(frozen=True)

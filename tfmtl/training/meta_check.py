@@ -37,6 +37,12 @@ def check_meta(experiment: Experiment, tasks: Mapping[str, Task]) -> None:
             "training.precision: 'mixed_float16' scales the loss, but the inner steps of 'training.meta' do not; use "
             "'mixed_bfloat16' or 'float32'"
         )
+    meta = options.meta
+    if meta.name == "reptile" and meta.options.classes is not None and meta.options.inner_steps == 1:
+        raise ConfigurationError(
+            "training.meta.inner_steps: with 'classes', output weights begin at zero, so that the trunk does not move "
+            "in the first step; 'reptile' needs 2 or more"
+        )
     for name, task in tasks.items():
         if kind_of(task).corrupts:
             raise ConfigurationError(

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 from pydantic import Field
@@ -24,7 +24,8 @@ class MetaOptions(Options):
         inner_rate: the learning rate of these steps, which are those of plain gradient descent.
         tasks_per_update: the number of episodes in an update.
         shots: the number of rows of each class to adapt to; of all rows, for a task without classes.
-        classes: the number of classes in an episode, drawn from those of its task; all of them if absent.
+        classes: the number of classes in an episode, drawn from those of its task, to which the model adapts as to new
+            ones: their output weights begin at zero. If absent, an episode has all classes, and adapts their weights.
     """
 
     inner_steps: int = Field(3, ge=1)
@@ -51,17 +52,17 @@ class Episode:
     The losses are this replica's shares; those of all replicas add up to the loss of the episode.
 
     Attributes:
-        support: the loss on the rows to adapt to.
+        support: the loss on the rows that each step adapts to; steps beyond the last of them begin again.
         query: the loss on the rows on which the adapted model is measured.
         heads: the positions of the variables that belong to heads and decoders, and not to the trunk.
     """
 
-    support: Callable[[Weights], tf.Tensor]
+    support: Sequence[Callable[[Weights], tf.Tensor]]
     query: Callable[[Weights], tf.Tensor]
     heads: Sequence[int]
 
-    def adapted(self, weights: Weights, positions: Sequence[int], options: MetaOptions) -> list[tf.Tensor]:
-        """Returns the weights after gradient steps on the support rows of all replicas.
+    def adapted(self, weights: Weights, positions: Sequence[int], options: MetaOptions) -> "Adapted":
+        """Makes gradient steps on the support rows of all replicas.
 
         Gradients flow through the steps, whose second derivatives a tape around this call therefore has.
 
@@ -71,16 +72,28 @@ class Episode:
             options: the number of steps, and their rate.
         """
         moved = list(weights)
-        for _ in range(options.inner_steps):
+        for step in range(options.inner_steps):
             values = [moved[position] for position in positions]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(values)
-                loss = self.support(moved)
+                loss = self.support[step % len(self.support)](moved)
             gradients = tape.gradient(loss, values)
             gradients = all_sum([dense(g, v) for g, v in zip(gradients, values, strict=True)])
             for position, gradient in zip(positions, gradients, strict=True):
                 moved[position] = moved[position] - tf.constant(options.inner_rate, gradient.dtype) * gradient
-        return moved
+        return Adapted(moved, loss)
+
+
+class Adapted(NamedTuple):
+    """The result of an episode's steps.
+
+    Attributes:
+        weights: the weights after them.
+        loss: the loss on the rows of the last step before it was made, as this replica's share.
+    """
+
+    weights: list[tf.Tensor]
+    loss: tf.Tensor
 
 
 class MetaMethod(ABC):
@@ -91,10 +104,12 @@ class MetaMethod(ABC):
 
     Attributes:
         measures: whether it reads the loss of query rows, whose number is an option (`MeasuredOptions`).
+        renews: whether each inner step has rows of its own.
         second_order: whether it differentiates the inner steps.
     """
 
     measures: ClassVar[bool] = True
+    renews: ClassVar[bool] = False
     second_order: ClassVar[bool] = False
 
     def __init__(self, options: MetaOptions):
@@ -105,7 +120,8 @@ class MetaMethod(ABC):
         """The form of the episodes."""
         options = self.options
         queries = (options.queries or options.shots) if self.measures else 0
-        return EpisodeDesign(options.tasks_per_update, options.shots, queries, options.classes)
+        steps = options.inner_steps if self.renews else 1
+        return EpisodeDesign(options.tasks_per_update, options.shots, queries, options.classes, steps)
 
     @abstractmethod
     def gradient(self, episode: Episode, weights: Weights) -> tuple[tf.Tensor, list[tf.Tensor]]:

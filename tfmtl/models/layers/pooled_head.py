@@ -77,6 +77,11 @@ class PooledHead(keras.layers.Layer):
         features = [first, second, ops.abs(first - second), first * second]
         return self.comparison(ops.concatenate(features, axis=-1))
 
+    @property
+    def output_variables(self) -> list[keras.Variable]:
+        """The trainable variables whose last axis is that of the outputs."""
+        return self.output_layer.trainable_variables
+
     def get_config(self):
         pooling = keras.saving.get_registered_name(self._pooling_class)
         config = {

@@ -17,7 +17,7 @@ class Anil(MetaMethod):
 
     def gradient(self, episode: Episode, weights):
         return gradient_of(
-            lambda: episode.query(episode.adapted(weights, episode.heads, self.options)),
+            lambda: episode.query(episode.adapted(weights, episode.heads, self.options).weights),
             tf.GradientTape(watch_accessed_variables=False),
             weights,
         )

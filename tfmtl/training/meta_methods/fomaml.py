@@ -14,5 +14,5 @@ class Fomaml(MetaMethod):
     """
 
     def gradient(self, episode: Episode, weights):
-        adapted = episode.adapted(weights, range(len(weights)), self.options)
+        adapted = episode.adapted(weights, range(len(weights)), self.options).weights
         return gradient_of(lambda: episode.query(adapted), tf.GradientTape(watch_accessed_variables=False), adapted)

@@ -19,7 +19,7 @@ class Maml(MetaMethod):
     def gradient(self, episode: Episode, weights):
         everything = range(len(weights))
         return gradient_of(
-            lambda: episode.query(episode.adapted(weights, everything, self.options)),
+            lambda: episode.query(episode.adapted(weights, everything, self.options).weights),
             tf.GradientTape(watch_accessed_variables=False),
             weights,
         )
