@@ -9,7 +9,7 @@ import yaml
 
 import tfmtl
 from tfmtl.config.experiment import parse
-from tfmtl.config.options import EvaluationOptions, GenerationOptions, TrainingOptions
+from tfmtl.config.options import CacheOptions, EvaluationOptions, GenerationOptions, TrainingOptions
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -58,6 +58,7 @@ def test_the_experiment_of_the_readme_parses():
         ("Training", "", TrainingOptions),
         ("Generation and evaluation", "generation.", GenerationOptions),
         ("Generation and evaluation", "evaluation.", EvaluationOptions),
+        ("Cache", "cache.", CacheOptions),
     ],
 )
 def test_tables_of_keys_hold_every_key_with_its_default(section, prefix, options):

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,7 +8,15 @@ from hypothesis import strategies as st
 from tfmtl.core.registry import SCHEDULES
 from tfmtl.core.validation import Choice
 from tfmtl.data.columns import DenseColumn, RaggedColumn
-from tfmtl.data.plan import bucket_length, padding_share, plan_pass, plan_training, task_shares, tokens_read
+from tfmtl.data.plan import (
+    bucket_length,
+    padding_share,
+    plan_pass,
+    plan_training,
+    rows_read,
+    task_shares,
+    tokens_read,
+)
 from tfmtl.data.tables import Slice, Table
 
 
@@ -89,6 +99,19 @@ def test_a_plan_is_a_function_of_its_seed_and_its_epochs_differ():
         assert (first.rows[:half] != first.rows[half:]).any()
 
 
+def test_a_plan_never_changes():
+    # Runs that were begun with an earlier version resume in the middle of their plan.
+    tables = [
+        table({"a": 700, "b": 210}, lengths(910)),
+        table({"a": 300}, lengths(300, seed=1), summary_lengths=lengths(300, mean=6, seed=2)),
+    ]
+    digest = hashlib.sha256()
+    for part in plan_training(tables, mixing("temperature", temperature=2.0), 3, 16, 4, seed=11).slices:
+        for values in (part.rows, part.length, *part.target_lengths.values()):
+            digest.update(values.tobytes())
+    assert digest.hexdigest()[:16] == "43cb1bb2032319a9"
+
+
 def test_a_longer_training_begins_like_a_shorter_one():
     short, long = (plan_training(TWO_SLICES, mixing(), epochs, 8, 1, seed=1) for epochs in (1, 3))
     for part, longer in zip(short.slices, long.slices, strict=True):
@@ -153,6 +176,11 @@ def test_what_an_update_reads_is_counted_without_padding():
     assert tokens_read(TWO_SLICES, plan).tolist() == by_hand
     room = sum(part.rows.shape[1] * part.length.sum() for part in plan.slices)
     assert padding_share(TWO_SLICES, plan) == pytest.approx(1 - sum(by_hand) / room)
+
+
+def test_the_rows_that_a_plan_reads_are_counted_once():
+    plan = plan_training(TWO_SLICES, mixing("uniform"), 1, 8, 2, seed=3)
+    assert rows_read(TWO_SLICES, plan) == sum(len({*real_rows(part).tolist()}) for part in plan.slices) < 91
 
 
 def test_the_shares_of_tasks_count_rows_that_have_a_target():

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tfmtl.core.errors import DataError
 from tfmtl.data.rows import Rows
+from tfmtl.data.sources import delimited
 from tfmtl.data.sources.source import SourceOptions
 from tfmtl.data.splits import CUT_MAXIMUM, limited, read_splits
 
@@ -122,3 +123,17 @@ def test_limited_rows_are_shuffled_ones():
     half = limited(Numbers(train=1000).read("train", ["x"]), 500).columns["x"]
     # The first half of the rows would have a mean of 249.5; of a random half, 499.5 with a deviation of 9.
     assert first > 0 and abs(sum(half) / 500 - 499.5) < 5 * 9.1
+
+
+@pytest.mark.parametrize("splits", [("test",), ("validation", "test"), ("validation",)])
+def test_splits_that_are_cut_are_the_same_without_the_training_rows(tmp_path, monkeypatch, splits):
+    monkeypatch.setattr(delimited, "CHUNK", 7)
+    path = tmp_path / "rows.tsv"
+    path.write_text("x\n" + "".join(f"row {row}\n" for row in range(95)), encoding="utf-8")
+    source = delimited.TsvSource(delimited.DelimitedOptions(train=str(path)))
+    whole = read_splits(source, "s", ("train", "validation", "test"), ["x"], 3)
+    for split, rows in read_splits(source, "s", splits, ["x"], 3).items():
+        assert rows.columns == whole[split].columns
+        assert [rows.place(row) for row in range(len(rows))] == [
+            whole[split].place(row) for row in range(len(whole[split]))
+        ]

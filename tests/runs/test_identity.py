@@ -90,6 +90,7 @@ def test_keys_that_leave_the_weights_alone_take_new_values(folder):
         "training": {"checkpoint_every": 7, "log_every": 3},
         "generation": {"beams": 9, "length_penalty": 0.5, "early_stopping": False},
         "evaluation": {"batch_size": 5, "bootstrap_samples": 321},
+        "cache": {"enabled": False, "folder": "elsewhere", "above": 3.0},
     }
     assert {f"{section}.{key}" for section, keys in free.items() for key in keys} == FREE_KEYS
     before = yaml.safe_load(folder.config.read_text(encoding="utf-8"))

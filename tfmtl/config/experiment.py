@@ -4,10 +4,17 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tfmtl.config.learning_rates import completed
-from tfmtl.config.options import EvaluationOptions, GenerationOptions, ModelOptions, Stage, TrainingOptions
+from tfmtl.config.options import (
+    CacheOptions,
+    EvaluationOptions,
+    GenerationOptions,
+    ModelOptions,
+    Stage,
+    TrainingOptions,
+)
 from tfmtl.core.errors import ConfigurationError, nearest
 from tfmtl.core.registry import ADAPTATION, BALANCING, KINDS, PRESETS, SCHEDULES, SOURCES, TOKENIZERS, Options
 from tfmtl.core.validation import Choice, choice_of, lookup, missing_choice, validate
@@ -49,7 +56,13 @@ class Experiment(Options):
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     generation: GenerationOptions = GenerationOptions()
     evaluation: EvaluationOptions = EvaluationOptions()
+    cache: CacheOptions = CacheOptions()
     adapted: list[Adapted] = Field(default_factory=list)
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _on_or_off(cls, cache: Any) -> Any:
+        return {"enabled": cache} if isinstance(cache, bool) else cache
 
     @model_validator(mode="before")
     @classmethod

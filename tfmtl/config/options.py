@@ -1,11 +1,13 @@
 """The sections of an experiment as typed groups of options."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from tfmtl.config.learning_rates import RatesByPart
+from tfmtl.core.cache import default_cache_folder
 from tfmtl.core.registry import ENCODERS, META, OPTIMIZERS, SHARING, Options
 from tfmtl.core.validation import choice_of, choice_or_none
 
@@ -151,6 +153,28 @@ class TrainingOptions(Options):
     stage_optimizer: Literal["new", "kept"] = "new"
     meta: choice_or_none(META, "method", "reptile", "training.meta") = None
     stages: list[Stage] = Field(default_factory=list)
+
+
+class CacheOptions(Options):
+    """Where the rows and tokens of large sources are kept, so that they need not fit in memory and are found again.
+
+    `cache: false` turns it off.
+
+    Attributes:
+        enabled: whether there is one; if not, all rows and tokens are in memory, and are read again each time.
+        folder: its folder; if absent, that of the variable `TFMTL_CACHE`, or `~/.cache/tfmtl`.
+        above: the size in megabytes of the training files of a source above which its rows and tokens are kept there;
+            smaller ones are in memory.
+    """
+
+    enabled: bool = True
+    folder: str | None = None
+    above: float = Field(100.0, ge=0.0)
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return Path(self.folder).expanduser() if self.folder else default_cache_folder()
 
 
 class GenerationOptions(Options):

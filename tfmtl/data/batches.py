@@ -56,7 +56,7 @@ class _Gather:
         self._targets = [{name: column.graph() for name, column in table.targets.items()} for table in tables]
         self._plans = [
             (
-                tf.constant(part.rows),
+                part.graph(),
                 tf.constant(part.length),
                 {name: tf.constant(lengths) for name, lengths in part.target_lengths.items()},
             )

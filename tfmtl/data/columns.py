@@ -7,10 +7,15 @@ from columns: a `DenseColumn` has the same shape in each row, a `RaggedColumn` h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
 import tensorflow as tf
+
+from tfmtl.data.stored.arrays import StoredTargets, mapped
+
+_AT_ONCE = 1 << 20
 
 
 def is_present(targets: np.ndarray | Sequence[Sequence]) -> np.ndarray:
@@ -19,6 +24,8 @@ def is_present(targets: np.ndarray | Sequence[Sequence]) -> np.ndarray:
     Args:
         targets: the targets `[rows, ...]`; an absent target is -1 (int), NaN (float) or an empty sequence.
     """
+    if isinstance(targets, StoredTargets):
+        return targets.present
     if isinstance(targets, np.ndarray) and targets.dtype.kind in "if":
         known = targets >= 0 if targets.dtype.kind == "i" else ~np.isnan(targets)
         return known.all(axis=tuple(range(1, targets.ndim)))
@@ -73,7 +80,9 @@ class DenseColumn:
     @classmethod
     def join(cls, parts: Sequence["DenseColumn"]) -> Self:
         """Returns the entries of several columns, in the order of the columns."""
-        return cls(np.concatenate([part.values for part in parts]))
+        if len(parts) == 1:
+            return parts[0]
+        return DenseColumn(np.concatenate([part.values for part in parts]))
 
     def _with_absent(self) -> np.ndarray:
         mark = np.nan if self.values.dtype.kind == "f" else -1
@@ -97,6 +106,18 @@ class RaggedColumn:
         return np.diff(self.splits)
 
     @property
+    def longest(self) -> int:
+        """The number of tokens of the longest row; 0 without rows."""
+        starts = range(0, len(self), _AT_ONCE)
+        return max((int(np.diff(self.splits[start : start + _AT_ONCE + 1]).max()) for start in starts), default=0)
+
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Returns the number of tokens of the rows at the indices `rows`, int64 in the same shape; 0 at -1."""
+        if not len(self):
+            return np.zeros(rows.shape, np.int64)
+        return np.where(rows < 0, 0, self.splits[rows + 1] - self.splits[rows])
+
+    @property
     def present(self) -> np.ndarray:
         return self.lengths > 0
 
@@ -114,13 +135,45 @@ class RaggedColumn:
     @classmethod
     def join(cls, parts: Sequence["RaggedColumn"]) -> Self:
         """Returns the rows of several columns, in the order of the columns."""
+        if len(parts) == 1:
+            return parts[0]
         lengths = np.concatenate([part.lengths for part in parts])
-        return cls(np.concatenate([part.values for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
+        return RaggedColumn(np.concatenate([part.values for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
 
     @classmethod
     def empty(cls) -> Self:
         """Returns a column without rows."""
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64))
+
+
+class StoredDenseColumn(DenseColumn):
+    """A dense column in a file, which holds an absent entry behind the last one.
+
+    Args:
+        path: the path of the file.
+        dtype: the dtype of the targets.
+        shape: the shape of all targets, `[rows, ...]`, without the absent entry.
+    """
+
+    def __init__(self, path: Path, dtype: str, shape: Sequence[int]):
+        object.__setattr__(self, "_path", path)
+        object.__setattr__(self, "_shape", [shape[0] + 1, *shape[1:]])
+        super().__init__(mapped(path, dtype, self._shape)[:-1])
+
+
+class StoredRaggedColumn(RaggedColumn):
+    """A ragged column in two files, `<path>.values` and `<path>.splits`; these end with an absent row.
+
+    Args:
+        path: the path of the files without their endings.
+        rows: the number of rows, without the absent one.
+        tokens: the number of tokens of all rows.
+    """
+
+    def __init__(self, path: Path, rows: int, tokens: int):
+        object.__setattr__(self, "_path", path)
+        values = mapped(Path(f"{path}.values"), np.int32, [tokens])
+        super().__init__(values, mapped(Path(f"{path}.splits"), np.int64, [rows + 2])[:-1])
 
 
 def joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -141,5 +194,11 @@ def padded(column: tf.Tensor | tf.RaggedTensor, rows: tf.Tensor, length: tf.Tens
     """
     if length is None:
         return tf.gather(column, rows)
-    tokens = tf.gather(column, rows).to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length]))
+    # TensorFlow's own gather of ragged rows looks at the splits of all rows each time.
+    begins, ends = tf.gather(column.row_splits, rows), tf.gather(column.row_splits, rows + 1)
+    one = tf.constant(1, begins.dtype)
+    places = tf.raw_ops.RaggedRange(starts=begins, limits=ends, deltas=one, Tsplits=tf.int64)
+    found = tf.gather(column.values, places.rt_dense_values)
+    taken = tf.RaggedTensor.from_row_splits(found, places.rt_nested_splits, validate=False)
+    tokens = taken.to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length]))
     return tf.ensure_shape(tokens, [rows.shape[0], None])

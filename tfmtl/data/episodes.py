@@ -108,7 +108,7 @@ def plan_episodes(
 
 
 def _of_episodes(table: Table, rows: np.ndarray, only: np.ndarray) -> SlicePlan:
-    planned = slice_plan(table, rows, 1)
+    planned = slice_plan(table, rows)
     return SlicePlan(planned.rows, planned.length, planned.target_lengths, only)
 
 

@@ -29,15 +29,21 @@ def without_missing(splits: Mapping[str, Rows], missing: Collection[str], source
     if not missing:
         return dict(splits)
     texts, found = frozenset(missing), Counter()
-    kept = {split: _without(rows, texts, found) for split, rows in splits.items()}
+    kept = {split: without(rows, texts, found) for split, rows in splits.items()}
+    say_missing(found, source)
+    return kept
+
+
+def say_missing(found: Counter, source: str) -> None:
+    """Says which texts of a source were taken as missing, given how often, by field and text."""
     if found:
         shown = ", ".join(f"{text!r} in '{field}' ({count})" for (field, text), count in found.most_common(_SHOWN))
         more = ", ..." if len(found) > _SHOWN else ""
         _logger.info("source '%s': taken as missing: %s%s; 'missing: []' keeps them", source, shown, more)
-    return kept
 
 
-def _without(rows: Rows, missing: Collection[str], found: Counter) -> Rows:
+def without(rows: Rows, missing: Collection[str], found: Counter) -> Rows:
+    """Returns rows with `None` for texts that stand for a missing value, and counts these in `found`."""
     columns = {}
     for field, values in rows.columns.items():
         columns[field] = [None if _stands_for_missing(value, missing) else value for value in values]

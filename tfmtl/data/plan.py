@@ -1,13 +1,18 @@
 """Decides which rows are in which batch, as a pure function of the seed, so that a run can resume at any update."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from tfmtl.core.registry import SCHEDULES
 from tfmtl.core.validation import Choice
+from tfmtl.data.columns import RaggedColumn
+from tfmtl.data.draws import Draws
 from tfmtl.data.tables import Table
+
+_ROWS_AT_ONCE = 1 << 20
 
 _POOL_BATCHES = 64
 """The number of batches whose rows are sorted by length together.
@@ -38,6 +43,25 @@ class SlicePlan:
     length: np.ndarray
     target_lengths: dict[str, np.ndarray]
     only: np.ndarray | None = None
+
+    def graph(self) -> tf.Tensor:
+        """Returns `rows` as a graph constant."""
+        return tf.constant(self.rows)
+
+    def some_updates(self) -> Iterator[slice]:
+        """Yields all updates, as many at a time as have about a million rows."""
+        step = max(1, _ROWS_AT_ONCE // max(1, self.rows.shape[1]))
+        for start in range(0, len(self.rows), step):
+            yield slice(start, start + step)
+
+
+Allocate = Callable[[int, tuple[int, int]], np.ndarray]
+"""Returns an array, int32, of the given shape for the rows of the slice with the given number."""
+
+
+def in_memory(number: int, shape: tuple[int, int]) -> np.ndarray:
+    """Returns an array in memory for the rows of a slice."""
+    return np.empty(shape, np.int32)
 
 
 @dataclass(frozen=True)
@@ -97,8 +121,23 @@ class Plan:
 
 def tokens_read(tables: Sequence[Table], plan: Plan) -> np.ndarray:
     """Returns the number of text ids that each update reads, without padding, int64 `[updates]`."""
-    read = [_lengths(t.tokens.lengths)[part.rows].sum(axis=1) for t, part in zip(tables, plan.slices, strict=True)]
-    return np.sum(read, axis=0)
+    read = np.zeros(plan.updates, np.int64)
+    for table, part in zip(tables, plan.slices, strict=True):
+        for some in part.some_updates():
+            read[some] += table.tokens.lengths_of(part.rows[some]).sum(axis=1)
+    return read
+
+
+def rows_read(tables: Sequence[Table], plan: Plan) -> int:
+    """Returns the number of different rows that a plan reads."""
+    total = 0
+    for table, part in zip(tables, plan.slices, strict=True):
+        # The last flag is that of padding rows, whose index is -1.
+        is_read = np.zeros(len(table.tokens) + 1, bool)
+        for some in part.some_updates():
+            is_read[part.rows[some]] = True
+        total += int(is_read[:-1].sum())
+    return total
 
 
 def bucket_length(lengths: np.ndarray) -> np.ndarray:
@@ -121,6 +160,7 @@ def plan_training(
     seed: int,
     tasks: Collection[str] | None = None,
     rates: Sequence[Mapping[str, float]] = (),
+    allocate: Allocate = in_memory,
 ) -> Plan:
     """Plans every batch of a training.
 
@@ -141,33 +181,28 @@ def plan_training(
         rates: the rates of streams in the first epochs, if they are not those of the schedule; the last ones stand for
             all epochs after it. The batches of the last epoch with rates of its own are those to train with: further
             rates can change how many rows of a slice are in a batch, and so the batches of earlier epochs.
+        allocate: returns the arrays that the rows of the slices are written to, one epoch after the other.
     """
-    rows = _located(tables, tasks)
-    streams = list(rows)
-    sizes = {name: len(located) for name, located in rows.items()}
-    total = sum(sizes.values())
+    draws = Draws(tables, tasks, seed)
+    total = int(draws.sizes.sum())
     updates = -(-total // batch_size)
-    drawn = np.zeros(len(streams), np.int64)
-    epoch_rows: list[list[np.ndarray]] = []
-    for epoch in range(epochs):
-        share = rates[min(epoch, len(rates) - 1)] if rates else scheduled_rates(sizes, mixing, epoch, epochs)
-        counts = _apportion(np.array([share[name] for name in streams]), total)
-        draws = [_draw(rows[name], drawn[i], counts[i], (seed, i)) for i, name in enumerate(streams)]
-        drawn += counts
-        located = np.concatenate(draws)
-        epoch_rows.append([located[located[:, 0] == k, 1] for k in range(len(tables))])
+    shares = [_rates(draws, mixing, epoch, epochs, rates) for epoch in range(epochs)]
+    counts = np.stack([_apportion(share, total) for share in shares])
+    starts = np.cumsum(counts, axis=0) - counts
     slices = []
     for k, table in enumerate(tables):
-        most = max(len(of_epoch[k]) for of_epoch in epoch_rows)
+        most = max(draws.count(k, *drawn) for drawn in zip(starts, counts, strict=True))
         in_batch = max(1, -(-most // updates))
         if rates:
             # A step is traced for each number of rows, so that there are few numbers.
-            in_batch = min(_rounded_up(in_batch, -(-batch_size // _ROOMS)), -(-total // updates))
-        batches = [
-            _batch(table, of_epoch[k], updates, in_batch, np.random.default_rng((seed, 1, epoch, k)))
-            for epoch, of_epoch in enumerate(epoch_rows)
-        ]
-        slices.append(slice_plan(table, np.concatenate(batches), multiple))
+            room = -(-batch_size // _ROOMS)
+            in_batch = min(-(-in_batch // room) * room, -(-total // updates))
+        planned = allocate(k, (updates * epochs, in_batch + -in_batch % multiple))
+        for epoch in range(epochs):
+            rows = draws.rows(k, starts[epoch], counts[epoch])
+            batches = _batch(table, rows, updates, in_batch, np.random.default_rng((seed, 1, epoch, k)))
+            planned[epoch * updates : (epoch + 1) * updates] = _with_padding_rows(batches, multiple)
+        slices.append(slice_plan(table, planned))
     return Plan(tuple(slices), updates, seed)
 
 
@@ -179,7 +214,8 @@ def plan_pass(tables: Sequence[Table], batch_size: int, multiple: int = 1) -> Pl
     for table in tables:
         count = len(table.tokens)
         in_batch = max(1, -(-count // updates))
-        slices.append(slice_plan(table, _batch(table, np.arange(count), updates, in_batch, None), multiple))
+        batches = _batch(table, np.arange(count, dtype=np.int32), updates, in_batch, None)
+        slices.append(slice_plan(table, _with_padding_rows(batches, multiple)))
     return Plan(tuple(slices), updates)
 
 
@@ -188,11 +224,18 @@ def task_shares(tables: Sequence[Table], plan: Plan) -> dict[str, np.ndarray]:
     rows: dict[str, np.ndarray] = {}
     for table, part in zip(tables, plan.slices, strict=True):
         for name, flags in table.present.items():
-            learned = np.append(flags, False)[part.rows]
-            if part.only is not None:
-                learned &= part.only == (plan.tasks.index(name) if name in plan.tasks else len(plan.tasks))
-            rows[name] = rows.get(name, 0) + learned.sum(axis=1)
-    total = np.maximum(sum((part.rows >= 0).sum(axis=1) for part in plan.slices), 1)
+            found, flags = rows.setdefault(name, np.zeros(plan.updates, np.int64)), np.append(flags, False)
+            place = plan.tasks.index(name) if name in plan.tasks else len(plan.tasks)
+            for some in part.some_updates():
+                learned = flags[part.rows[some]]
+                if part.only is not None:
+                    learned &= part.only[some] == place
+                found[some] += learned.sum(axis=1)
+    total = np.zeros(plan.updates, np.int64)
+    for part in plan.slices:
+        for some in part.some_updates():
+            total[some] += (part.rows[some] >= 0).sum(axis=1)
+    total = np.maximum(total, 1)
     return {name: (count / total).astype(np.float32) for name, count in rows.items()}
 
 
@@ -205,7 +248,8 @@ def padding_share(tables: Sequence[Table], plan: Plan) -> float:
 
 def stream_sizes(tables: Sequence[Table], tasks: Collection[str]) -> dict[str, int]:
     """Returns the number of rows of each stream that have a target of one of the tasks, for streams with such rows."""
-    return {name: len(located) for name, located in _located(tables, tasks).items()}
+    draws = Draws(tables, tasks, seed=0)
+    return dict(zip(draws.names, draws.sizes.tolist(), strict=True))
 
 
 def first_rates(tables: Sequence[Table], tasks: Collection[str], mixing: Choice, epochs: int) -> dict[str, float]:
@@ -219,27 +263,12 @@ def scheduled_rates(sizes: Mapping[str, int], mixing: Choice, epoch: int, epochs
     return dict(zip(sizes, rates.tolist(), strict=True))
 
 
-def _rounded_up(number: int, step: int) -> int:
-    return -(-number // step) * step
-
-
-def _located(tables: Sequence[Table], tasks: Collection[str] | None) -> dict[str, np.ndarray]:
-    """Returns `_locate` of each stream that has rows, by its name, in alphabetical order."""
-    names = sorted({name for table in tables for name in table.streams})
-    found = {name: _locate(tables, name, tasks) for name in names}
-    return {name: located for name, located in found.items() if len(located)}
-
-
-def _locate(tables: Sequence[Table], stream: str, tasks: Collection[str] | None) -> np.ndarray:
-    """Returns `(table, row)` for each row of a stream that has a target of one of the tasks, int64 `[rows, 2]`."""
-    located = [np.zeros([0, 2], np.int64)]
-    for k, table in enumerate(tables):
-        rows = table.streams.get(stream, np.zeros(0, np.int64))
-        if tasks is not None:
-            of_tasks = [flags[rows] for name, flags in table.present.items() if name in tasks]
-            rows = rows[np.any(of_tasks, axis=0)] if of_tasks else rows[:0]
-        located.append(np.stack([np.full(len(rows), k), rows], axis=1))
-    return np.concatenate(located)
+def _rates(draws: Draws, mixing: Choice, epoch: int, epochs: int, rates: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """Returns the rate of each stream in an epoch: that of the schedule, if there are no other `rates`."""
+    if not rates:
+        return SCHEDULES.get(mixing.name).build(draws.sizes, epoch, epochs, mixing.options)
+    of_epoch = rates[min(epoch, len(rates) - 1)]
+    return np.array([of_epoch[name] for name in draws.names])
 
 
 def _apportion(share: np.ndarray, total: int) -> np.ndarray:
@@ -250,52 +279,46 @@ def _apportion(share: np.ndarray, total: int) -> np.ndarray:
     return counts
 
 
-def _draw(rows: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np.ndarray:
-    """Returns draws `start` to `start + count` of a stream, which are shuffled passes over its rows in sequence."""
-    passes = range(start // len(rows), -(-(start + count) // len(rows)))
-    order = [rows[np.random.default_rng((*seed, number)).permutation(len(rows))] for number in passes]
-    first = start - passes.start * len(rows)
-    return np.concatenate([rows[:0], *order])[first : first + count]
-
-
 def _batch(
     table: Table, rows: np.ndarray, updates: int, in_batch: int, generator: np.random.Generator | None
 ) -> np.ndarray:
-    """Cuts rows into batches of similar length, int32 `[updates, in_batch]`; shuffles if there is a generator."""
-    rows = np.concatenate([rows, np.full(updates * in_batch - len(rows), -1, np.int64)])
+    """Cuts rows into batches of similar length, int32 `[updates, in_batch]`; shuffles them if there is a generator."""
+    rows = np.concatenate([rows, np.full(updates * in_batch - len(rows), -1, np.int32)])
     if generator is not None:
-        rows = generator.permutation(rows)
+        generator.shuffle(rows)
     # A small table is sorted in parts as well: sorted as a whole, its batches would contain the same rows each epoch.
     pool = min(_POOL_BATCHES, -(-updates // _FEWEST_POOLS)) * in_batch if generator is not None else len(rows)
-    keys = [_lengths(lengths)[rows] for lengths in _ragged_lengths(table).values()]
-    keys.append(bucket_length(_lengths(table.tokens.lengths)[rows]))
-    keys.append(np.arange(len(rows)) // pool)
-    batches = rows[np.lexsort(keys)].reshape(updates, in_batch).astype(np.int32)
+    ragged = _ragged(table)
+    for start in range(0, len(rows), pool):
+        some = rows[start : start + pool]
+        keys = [column.lengths_of(some) for column in ragged.values()]
+        keys.append(bucket_length(table.tokens.lengths_of(some)))
+        rows[start : start + pool] = some[np.lexsort(keys)]
+    batches = rows.reshape(updates, in_batch)
     return batches if generator is None else batches[generator.permutation(updates)]
 
 
-def slice_plan(table: Table, rows: np.ndarray, multiple: int) -> SlicePlan:
-    """Returns the plan of a slice, given its rows `[updates, rows]`, and the lengths that they need.
+def _with_padding_rows(rows: np.ndarray, multiple: int) -> np.ndarray:
+    """Adds padding rows up to a multiple of `multiple`; the real rows of a batch do not depend on it."""
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % multiple)), constant_values=-1)
 
-    Adds padding rows up to a multiple of `multiple`; the real rows of a batch do not depend on it.
-    """
-    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % multiple)), constant_values=-1)
 
-    def longest(lengths: np.ndarray) -> np.ndarray:
+def slice_plan(table: Table, rows: np.ndarray) -> SlicePlan:
+    """Returns the plan of a slice, given its rows `[updates, rows]`, with the lengths to which they are padded."""
+    part = SlicePlan(rows, np.zeros(0, np.int32), {})
+
+    def longest(column: RaggedColumn) -> np.ndarray:
         # No batch is longer than the longest row: positions beyond it may not exist in the model.
-        most = max(lengths.max(initial=0), 2)
-        return np.minimum(bucket_length(_lengths(lengths)[rows].max(axis=1)), most).astype(np.int32)
+        most = max(column.longest, 2)
+        found = np.zeros(len(rows), np.int32)
+        for some in part.some_updates():
+            found[some] = np.minimum(bucket_length(column.lengths_of(rows[some]).max(axis=1)), most)
+        return found
 
-    targets = {name: longest(lengths) for name, lengths in _ragged_lengths(table).items()}
-    return SlicePlan(rows, longest(table.tokens.lengths), targets)
-
-
-def _ragged_lengths(table: Table) -> dict[str, np.ndarray]:
-    """Returns the target lengths, int64 `[rows]`, of each task whose targets vary in length."""
-    columns = {name: column.lengths for name, column in table.targets.items()}
-    return {name: lengths for name, lengths in columns.items() if lengths is not None}
+    targets = {name: longest(column) for name, column in _ragged(table).items()}
+    return SlicePlan(rows, longest(table.tokens), targets)
 
 
-def _lengths(lengths: np.ndarray) -> np.ndarray:
-    """Appends the length of the padding row, which has the index -1."""
-    return np.append(lengths, 0)
+def _ragged(table: Table) -> dict[str, RaggedColumn]:
+    """Returns the targets of each task whose targets vary in length."""
+    return {name: column for name, column in table.targets.items() if isinstance(column, RaggedColumn)}

@@ -1,7 +1,8 @@
 """Streams: the rows of a source, together with all tasks that read the same text of those rows."""
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +35,14 @@ class Examples:
         text: the texts, an object array of strings `[rows]`.
         text_pair: the second texts, an object array of strings `[rows]`; `None` if the stream reads single texts.
         targets: the array of targets of each task, `[rows, ...]`; see `tfmtl.data.columns`.
+        digests: what `tfmtl.data.digests` has found for rows that are read from files; `None` for rows in memory. Such
+            rows have sequences of `tfmtl.data.stored.arrays` in the place of object arrays.
     """
 
     text: np.ndarray
     text_pair: np.ndarray | None
     targets: dict[str, np.ndarray]
+    digests: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.text)
@@ -86,26 +90,19 @@ def load_streams(
         DataError: if the data cannot be used; one line.
     """
     streams: list[Stream] = []
-    for name, tasks in _grouped(experiment.tasks.values(), lambda task: task.source).items():
+    for name, tasks in grouped(experiment.tasks.values(), lambda task: task.source).items():
         choice = experiment.sources[name]
-        fields = dict.fromkeys(field for task in tasks for field in task.fields)
+        fields = fields_of(tasks)
         source = SOURCES.get(choice.name).build(choice.options)
         # Labels come from all rows of the source's own training split, including those that are cut for other splits.
         whole = ["train", *missing_splits(source)] if any(kind_of(task).needs_train(task) for task in tasks) else []
-        try:
-            rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), list(fields), experiment.training.seed)
-        except MissingColumnError as error:
-            key = next(task.key_of(error.field) for task in tasks if error.field in task.fields)
-            raise MissingColumnError(error.place, error.field, error.known, key) from None
+        with naming_keys(tasks):
+            rows = read_splits(source, name, dict.fromkeys([*whole, *splits]), fields, experiment.training.seed)
         rows = without_missing(rows, choice.options.missing, name)
         train = joined([rows[split] for split in whole]) if whole else None
         tasks = [kind_of(task).resolved(task, train) for task in tasks]
         rows = _limited(rows, choice.options.limit or {}, name, (*source.splits, *missing_splits(source)))
-        # A text that a task changes when it is read is a different text, which is read for that task alone.
-        groups = _grouped(tasks, lambda task: (task.text, task.text_pair, task.name * kind_of(task).corrupts))
-        for reading, members in groups.items():
-            read = [",".join(field_names(fields)) for fields in reading if fields]
-            stream_name = name if len(groups) == 1 else f"{name}/{'+'.join(read)}"
+        for stream_name, members in by_reading(name, tasks).items():
             examples = {
                 split: _examples(stream_name, split, members, rows[split], choice.options.empty_text)
                 for split in splits
@@ -113,20 +110,61 @@ def load_streams(
             if choice.options.shots and "train" in examples:
                 examples["train"] = _few(stream_name, members, examples["train"], choice.options.shots)
             streams.append(Stream(stream_name, tuple(members), examples, missing_splits(source)))
-    order = list(experiment.tasks)
-    streams.sort(key=lambda stream: order.index(stream.tasks[0].name))
+    return in_order(streams, experiment.tasks)
+
+
+def in_order(streams: Iterable[Stream], names: Iterable[str]) -> tuple[list[Stream], dict[str, Task]]:
+    """Returns streams in the order of their first tasks, and all their tasks; `names` are those of the tasks."""
+    order = list(names)
+    streams = sorted(streams, key=lambda stream: order.index(stream.tasks[0].name))
     filled = {task.name: task for stream in streams for task in stream.tasks}
     return streams, {name: filled[name] for name in order}
 
 
+def fields_of(tasks: Iterable[Task]) -> list[str]:
+    """Returns all fields that tasks read."""
+    return list(dict.fromkeys(field for task in tasks for field in task.fields))
+
+
+@contextmanager
+def naming_keys(tasks: Sequence[Task]) -> Iterator[None]:
+    """Lets errors of columns that do not exist name the key of the configuration."""
+    try:
+        yield
+    except MissingColumnError as error:
+        key = next(task.key_of(error.field) for task in tasks if error.field in task.fields)
+        raise MissingColumnError(error.place, error.field, error.known, key) from None
+
+
+def by_reading(source: str, tasks: Iterable[Task]) -> dict[str, list[Task]]:
+    """Returns the tasks of each stream of a source, by the name of the stream."""
+    # A text that a task changes when it is read is a different text, which is read for that task alone.
+    groups = grouped(tasks, lambda task: (task.text, task.text_pair, task.name * kind_of(task).corrupts))
+    named = {}
+    for reading, members in groups.items():
+        read = [",".join(field_names(fields)) for fields in reading if fields]
+        named[source if len(groups) == 1 else f"{source}/{'+'.join(read)}"] = members
+    return named
+
+
 def _limited(rows: Mapping[str, Rows], limit: Mapping[str, int], source: str, known: Sequence[str]) -> dict[str, Rows]:
+    check_limit(limit, source, known)
+    for split in limit.keys() & rows.keys():
+        say_limit(limit[split], source, split, len(rows[split]))
+    return {split: limited(of_split, limit.get(split)) for split, of_split in rows.items()}
+
+
+def check_limit(limit: Mapping[str, int], source: str, known: Sequence[str]) -> None:
+    """Raises `DataError` if the limit of a source names a split that is not `known`."""
     for split in limit:
         if split not in known:
             raise DataError(f"source '{source}': limit: there is no split '{split}'; {nearest(split, known)}")
-    for split in limit.keys() & rows.keys():
-        if limit[split] < len(rows[split]):
-            _logger.info("source '%s': %d of its %d %s rows are used", source, limit[split], len(rows[split]), split)
-    return {split: limited(of_split, limit.get(split)) for split, of_split in rows.items()}
+
+
+def say_limit(limit: int, source: str, split: str, rows: int) -> None:
+    """Says how many of its rows a split uses, if not all."""
+    if limit < rows:
+        _logger.info("source '%s': %d of its %d %s rows are used", source, limit, rows, split)
 
 
 def _few(name: str, tasks: Sequence[Task], examples: Examples, shots: Shots) -> Examples:
@@ -157,7 +195,8 @@ def tasks_with_split(experiment: Experiment, split: str) -> dict[str, Task]:
     return tasks
 
 
-def _grouped(tasks: Iterable[Task], key: Callable[[Task], Hashable]) -> dict[Any, list[Task]]:
+def grouped(tasks: Iterable[Task], key: Callable[[Task], Hashable]) -> dict[Any, list[Task]]:
+    """Returns the tasks with each key, in their order."""
     groups: dict[Any, list[Task]] = {}
     for task in tasks:
         groups.setdefault(key(task), []).append(task)
@@ -165,28 +204,71 @@ def _grouped(tasks: Iterable[Task], key: Callable[[Task], Hashable]) -> dict[Any
 
 
 def _examples(name: str, split: str, tasks: Sequence[Task], rows: Rows, empty_text: str) -> Examples:
+    texts, empty = texts_of(tasks, rows)
+    if empty and empty.count == len(rows):
+        raise empty.of_all
+    if empty:
+        empty.check(tasks[0].source, empty_text)
+        empty.report()
+    examples = labelled_examples(tasks, rows, texts)
+    for task in tasks:
+        report_unlabelled(task, name, split, is_present(examples.targets[task.name]).any())
+    return examples
+
+
+@dataclass
+class Empty:
+    """The rows whose text is empty.
+
+    Attributes:
+        what: the first of them, in words.
+        count: their number.
+    """
+
+    what: str
+    count: int
+
+    @property
+    def of_all(self) -> DataError:
+        """The error for no other row."""
+        return DataError(f"{self.what}, and so is a text of every other row")
+
+    def check(self, source: str, empty_text: str) -> None:
+        """Raises `DataError` if such rows are an error."""
+        if empty_text == "error":
+            raise DataError(f"{self.what}; 'sources.{source}.empty_text: skip' leaves such rows out")
+
+    def report(self) -> None:
+        """Says how many rows are left out."""
+        _logger.info("%s; rows left out for this: %d", self.what, self.count)
+
+
+def texts_of(tasks: Sequence[Task], rows: Rows) -> tuple[list[np.ndarray], Empty | None]:
+    """Returns the texts, and the second texts if there are any, `[rows]` each, of tasks that read the same ones."""
     readings = [field_names(fields) for fields in (tasks[0].text, tasks[0].text_pair) if fields is not None]
     texts = [_texts(rows, fields) for fields in readings]
-    filled = np.logical_and.reduce([_is_filled(values) for values in texts])
-    if not filled.all():
-        row = int(np.argmin(filled))
-        empty = next(fields for fields, values in zip(readings, texts, strict=True) if is_absent(values[row]))
-        what = f"{rows.place(row)}: {quoted(empty)} {'is' if len(empty) == 1 else 'are'} empty"
-        if not filled.any():
-            raise DataError(f"{what}, and so is a text of every other row")
-        if empty_text == "error":
-            raise DataError(f"{what}; 'sources.{tasks[0].source}.empty_text: skip' leaves such rows out")
-        _logger.info("%s; rows left out for this: %d", what, (~filled).sum())
+    filled = _all_filled(texts)
+    if filled.all():
+        return texts, None
+    row = int(np.argmin(filled))
+    empty = next(fields for fields, values in zip(readings, texts, strict=True) if is_absent(values[row]))
+    what = f"{rows.place(row)}: {quoted(empty)} {'is' if len(empty) == 1 else 'are'} empty"
+    return texts, Empty(what, int((~filled).sum()))
+
+
+def labelled_examples(tasks: Sequence[Task], rows: Rows, texts: Sequence[np.ndarray]) -> Examples:
+    """Returns the rows with text and a target of one of the tasks; of one without any, all rows have no target."""
     targets = {task.name: kind_of(task).encode(task, rows) for task in tasks}
-    examples = Examples(texts[0], texts[1] if len(texts) > 1 else None, targets).take(np.flatnonzero(filled))
-    for task in tasks:
-        if not is_present(examples.targets[task.name]).any():
-            _report_unlabelled(task, name, split)
+    examples = Examples(texts[0], texts[1] if len(texts) > 1 else None, targets)
+    examples = examples.take(np.flatnonzero(_all_filled(texts)))
     labelled = np.logical_or.reduce([is_present(values) for values in examples.targets.values()])
     return examples.take(np.flatnonzero(labelled))
 
 
-def _report_unlabelled(task: Task, source: str, split: str) -> None:
+def report_unlabelled(task: Task, source: str, split: str, has_targets: bool) -> None:
+    """Says that no row of a split has a target of a task, if so; raises `DataError` if it is the training split."""
+    if has_targets:
+        return
     sentence = f"task '{task.name}': no row of {split} of source '{source}' has a value in '{task.target_fields[0]}'"
     if split == "train":
         raise DataError(f"{sentence}, so there is nothing to learn from")
@@ -199,6 +281,10 @@ def _texts(rows: Rows, fields: Sequence[str]) -> np.ndarray:
     for row in range(len(rows)):
         texts[row] = text_of_fields({field: rows.columns[field][row] for field in fields}, rows.place(row))
     return texts
+
+
+def _all_filled(texts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.logical_and.reduce([_is_filled(values) for values in texts])
 
 
 def _is_filled(texts: np.ndarray) -> np.ndarray:

@@ -99,16 +99,24 @@ def build_tables(
     Returns:
         One table for each slice, in the order of the slices; it is empty if the split has no rows for the slice.
     """
+    slices = derived_slices(streams, split) if slices is None else slices
     parts: dict[tuple[str, ...], list[_Part]] = {}
     for stream in streams:
         examples = stream.splits[split]
         read = read_texts(tokenizer, examples.text, examples.text_pair, packing, stream.units)
         for generated, rows in _by_generated(stream, examples, slices):
             parts.setdefault(generated, []).append(_Part(stream, rows, read.take(rows)))
-    if slices is None:
-        slices = [_slice(generated, parts[generated]) for generated in sorted(parts)]
     by_task = {task.name: stream for stream in streams for task in stream.tasks}
     return [_table(part, parts.get(part.generated, []), by_task, split, tokenizer) for part in slices]
+
+
+def derived_slices(streams: Sequence[Stream], split: str) -> list[Slice]:
+    """Returns the slices that the rows of a split need, in their order."""
+    found: dict[tuple[str, ...], list[Stream]] = {}
+    for stream in streams:
+        for generated, _ in _by_generated(stream, stream.splits[split], None):
+            found.setdefault(generated, []).append(stream)
+    return [_slice(generated, found[generated]) for generated in sorted(found)]
 
 
 @dataclass(frozen=True)
@@ -139,8 +147,8 @@ def _by_generated(
             yield generated, np.flatnonzero(rows)
 
 
-def _slice(generated: tuple[str, ...], parts: Sequence[_Part]) -> Slice:
-    heads = [task.name for part in parts for task in part.stream.tasks if not task.generates]
+def _slice(generated: tuple[str, ...], streams: Sequence[Stream]) -> Slice:
+    heads = [task.name for stream in streams for task in stream.tasks if not task.generates]
     return Slice("_".join(["tokens", *generated]), tuple(dict.fromkeys(heads)), generated)
 
 

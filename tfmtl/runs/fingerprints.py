@@ -1,12 +1,10 @@
 """Fingerprints of rows, by which a run recognises the rows that it was trained on."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from tfmtl.data.streams import Examples, Stream
+from tfmtl.data.digests import digests
+from tfmtl.data.streams import Stream
 from tfmtl.kinds.task import field_names
 
 Fingerprints = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -15,9 +13,7 @@ Fingerprints = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 def fingerprints(streams: Iterable[Stream]) -> Fingerprints:
     """Returns the fingerprints of all splits of streams, as values that JSON can represent."""
-    return {
-        what_is_read(stream): {split: _fingerprint(rows) for split, rows in stream.splits.items()} for stream in streams
-    }
+    return {what_is_read(stream): {split: digests(rows) for split, rows in stream.splits.items()} for stream in streams}
 
 
 def what_is_read(stream: Stream) -> str:
@@ -48,23 +44,3 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         return f"{new['rows']} rows as before, with other texts"
     tasks = [task for task, digest in new["targets"].items() if old["targets"].get(task, digest) != digest]
     return f"{new['rows']} rows as before, with other targets of task '{tasks[0]}'" if tasks else ""
-
-
-def _fingerprint(rows: Examples) -> dict[str, Any]:
-    return {
-        "rows": len(rows),
-        "text": _digest(rows.text, *([] if rows.text_pair is None else [rows.text_pair])),
-        "targets": {task: _digest(values) for task, values in rows.targets.items()},
-    }
-
-
-def _digest(*columns: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for column in columns:
-        if column.dtype != object:
-            digest.update(np.ascontiguousarray(column).tobytes())
-            continue
-        for value in column:
-            # In quotation marks, so that no two columns of different values give the same bytes.
-            digest.update(repr(value).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:16]

@@ -17,6 +17,7 @@ from tfmtl.runs.run_folder import RunFolder
 FREE_KEYS = frozenset(
     {"training.checkpoint_every", "training.log_every", "generation.beams", "generation.length_penalty"}
     | {"generation.early_stopping", "evaluation.batch_size", "evaluation.bootstrap_samples"}
+    | {"cache.enabled", "cache.folder", "cache.above"}
 )
 """Keys that change neither the weights nor the choice of the best epoch: a run takes their new values.
 

@@ -14,8 +14,18 @@ from tfmtl.core.registry import BALANCING, META, TOKENIZERS
 from tfmtl.data.columns import Column
 from tfmtl.data.episodes import plan_episodes
 from tfmtl.data.mixing_rule import check_mixing
-from tfmtl.data.plan import Plan, padding_share, plan_pass, plan_training, stream_sizes
-from tfmtl.data.streams import Stream, load_streams
+from tfmtl.data.plan import (
+    Allocate,
+    Plan,
+    in_memory,
+    padding_share,
+    plan_pass,
+    plan_training,
+    rows_read,
+    stream_sizes,
+)
+from tfmtl.data.stored.streams import load_or_find_streams
+from tfmtl.data.streams import Stream
 from tfmtl.data.tables import Slice, Table, build_tables
 from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
@@ -23,6 +33,7 @@ from tfmtl.metrics.metric import check_metrics
 from tfmtl.runs.fingerprints import Fingerprints, fingerprints
 from tfmtl.runs.identity import check_configuration, check_place, check_rows, claim, experiment_of
 from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.cached_data import CachedData, naming_the_cache
 from tfmtl.training.meta_check import check_meta
 
 _SEEDS = 1 << 20
@@ -42,6 +53,7 @@ class TrainingData:
         validation_tables: the tables of the validation split, in the slices of the training split.
         validation_plan: the batches of one pass over the validation tables.
         rows: the fingerprints of all splits, including the test split.
+        cache: where plans are found or written; `None` for plans in memory.
     """
 
     streams: list[Stream]
@@ -52,6 +64,7 @@ class TrainingData:
     validation_tables: list[Table]
     validation_plan: Plan
     rows: Fingerprints = field(default_factory=dict)
+    cache: CachedData | None = None
 
     def of(self, experiment: Experiment, number: int, replicas: int, rates: Sequence[Mapping[str, float]] = ()) -> Self:
         """Returns the data of a stage of the training.
@@ -62,7 +75,7 @@ class TrainingData:
             replicas: the number of replicas of the strategy.
             rates: the rates of streams in the first epochs of the stage; see `plan_training`.
         """
-        return replace(self, plan=_plan(experiment, number, self.tables, self.tasks, replicas, rates))
+        return replace(self, plan=_plan(experiment, number, self.tables, self.tasks, replicas, self.cache, rates))
 
     def streams_of(self, tasks: Collection[str]) -> dict[str, list[str]]:
         """Returns the streams that have training rows of some tasks, with the names of those that read them."""
@@ -73,7 +86,7 @@ class TrainingData:
     @property
     def size(self) -> str:
         """A readable summary of the size of the data and of its share of padding."""
-        rows = sum(len(np.unique(part.rows[part.rows >= 0])) for part in self.plan.slices)
+        rows = rows_read(self.tables, self.plan)
         padding = 100 * padding_share(self.tables, self.plan)
         return (
             f"{rows} training rows, {self.plan.updates_per_epoch} updates per epoch, "
@@ -110,7 +123,8 @@ def prepare(experiment: Experiment, run: RunFolder | None, replicas: int) -> Tra
     if run is not None:
         check_place(run)
     # The test split is read as well, so that errors in it are reported now and not after the training.
-    streams, tasks = load_streams(experiment)
+    with naming_the_cache(experiment):
+        streams, tasks = load_or_find_streams(experiment)
     rows = fingerprints(streams)
     streams = [replace(stream, splits={s: stream.splits[s] for s in ("train", "validation")}) for stream in streams]
     _check_tasks(experiment, tasks)
@@ -118,14 +132,16 @@ def prepare(experiment: Experiment, run: RunFolder | None, replicas: int) -> Tra
     if run is not None:
         check_configuration(run, experiment, tasks)
         check_rows(run, rows, ("train", "validation"))
-    tokenizer = _tokenizer(experiment, streams, run)
+    cache = CachedData(experiment, rows)
     packing = experiment.model.encoder.options.packing
-    tables = build_tables(streams, "train", tokenizer, packing)
-    plan = _plan(experiment, len(experiment.stages) - 1, tables, tasks, replicas)
+    with naming_the_cache(experiment):
+        tokenizer = _tokenizer(experiment, streams, run, cache)
+        tables = cache.train_tables(streams, tokenizer)
+        plan = _plan(experiment, len(experiment.stages) - 1, tables, tasks, replicas, cache)
     slices = [table.slice for table in tables]
     validation_tables = build_tables(streams, "validation", tokenizer, packing, slices)
     validation_plan = plan_pass(validation_tables, experiment.evaluation.batch_size, replicas)
-    return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan, rows)
+    return TrainingData(streams, tasks, tokenizer, tables, plan, validation_tables, validation_plan, rows, cache)
 
 
 def _check_tasks(experiment: Experiment, tasks: Mapping[str, Task]) -> None:
@@ -148,6 +164,7 @@ def _plan(
     tables: Sequence[Table],
     tasks: Mapping[str, Task],
     replicas: int,
+    cache: CachedData | None,
     rates: Sequence[Mapping[str, float]] = (),
 ) -> Plan:
     """Plans a stage on the rows of its tasks, in an order that differs from that of every other stage."""
@@ -163,12 +180,19 @@ def _plan(
             f"training.accumulation: a batch of {options.batch_size} rows for {replicas} replicas cannot be read in "
             f"{options.accumulation} parts; give at most {max(options.batch_size // replicas, 1)}"
         )
-    return plan_training(
-        tables, experiment.mixing, max(1, stage.epochs), options.batch_size, multiple, seed, stage.tasks, rates
-    )
+    epochs, batch_size = max(1, stage.epochs), options.batch_size
+
+    def make(allocate: Allocate) -> Plan:
+        mixing = experiment.mixing
+        return plan_training(tables, mixing, epochs, batch_size, multiple, seed, stage.tasks, rates, allocate)
+
+    # Rates that follow from what is learned are a plan for each epoch, which no other start would find again.
+    if cache is None or rates:
+        return make(in_memory)
+    return cache.plan(make, [experiment.mixing.as_mapping(), epochs, batch_size, multiple, seed, stage.tasks])
 
 
-def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None):
+def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None, cache: CachedData):
     tokenizers = TOKENIZERS.get(experiment.tokenizer.name).build
     if run is not None and run.tokenizer.is_dir():
         return tokenizers.load(run.tokenizer)
@@ -177,7 +201,9 @@ def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder
         return _tokenizer_of(RunFolder.open(experiment.training.start_from), experiment)
     if run is not None and run.has_begun:
         raise RunError(f"{run.tokenizer}: missing, though the training has begun; remove the run's folder")
-    return tokenizers.train(experiment.tokenizer.options, _training_text(streams, experiment.training.seed))
+    seed, options = experiment.training.seed, experiment.tokenizer.options
+    tasks = [[task.name, task.kind] for stream in streams for task in stream.tasks]
+    return cache.tokenizer(lambda: tokenizers.train(options, _training_text(streams, seed)), tasks)
 
 
 def _tokenizer_of(start: RunFolder, experiment: Experiment):

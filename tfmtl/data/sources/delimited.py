@@ -5,18 +5,20 @@ import csv
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from tfmtl.core.errors import DataError, nearest
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.missing import PANDAS_MISSING
-from tfmtl.data.rows import Rows
-from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
+from tfmtl.data.rows import Rows, joined
+from tfmtl.data.sources.files import CHUNK, FileOptions, FileSource, numbered_lines, rows_of
 from tfmtl.data.sources.source import require_fields
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -108,18 +110,40 @@ class DelimitedSource(FileSource):
 
         If it cannot be read in the configured dialect, those are tried that differ from it in what is not configured.
         """
+        return self._tried(path, lambda dialect: joined(list(self._chunks_as(dialect, path, split, fields))))
+
+    def file_chunks(self, path: Path, split: str, fields: Sequence[str]) -> Iterator[Rows]:
+        """Yields the rows of one file; a first pass over the file finds the dialect in which all of it can be read."""
+        if path not in self._dialects:
+
+            def readable(dialect: Dialect) -> Dialect:
+                for _ in self._chunks_as(dialect, path, split, fields):
+                    pass
+                return dialect
+
+            self._dialects[path] = self._tried(path, readable)
+        return self._chunks_as(self._dialects[path], path, split, fields)
+
+    @cached_property
+    def _dialects(self) -> "dict[Path, Dialect]":
+        """The dialects of the files that have been read in chunks."""
+        return {}
+
+    def _tried(self, path: Path, read: "Callable[[Dialect], Any]") -> Any:
+        """Returns what `read` returns for the first dialect in which it raises no error."""
         dialect, *others = self.options.dialects
         try:
-            return self._read_as(dialect, path, split, fields)
+            return read(dialect)
         except DataError as error:
             for other in others:
                 with contextlib.suppress(DataError):
-                    rows = self._read_as(other, path, split, fields)
+                    found = read(other)
                     _logger.info("%s: read with %s, since with %s it has no such rows", path, other, dialect)
-                    return rows
+                    return found
             raise error
 
-    def _read_as(self, dialect: Dialect, path: Path, split: str, fields: Sequence[str]) -> Rows:
+    def _chunks_as(self, dialect: Dialect, path: Path, split: str, fields: Sequence[str]) -> Iterator[Rows]:
+        """Yields the rows of one file; a single chunk without rows if the file has none."""
         options = self.options
         records = delimited_records(path, dialect, options.encoding_errors, options.encoding)
         names = options.columns
@@ -134,7 +158,11 @@ class DelimitedSource(FileSource):
         for field in fields:
             if Counter(names)[field] > 1:
                 raise DataError(f"{path}: two columns are named '{field}'")
-        return _collect(path, records, names, fields)
+        chunk = _collect(path, islice(records, CHUNK), names, fields)
+        yield chunk
+        while len(chunk) == CHUNK:
+            chunk = _collect(path, islice(records, CHUNK), names, fields)
+            yield chunk
 
 
 def delimited_records(
@@ -207,7 +235,7 @@ def _quoted_records(path: Path, lines: Iterator[tuple[int, str]], dialect: Diale
         raise DataError(f"{path}:{begin}: not a row of quoted fields: {error}{hint}") from None
 
 
-def _collect(path: Path, records: Iterator[tuple[int, list[str]]], names: Sequence[str], fields: Sequence[str]) -> Rows:
+def _collect(path: Path, records: Iterable[tuple[int, list[str]]], names: Sequence[str], fields: Sequence[str]) -> Rows:
     columns: dict[str, list] = {field: [] for field in fields}
     appends = [(columns[field].append, names.index(field)) for field in fields]
     lines = []

@@ -68,6 +68,9 @@ class FileOptions(SourceOptions):
         return {name: paths for name, paths in {**standard, **self.splits}.items() if paths}
 
 
+CHUNK = 8192
+"""The maximum number of rows that are read at once where not all of them are held in memory."""
+
 ENDINGS = frozenset({".csv", ".gz", ".json", ".jsonl", ".parquet", ".tsv", ".txt"})
 """What files of rows usually end in."""
 
@@ -90,8 +93,21 @@ class FileSource(ABC):
 
     def read(self, split: str, fields: Sequence[str]) -> Rows:
         """Returns the columns `fields` of all files of a split."""
-        paths = [path for pattern in self.options.paths[split] for path in expanded(pattern)]
-        return joined([self._read_nonempty(path, split, fields) for path in paths])
+        return joined([self._read_nonempty(path, split, fields) for path in self.files(split)])
+
+    def files(self, split: str) -> list[Path]:
+        """Returns the files of a split, in the order of their rows."""
+        return [path for pattern in self.options.paths[split] for path in expanded(pattern)]
+
+    def chunks(self, split: str, fields: Sequence[str]) -> Iterator[Rows]:
+        """Yields the rows that `read` returns, in the same order, some thousands at a time."""
+        for path in self.files(split):
+            rows = 0
+            for chunk in self.file_chunks(path, split, fields):
+                rows += len(chunk)
+                yield chunk
+            if not rows:
+                raise DataError(f"{path}: the file has no rows")
 
     def _read_nonempty(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
         rows = self.read_file(path, split, fields)
@@ -99,9 +115,14 @@ class FileSource(ABC):
             raise DataError(f"{path}: the file has no rows")
         return rows
 
-    @abstractmethod
     def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
         """Returns the columns `fields` of one file of `split`."""
+        chunks = list(self.file_chunks(path, split, fields))
+        return joined(chunks) if chunks else Rows({field: [] for field in fields}, str)
+
+    @abstractmethod
+    def file_chunks(self, path: Path, split: str, fields: Sequence[str]) -> Iterator[Rows]:
+        """Yields the columns `fields` of one file of `split`, at most `CHUNK` rows at a time."""
 
 
 def expanded(pattern: str) -> list[Path]:

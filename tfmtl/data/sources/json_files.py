@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tfmtl.core.registry import SOURCES
 from tfmtl.core.values import value_of
 from tfmtl.data.json_text import parse_json
 from tfmtl.data.rows import Rows
-from tfmtl.data.sources.files import FileOptions, FileSource, numbered_lines, rows_of
+from tfmtl.data.sources.files import CHUNK, FileOptions, FileSource, numbered_lines, rows_of
 from tfmtl.data.sources.source import require_fields
 
 _ESCAPE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
@@ -24,13 +25,17 @@ class JsonLinesSource(FileSource):
 
     endings = (".jsonl", ".ndjson")
 
-    def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
-        lines, objects = [], []
-        for number, line in numbered_lines(path, self.options.encoding_errors, self.options.encoding):
-            if line.strip():
-                lines.append(number)
-                objects.append(_parsed(line, path, number, self.options.encoding_errors))
-        return rows_of(path, _columns(objects, fields, path), lines)
+    def file_chunks(self, path: Path, split: str, fields: Sequence[str]) -> Iterator[Rows]:
+        lines = numbered_lines(path, self.options.encoding_errors, self.options.encoding)
+        filled = ((number, line) for number, line in lines if line.strip())
+        known: dict[str, None] = {}
+        items = 0
+        while chunk := list(islice(filled, CHUNK)):
+            objects = [_parsed(line, path, number, self.options.encoding_errors) for number, line in chunk]
+            yield rows_of(path, _columns(objects, fields, path, known, items), [number for number, _ in chunk])
+            items += len(chunk)
+        if known:
+            require_fields(fields, known, str(path))
 
 
 @SOURCES.register("json", options=FileOptions)
@@ -39,13 +44,16 @@ class JsonSource(FileSource):
 
     endings = (".json",)
 
-    def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
+    def file_chunks(self, path: Path, split: str, fields: Sequence[str]) -> Iterator[Rows]:
         options = self.options
         text = "\n".join(line for _, line in numbered_lines(path, options.encoding_errors, options.encoding))
         if not text.strip():
             raise DataError(f"{path}: the file is empty")
         objects = _only_list(_parsed(text, path, 1, self.options.encoding_errors), path)
-        return Rows(_columns(objects, fields, path), lambda row: f"{path}: item {row + 1}")
+        known: dict[str, None] = {}
+        yield Rows(_columns(objects, fields, path, known), lambda row: f"{path}: item {row + 1}")
+        if known:
+            require_fields(fields, known, str(path))
 
 
 def _parsed(text: str, path: Path, first_line: int, encoding_errors: str) -> Any:
@@ -70,10 +78,20 @@ def _only_list(document: Any, path: Path) -> list:
     return lists[0]
 
 
-def _columns(objects: Iterable[Any], fields: Sequence[str], path: Path) -> dict[str, list]:
+def _columns(
+    objects: Iterable[Any], fields: Sequence[str], path: Path, known: dict[str, None], first: int = 0
+) -> dict[str, list]:
+    """Returns the values of each field, and adds the names in the objects to `known`.
+
+    Args:
+        objects: the objects.
+        fields: the names of the fields.
+        path: the path of their file.
+        known: the names that have been found in the file.
+        first: the number of objects before them in the file.
+    """
     columns: dict[str, list] = {field: [] for field in fields}
-    known: dict[str, None] = {}
-    for number, found in enumerate(objects, start=1):
+    for number, found in enumerate(objects, start=first + 1):
         if not isinstance(found, dict):
             raise DataError(f"{path}: item {number} is not an object of names and values: {json.dumps(found)[:40]}")
         known.update(dict.fromkeys(found))
@@ -82,6 +100,4 @@ def _columns(objects: Iterable[Any], fields: Sequence[str], path: Path) -> dict[
             values.append(value)
             if present:
                 known[field] = None
-    if known:
-        require_fields(fields, known, str(path))
     return columns

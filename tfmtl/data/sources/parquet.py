@@ -1,6 +1,6 @@
 """Parquet files, as pandas, Spark and databases write them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow
@@ -10,7 +10,7 @@ from tfmtl.core.errors import DataError
 from tfmtl.core.registry import SOURCES
 from tfmtl.core.values import plain
 from tfmtl.data.rows import Rows
-from tfmtl.data.sources.files import FileOptions, FileSource
+from tfmtl.data.sources.files import CHUNK, FileOptions, FileSource
 from tfmtl.data.sources.source import require_fields
 
 
@@ -20,12 +20,18 @@ class ParquetSource(FileSource):
 
     endings = (".parquet",)
 
-    def read_file(self, path: Path, split: str, fields: Sequence[str]) -> Rows:
+    def file_chunks(self, path: Path, split: str, fields: Sequence[str]) -> Iterator[Rows]:
         try:
-            names = pyarrow.parquet.read_schema(path).names
-            require_fields(fields, names, str(path))
-            table = pyarrow.parquet.read_table(path, columns=list(fields))
+            with pyarrow.parquet.ParquetFile(path) as file:
+                require_fields(fields, file.schema_arrow.names, str(path))
+                first = 0
+                for batch in file.iter_batches(CHUNK, columns=list(fields)):
+                    columns = {field: [plain(value) for value in batch[field].to_pylist()] for field in fields}
+                    yield Rows(columns, _place(path, first))
+                    first += len(batch)
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"{path}: not a Parquet file that can be read: {' '.join(str(error).split())}") from None
-        columns = {field: [plain(value) for value in table[field].to_pylist()] for field in fields}
-        return Rows(columns, lambda row: f"{path}: row {row + 1}")
+
+
+def _place(path: Path, first: int) -> Callable[[int], str]:
+    return lambda row: f"{path}: row {first + row + 1}"

@@ -10,7 +10,6 @@ import importlib.metadata
 import inspect
 import json
 import logging
-import os
 import re
 import sys
 import sysconfig
@@ -23,6 +22,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tfmtl.core.atomic_write import atomic_write
+from tfmtl.core.cache import default_cache_folder
 from tfmtl.core.errors import DataError
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.docstrings import read_docstrings
@@ -121,8 +121,7 @@ def limited(records: Iterable[dict[str, str]], minimum: int, maximum: int) -> li
 
 def cached_records() -> list[dict[str, str]]:
     """Returns all usable docstrings of the installed packages; they are parsed again only when a version changes."""
-    folder = Path(os.environ.get("TFMTL_CACHE") or Path.home() / ".cache" / "tfmtl")
-    path = folder / f"pydocs-{_installed_versions()}.jsonl.gz"
+    path = default_cache_folder() / f"pydocs-{_installed_versions()}.jsonl.gz"
     if path.is_file():
         return _read_cache(path)
     _logger.info("reading the docstrings of the installed Python packages, once")
