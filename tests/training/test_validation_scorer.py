@@ -5,10 +5,11 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from tfmtl.config.options import GenerationOptions
+from tfmtl.core.errors import RunError
 from tfmtl.data.packing import Packing
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
-from tfmtl.training.validation_scorer import ValidationScorer, warn_of_one_answer
+from tfmtl.training.validation_scorer import ValidationScorer, check_finite, warn_of_one_answer
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,12 @@ def test_the_same_answer_for_all_rows_is_told(data, caplog, answers, expected):
     with caplog.at_level(logging.WARNING, "tfmtl"):
         warn_of_one_answer(data.tasks["topic"], answers)
     assert caplog.messages == expected
+
+
+def test_answers_that_are_not_finite_end_the_training_with_one_line(data):
+    targets, logits = np.array([0, 1, -1]), np.zeros([3, 2], np.float32)
+    # Of the last row nothing is known.
+    logits[1:] = np.nan
+    with pytest.raises(RunError, match=r"^task 'topic': 1 of 2 answers are not finite numbers: .*learning_rate'$"):
+        check_finite(data.tasks["topic"], targets, {"label": np.array(["a"] * 3, object), "logits": logits})
+    check_finite(data.tasks["topic"], targets[[0, 2]], {"logits": logits[[0, 2]]})

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfmtl.config.experiment import Experiment
+from tfmtl.core.errors import RunError
 from tfmtl.data.columns import is_present
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.data.tokenized import ReadTexts
@@ -60,6 +61,7 @@ class ValidationScorer:
     def _of_head(self, task: Task, examples: Examples, answer: Answer) -> dict[str, float]:
         kind, targets = kind_of(task), examples.targets[task.name]
         warn_of_one_answer(task, answer[kind.outputs[0]])
+        check_finite(task, targets, answer)
         head = self._batch_reader.reader.model.network.layers.heads[task.name]
         answer = kind.calibrate(task, head, targets, answer)
         self._answers[task.name] = task, targets, answer
@@ -91,6 +93,24 @@ class ValidationScorer:
                 drawn = kind_of(task).figures(task, targets[present], of_present)
                 found |= {f"{shown}/{name}": figure for shown, figure in drawn.items()}
         return found
+
+
+def check_finite(task: Task, targets: np.ndarray, answer: Answer) -> None:
+    """Checks what a head says of the rows with a target.
+
+    Raises:
+        RunError: if numbers of it are not finite: the training has diverged.
+    """
+    present = is_present(targets)
+    for values in answer.values():
+        if values.dtype.kind == "f":
+            rows = values[present].reshape(int(present.sum()), -1)
+            broken = np.count_nonzero(~np.isfinite(rows).all(axis=1))
+            if broken:
+                raise RunError(
+                    f"task '{task.name}': {broken} of {len(rows)} answers are not finite numbers: the training has "
+                    "diverged; remove the run's folder and lower 'training.learning_rate'"
+                )
 
 
 def warn_of_one_answer(task: Task, answers: Iterable) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 from importlib.metadata import version
 
 import pytest
@@ -68,9 +69,9 @@ def test_another_minor_version_than_the_one_that_made_it_is_told(caplog):
 
 def test_that_no_stock_server_has_both_is_told(caplog):
     versions = {"tensorflow": "2.21.0", "tensorflow-text": "2.21.1"}
-    Description(name="tiny", tasks={}, versions=versions).warn_of_stock_servers()
+    Description(name="tiny", tasks=TASKS, versions=versions).warn_of_stock_servers()
     assert not caplog.messages
-    Description(name="tiny", tasks={}, versions={**versions, "tensorflow-text": "2.20.1"}).warn_of_stock_servers()
+    Description(name="tiny", tasks=TASKS, versions={**versions, "tensorflow-text": "2.20.1"}).warn_of_stock_servers()
     assert caplog.messages == [
         "TensorFlow is 2.21.0 and TensorFlow Text 2.20.1: a stock server has both in the same minor version"
     ]
@@ -100,3 +101,18 @@ def test_what_goes_into_files_and_commands_is_checked(tmp_path, change, message)
     with pytest.raises(RunError, match=f"damaged: .*{message}") as caught:
         Description.read(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_is_no_description(tmp_path):
+    os.mkfifo(tmp_path / "metadata.json")
+    with pytest.raises(RunError, match=r"metadata.json: not a file$"):
+        Description.read(tmp_path)
+
+
+@pytest.mark.parametrize("readings", [-1, 0])
+def test_readings_that_no_export_has_are_damage(tmp_path, readings):
+    Description.of("tiny", TASKS).write(tmp_path)
+    path = tmp_path / "metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"readings": readings}))
+    with pytest.raises(RunError, match="damaged: readings"):
+        Description.read(tmp_path)

@@ -46,7 +46,7 @@ class Description(BaseModel):
     name: str = Field(pattern=NAME_PATTERN)
     tasks: dict[TaskName, ServedTask]
     versions: dict[str, Release]
-    readings: int | float = 1
+    readings: int | float = Field(1, gt=0, allow_inf_nan=False)
 
     @classmethod
     def of(cls, name: str, tasks: dict[str, ServedTask]) -> Self:
@@ -65,6 +65,9 @@ class Description(BaseModel):
             RunError: if there is no description, or it is damaged.
         """
         path = export / METADATA_FILE
+        if path.exists() and not path.is_file():
+            # Reading a pipe or a device might never end.
+            raise RunError(f"{path}: not a file")
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
