@@ -5,7 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +41,26 @@ class Contender:
         wall, cpu = zip(*self.seconds, strict=True)
         numbers = {"seconds": statistics.median(wall), "fastest": min(wall), "slowest": max(wall)}
         return {name: round(value, 4) for name, value in (numbers | {"cpu_seconds": statistics.median(cpu)}).items()}
+
+
+def in_both_precisions(package: str, modules: Mapping[str, str], sizes: Mapping[str, int]) -> list[Contender]:
+    """Returns the contenders of a benchmark in single precision and in bfloat16.
+
+    Args:
+        package: the package of their modules.
+        modules: the module of each, by its name in the table; those of peers begin with `transformers`.
+        sizes: the sizes that all of them have.
+    """
+    return [
+        Contender(
+            f"{name}, {precision}",
+            f"{package}.{module}",
+            {"precision": precision, **sizes},
+            is_peer=module.startswith("transformers"),
+        )
+        for name, module in modules.items()
+        for precision in ("float32", "bfloat16")
+    ]
 
 
 def interleave(contenders: Sequence[Contender], rounds: int, threads: int, peers: str) -> None:

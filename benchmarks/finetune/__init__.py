@@ -1,6 +1,6 @@
 """A training step of a pretrained encoder of MiniLM's size with a label; times do not depend on the weights."""
 
-from benchmarks.interleaved import Contender
+from benchmarks.interleaved import Contender, in_both_precisions
 
 SIZES = {
     "vocabulary": 30522,
@@ -16,16 +16,7 @@ SIZES = {
 def contenders() -> list[Contender]:
     """Returns tfmtl and its peer, in single precision and in bfloat16."""
     names = {"tfmtl": "tfmtl_model", "Transformers, BERT": "transformers_bert"}
-    return [
-        Contender(
-            f"{name}, {precision}",
-            f"benchmarks.finetune.{module}",
-            {"precision": precision, **SIZES},
-            is_peer=module.startswith("transformers"),
-        )
-        for name, module in names.items()
-        for precision in ("float32", "bfloat16")
-    ]
+    return in_both_precisions(__name__, names, SIZES)
 
 
 def gigaflops() -> float:

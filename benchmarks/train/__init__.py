@@ -1,6 +1,6 @@
 """A training step of an encoder-decoder from scratch, with a label and a summary."""
 
-from benchmarks.interleaved import Contender
+from benchmarks.interleaved import Contender, in_both_precisions
 
 SIZES = {
     "layers": 4,
@@ -18,16 +18,7 @@ SIZES = {
 def contenders() -> list[Contender]:
     """Returns tfmtl and its peers, in single precision and in bfloat16."""
     names = {"tfmtl": "tfmtl_model", "Transformers, BART": "transformers_bart", "KerasHub's layers": "keras_hub_layers"}
-    return [
-        Contender(
-            f"{name}, {precision}",
-            f"benchmarks.train.{module}",
-            {"precision": precision, **SIZES},
-            is_peer=module.startswith("transformers"),
-        )
-        for name, module in names.items()
-        for precision in ("float32", "bfloat16")
-    ]
+    return in_both_precisions(__name__, names, SIZES)
 
 
 def gigaflops() -> float:

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -51,7 +52,7 @@ def mapped(path: Path, dtype: Any, shape: Sequence[int]) -> np.ndarray:
     return np.memmap(path, dtype, "r", shape=shape) if np.prod(shape) else np.zeros(shape, dtype)
 
 
-class _StoredValues:
+class _StoredValues(ABC):
     """Values `[rows]` of which each is made of bytes when it is asked for; several come as an object array."""
 
     dtype = np.dtype(object)
@@ -81,8 +82,9 @@ class _StoredValues:
         for start in range(0, len(self), _AT_ONCE):
             yield from self[start : start + _AT_ONCE]
 
+    @abstractmethod
     def _value(self, content: bytes) -> Any:
-        raise NotImplementedError
+        """Returns the value that is made of some bytes."""
 
 
 _AT_ONCE = 4096

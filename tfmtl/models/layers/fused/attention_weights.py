@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.models.layers.fused.compiled import compiled
-from tfmtl.models.layers.fused.dropout import dropped_steps, kept, random_bits
+from tfmtl.models.layers.fused.dropout import dropped, dropped_steps, kept, random_bits
 
 
 def attention_weights(scores: tf.Tensor, bias: tf.Tensor, dropout: keras.layers.Dropout) -> tf.Tensor:
@@ -27,18 +27,13 @@ def attention_weights(scores: tf.Tensor, bias: tf.Tensor, dropout: keras.layers.
         def gradient(upstream):
             return _gradient(shares, bits, upstream, rate)
 
-        return _weights(shares, bits, rate), gradient
+        return dropped(shares, bits, rate), gradient
 
     return weights(scores)
 
 
 def _softmax(scores, bias):
     return tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32) + bias), scores.dtype)
-
-
-@compiled
-def _weights(shares, bits, rate):
-    return tf.cast(kept(tf.cast(shares, tf.float32), bits, rate), shares.dtype)
 
 
 @compiled

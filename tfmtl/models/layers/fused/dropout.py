@@ -53,7 +53,7 @@ def dropped_sum(values: tf.Tensor, states: tf.Tensor, dropout: keras.layers.Drop
     @tf.custom_gradient
     def summed(values, states):
         def gradient(upstream):
-            return _scaled(upstream, bits, rate), upstream
+            return dropped(upstream, bits, rate), upstream
 
         return _summed(values, states, bits, rate), gradient
 
@@ -67,5 +67,6 @@ def _summed(values, states, bits, rate):
 
 
 @compiled
-def _scaled(upstream, bits, rate):
-    return tf.cast(kept(tf.cast(upstream, tf.float32), bits, rate), upstream.dtype)
+def dropped(values: tf.Tensor, bits: tf.Tensor, rate: float) -> tf.Tensor:
+    """Returns the same as `kept` in the dtype of the values, by one kernel."""
+    return tf.cast(kept(tf.cast(values, tf.float32), bits, rate), values.dtype)
