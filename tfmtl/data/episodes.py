@@ -1,14 +1,14 @@
 """Decides which rows are in which episode of meta-learning, as a pure function of the seed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tfmtl.core.errors import ConfigurationError
 from tfmtl.core.validation import Choice
 from tfmtl.data.columns import DenseColumn
-from tfmtl.data.plan import EpisodeShape, Plan, SlicePlan, scheduled_rates, slice_plan, stream_sizes
+from tfmtl.data.plan import EpisodeShape, Plan, scheduled_rates, slice_plan, stream_sizes
 from tfmtl.data.tables import Table
 from tfmtl.kinds.kind import kind_of
 from tfmtl.kinds.task import Task
@@ -103,13 +103,8 @@ def plan_episodes(
                         mine = located[:, 0] == k
                         rows[k][update, places[mine]] = located[mine, 1]
                         only[k][update, places[mine]] = task
-    slices = [_of_episodes(table, rows[k], only[k]) for k, table in enumerate(tables)]
+    slices = [replace(slice_plan(table, rows[k]), only=only[k]) for k, table in enumerate(tables)]
     return Plan(tuple(slices), updates, seed, tuple(names), shape)
-
-
-def _of_episodes(table: Table, rows: np.ndarray, only: np.ndarray) -> SlicePlan:
-    planned = slice_plan(table, rows)
-    return SlicePlan(planned.rows, planned.length, planned.target_lengths, only)
 
 
 def _classes_of(task: Task, design: EpisodeDesign) -> int:
