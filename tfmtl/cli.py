@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 from tfmtl.config.catalogue import GROUPS, as_text
 from tfmtl.core.atomic_write import OF_DISK
 from tfmtl.core.errors import UserError, reason_of
+from tfmtl.core.messages import VisibleFormatter, visible
 from tfmtl.core.quiet_tensorflow import import_tensorflow
 
 app = typer.Typer(
@@ -178,6 +179,7 @@ def predict(
     allowed_ops: AllowedOps = None,
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
+    from tfmtl.core.parts import check_is_no_part
     from tfmtl.serving.prediction.explain import ExplainingPredictor
     from tfmtl.serving.prediction.fields import TextFields
     from tfmtl.serving.prediction.predict import arrived_windows, full_windows, predict
@@ -190,6 +192,8 @@ def predict(
         raise UserError("predict: name a run or an export, or a server by --server HOST:PORT")
     if texts and (field or carried):
         raise UserError("predict: --field and --id are for rows with fields, not for texts as arguments")
+    if model and output:
+        check_is_no_part(output, model)
     if texts and source:
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
@@ -391,7 +395,9 @@ def main(arguments: list[str] | None = None) -> None:
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter())
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("tfmtl").setLevel(logging.INFO)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -408,7 +414,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {visible(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(code)
 
 

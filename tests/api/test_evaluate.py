@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,6 +79,26 @@ def test_an_evaluation_is_never_written_over_a_folder(tmp_path):
     with pytest.raises(RunError) as caught:
         evaluate(RunFolder(tmp_path / "none"), output=tmp_path)
     assert str(caught.value) == (f"{tmp_path}: this is a folder; name the file that the evaluation is to be written to")
+
+
+@pytest.mark.parametrize("part", ["config.yaml", "checkpoints/best.keras"])
+def test_an_evaluation_is_never_written_over_a_part_of_the_run(run, part):
+    output = run.path / part
+    before = output.read_bytes()
+    with pytest.raises(RunError, match=f"{part}: this is a part of .*, which would be damaged"):
+        evaluate(run, "held", output)
+    assert output.read_bytes() == before
+
+
+def test_a_run_that_may_not_be_written_to_is_evaluated_and_stays_as_it_is(
+    run, evaluation, tmp_path, monkeypatch, caplog
+):
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
+    monkeypatch.setattr("tfmtl.api.evaluate.os.access", lambda path, mode: Path(path) != run.path)
+    found = evaluate(run, "held", tmp_path / "held.json")
+    assert json.loads((tmp_path / "held.json").read_text()) == found == evaluation[1]
+    assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
+    assert f"{run.path} may not be written to: there will be no report and no answers in it" in caplog.messages
 
 
 def test_what_is_no_run_is_named(tmp_path):

@@ -27,3 +27,8 @@ def test_its_folder_is_the_configured_one_or_that_of_the_variable(monkeypatch):
 def test_an_unknown_key_is_an_error():
     with pytest.raises(ConfigurationError, match="cache: unknown key 'path'"):
         cache({"path": "here"})
+
+
+def test_what_can_be_no_path_is_an_error():
+    with pytest.raises(ConfigurationError, match="cache.folder: a path has no null character"):
+        cache({"folder": "a\0b"})

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from tfmtl.core.messages import show_messages
+from tfmtl.core.messages import show_messages, visible
 
 
 @pytest.fixture
@@ -43,3 +43,15 @@ def test_a_program_that_sets_up_logging_decides(begin, capsys):
     logger.info("later")
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("mine: later\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("\x1b[2J\x07", "\\x1b[2J\\x07"), ("a\rb\x9bm", "a\\rb\\x9bm"), ("naïve\t词\n", "naïve\t词\n")],
+)
+def test_a_text_from_a_file_cannot_direct_the_terminal(begin, capsys, text, expected):
+    assert visible(text) == expected
+    begin()
+    show_messages()
+    logging.getLogger("tfmtl").warning("label %s", text)
+    assert capsys.readouterr().err == f"label {expected}\n"

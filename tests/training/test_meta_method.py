@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 
 from tfmtl.core.registry import META
 from tfmtl.training.meta_method import Episode, MeasuredOptions
@@ -133,3 +134,9 @@ def test_episodes_of_reptile_have_no_query_rows_and_those_of_others_as_many_as_s
         "anil": 5,
     }
     assert META.get("maml").build(MeasuredOptions(queries=2)).design.queries == 2
+
+
+@pytest.mark.parametrize("name", ["inner_steps", "tasks_per_update"])
+def test_more_steps_than_a_graph_can_hold_are_an_error(name):
+    with pytest.raises(ValidationError, match=f"{name}\n.*less than or equal to 100"):
+        MeasuredOptions(**{name: 1_000_000_000})

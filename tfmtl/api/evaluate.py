@@ -1,6 +1,7 @@
 """Evaluates a run, from Python."""
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from tfmtl.core.atomic_write import check_place
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.core.lock import locked
 from tfmtl.core.messages import show_messages
+from tfmtl.core.parts import check_is_no_part
 from tfmtl.data.cut import cuts, write_cut
 from tfmtl.data.labelled_file import DATA, streams_of_file
 from tfmtl.data.sources.files import expanded
@@ -38,7 +40,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluates a run's best model on a split; writes the evaluation, the report and the answers to each row.
 
-    Given `data`, it evaluates the model on the rows of a file instead, and leaves the run as it is.
+    Given `data`, it evaluates the model on the rows of a file instead, and leaves the run as it is. If the run may not
+    be written to and there is an `output`, it writes the evaluation alone, and says so.
 
     Args:
         run: the run, or its folder.
@@ -61,23 +64,36 @@ def evaluate(
             raise UserError("evaluate: a split and data are given; choose one")
         return _evaluate_file(run, data, output)
     split = split or "test"
-    output = _writable(output or run.evaluation(split))
+    if output is not None and not os.access(run.path, os.W_OK | os.X_OK):
+        output = _writable(output, run)
+        _logger.warning("%s may not be written to: there will be no report and no answers in it", run.path)
+        reader = load_reader(run)
+        evaluation = _evaluation(_results(reader, *_rows_of_split(run, split, reader)), split)
+        _write(output, evaluation)
+        return evaluation
+    output = _writable(output or run.evaluation(split), run)
     with locked(run.path):
         return _evaluate_split(run, split, output)
+
+
+def _rows_of_split(run: RunFolder, split: str, reader: Reader) -> tuple[list[Stream], str, Experiment]:
+    """Returns the rows of a split, its name, and the run's experiment with the tasks that have the split."""
+    experiment = experiment_of(run).model_copy(update={"tasks": reader.tasks})
+    experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
+    streams, _ = load_streams(experiment, (split,))
+    _check_unseen(run, streams, split)
+    return streams, split, experiment
 
 
 def _evaluate_split(run: RunFolder, split: str, output: Path) -> dict[str, Any]:
     """Evaluates a run's best model on a split; writes the evaluation, the report and the answers to each row."""
     reader = load_reader(run)
-    experiment = experiment_of(run).model_copy(update={"tasks": reader.tasks})
-    experiment = experiment.model_copy(update={"tasks": tasks_with_split(experiment, split)})
-    streams, _ = load_streams(experiment, (split,))
-    _check_unseen(run, streams, split)
+    streams, split, experiment = _rows_of_split(run, split, reader)
     results = _results(reader, streams, split, experiment)
     evaluation = _evaluation(results, split)
     cut = cuts(streams, split, reader.tokenizer, reader.packing)
+    _write(output, evaluation)
     try:
-        write_evaluation(output, evaluation)
         write_cut(run.cut(split), cut)
         write_report(run.path, results, split, map(str, cut))
         write_answers(run.answers(split), results)
@@ -88,7 +104,7 @@ def _evaluate_split(run: RunFolder, split: str, output: Path) -> dict[str, Any]:
 
 def _evaluate_file(run: RunFolder, data: str | Path, output: str | Path | None) -> dict[str, Any]:
     """Evaluates a run's best model on the rows of a file; writes the evaluation alone, if anything."""
-    output = None if output is None else _writable(output)
+    output = None if output is None else _writable(output, run)
     # Loading a model takes longer than seeing that there is no such file.
     expanded(str(data))
     reader = load_reader(run)
@@ -96,16 +112,21 @@ def _evaluate_file(run: RunFolder, data: str | Path, output: str | Path | None) 
     streams = streams_of_file(experiment, data)
     evaluation = _evaluation(_results(reader, streams, DATA, experiment), DATA)
     if output is not None:
-        try:
-            write_evaluation(output, evaluation)
-        except OSError as error:
-            raise RunError(f"{output}: cannot be written: {error.strerror}") from None
+        _write(output, evaluation)
     return evaluation
 
 
-def _writable(output: str | Path) -> Path:
+def _write(output: Path, evaluation: dict[str, Any]) -> None:
+    try:
+        write_evaluation(output, evaluation)
+    except OSError as error:
+        raise RunError(f"{output}: cannot be written: {error.strerror}") from None
+
+
+def _writable(output: str | Path, run: RunFolder) -> Path:
     if Path(output).is_dir():
         raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
+    check_is_no_part(output, run.path)
     check_place(Path(output))
     return Path(output)
 

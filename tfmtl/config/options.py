@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tfmtl.config.learning_rates import RatesByPart
 from tfmtl.core.cache import default_cache_folder
@@ -170,6 +170,13 @@ class CacheOptions(Options):
     enabled: bool = True
     folder: str | None = None
     above: float = Field(100.0, ge=0.0)
+
+    @field_validator("folder")
+    @classmethod
+    def _can_be_a_path(cls, folder: str | None) -> str | None:
+        if folder is not None and "\0" in folder:
+            raise ValueError("a path has no null character")
+        return folder
 
     @property
     def path(self) -> Path:

@@ -1,6 +1,26 @@
 """Shows the messages of the package to programs that have not set up logging."""
 
 import logging
+import re
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    r"""Returns a text with escapes for control characters, by which a file could direct the user's terminal.
+
+    >>> visible("a label in \x1b[31mred")
+    'a label in \\x1b[31mred'
+    """
+    return _CONTROL_CHARACTERS.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+class VisibleFormatter(logging.Formatter):
+    """Formats messages alone, without their time and level, and with their control characters escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the line, or lines, of a record."""
+        return visible(super().format(record))
 
 
 def show_messages() -> None:
@@ -13,7 +33,7 @@ def show_messages() -> None:
     if logger.hasHandlers() or logger.level != logging.NOTSET:
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(VisibleFormatter())
     handler.addFilter(lambda record: not logging.getLogger().handlers)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -28,9 +28,9 @@ class MetaOptions(Options):
             ones: their output weights begin at zero. If absent, an episode has all classes, and adapts their weights.
     """
 
-    inner_steps: int = Field(3, ge=1)
+    inner_steps: int = Field(3, ge=1, le=100)
     inner_rate: float = Field(0.01, gt=0.0)
-    tasks_per_update: int = Field(4, ge=1)
+    tasks_per_update: int = Field(4, ge=1, le=100)
     shots: int = Field(8, ge=1)
     classes: int | None = Field(None, ge=2)
 

@@ -92,6 +92,7 @@ def test_that_no_stock_server_has_both_is_told(caplog):
         ({"versions": {"tensorflow": "latest"}}, "versions: tensorflow: "),
         ({"versions": 3}, "versions: "),
         ({"tasks": [[]]}, "tasks: "),
+        ({"tasks": {}}, "tasks: "),
     ],
 )
 def test_what_goes_into_files_and_commands_is_checked(tmp_path, change, message):

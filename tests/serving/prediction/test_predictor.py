@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from tfmtl.core.errors import RunError
 from tfmtl.serving.prediction.predictor import open_predictor
 from tfmtl.serving.prediction.rows import Row
+from tfmtl.serving.server.servable import Servable
 
 
 def close(found, expected) -> bool:
@@ -58,3 +60,32 @@ def test_a_damaged_export_is_told_in_one_line(export, tmp_path):
     (copy / "saved_model.pb").write_bytes(b"x" * 100)
     with pytest.raises(RunError, match=r"1: damaged: [^\n]*$"):
         open_predictor(copy)
+
+
+@pytest.mark.parametrize(
+    ("task", "change", "message"),
+    [
+        ("topic", {"labels": ["a"]}, r"metadata.json: task 'topic' \(classification, 1 labels\) does not fit what is"),
+        ("topic", {"kind": "regression"}, "signature 'serving_default' of the graph has the output 'topic_label'"),
+        ("topic", {"kind": "multi_label"}, "of the graph has the output 'topic_label'"),
+        ("topic", {"options": {"top_k": -1}}, "damaged: tasks: topic: options: .*greater than or equal to 1"),
+        ("topic", {"options": {"topk": 1}}, "there is no option 'topk'; did you mean 'top_k'"),
+        ("same", {"pair": False}, "signature 'serving_default' of the graph reads text, text_pair, not text$"),
+        ("foreign", {"kind": "regression"}, "of the graph lacks the output 'foreign_score'"),
+        ("stars", None, "of the graph has the output 'stars_score'"),
+    ],
+)
+def test_a_description_that_does_not_fit_its_graph_is_told_in_one_line(light_export, tmp_path, task, change, message):
+    copy = tmp_path / "1"
+    shutil.copytree(light_export, copy)
+    path = copy / "metadata.json"
+    described = json.loads(path.read_text())
+    if change is None:
+        del described["tasks"][task]
+    else:
+        described["tasks"][task] = described["tasks"].get(task, {}) | change
+    path.write_text(json.dumps(described))
+    for opened in (open_predictor, Servable):
+        with pytest.raises(RunError, match=message) as caught:
+            opened(copy)
+        assert "\n" not in str(caught.value)

@@ -1,6 +1,7 @@
 """Requests whose end two programs see at different places, as in request smuggling (Linhart et al. 2005)."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -65,6 +66,9 @@ def test_what_has_no_certain_end_is_refused_and_nothing_after_it_is_read(tmp_pat
     received, closed, asked = sent(tmp_path, monkeypatch, REFUSED[name] + SMUGGLED)
     assert received.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")) and received.count(b"HTTP/1.1") == 1, received
     assert (closed, asked) == (True, 0)
+    if received.startswith(b"HTTP/1.1 400"):
+        head, _, body = received.decode().partition("\r\n\r\n")
+        assert "Content-Security-Policy: default-src 'none'" in head and list(json.loads(body)) == ["error"]
 
 
 @pytest.mark.parametrize("end", [LENGTH + b"\r\n" + BODY, b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS])

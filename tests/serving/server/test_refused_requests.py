@@ -121,3 +121,12 @@ def test_grpc_says_what_it_does_not_answer(stub):
     with pytest.raises(grpc.RpcError) as error:
         stub.Classify(classification_pb2.ClassificationRequest(), timeout=SECONDS)
     assert (error.value.code(), "use Predict" in error.value.details()) == (grpc.StatusCode.UNIMPLEMENTED, True)
+
+
+@pytest.mark.parametrize("method", ["PredictionService/Predict", "ModelService/GetModelStatus"])
+def test_bytes_that_are_no_message_are_said_to_be_none(server, method):
+    with grpc.insecure_channel(server.grpc) as channel, pytest.raises(grpc.RpcError) as error:
+        channel.unary_unary(f"/tensorflow.serving.{method}")(b"\xff\xff\xff", timeout=SECONDS)
+    name = method.partition("/")[2]
+    expected = (grpc.StatusCode.INVALID_ARGUMENT, f"the content is no request of {name}")
+    assert (error.value.code(), error.value.details()) == expected

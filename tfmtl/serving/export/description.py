@@ -44,7 +44,7 @@ class Description(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str = Field(pattern=NAME_PATTERN)
-    tasks: dict[TaskName, ServedTask]
+    tasks: dict[TaskName, ServedTask] = Field(min_length=1)
     versions: dict[str, Release]
     readings: int | float = Field(1, gt=0, allow_inf_nan=False)
 

@@ -1,8 +1,9 @@
 """The description of a task in an export."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationInfo, field_validator
 
 from tfmtl.core.errors import nearest
 from tfmtl.core.registry import KINDS
@@ -38,6 +39,18 @@ class ServedTask(BaseModel):
         if kind not in names:
             raise ValueError(f"there is no kind '{kind}' here; {nearest(kind, names)}")
         return kind
+
+    @field_validator("options")
+    @classmethod
+    def _valid(cls, options: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
+        if "kind" not in info.data:
+            return options
+        fields = KINDS.get(info.data["kind"]).options.model_fields
+        for name, value in options.items():
+            if name not in fields:
+                raise ValueError(f"there is no option '{name}'; {nearest(name, fields)}")
+            TypeAdapter(Annotated[fields[name].annotation, *fields[name].metadata]).validate_python(value)
+        return options
 
     @classmethod
     def of(cls, task: Task) -> Self:

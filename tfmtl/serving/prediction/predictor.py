@@ -14,8 +14,8 @@ from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.kind import Answer, kind_of
 from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
-from tfmtl.serving.export.description import versions_in
-from tfmtl.serving.export.loading import described, load_export
+from tfmtl.serving.export.description import METADATA_FILE, versions_in
+from tfmtl.serving.export.loading import damaged, load_export
 from tfmtl.serving.export.served_task import ServedTask
 from tfmtl.serving.export.signatures import ALL_TASKS, WITHOUT_DECODERS, input_specs, signatures, trace
 from tfmtl.serving.prediction.rows import Row
@@ -67,15 +67,36 @@ class Predictor:
         answers = {name: _answer(name, task, outputs) for name, task in self.tasks.items()}
         return [
             {
-                name: kind_of(task).shown(
-                    kind_of(task).as_json(answers[name], index, task.labels, row.text_pair if task.pair else row.text),
-                    task.options,
-                )
+                name: _shown(task, answers[name], index, row)
                 for name, task in self.tasks.items()
                 if row.text_pair is not None or not task.pair
             }
             for index, row in enumerate(rows)
         ]
+
+    def check_answers(self, place: str) -> None:
+        """Checks, by the answer to one row, that the tasks have the labels and outputs that they are said to have.
+
+        Args:
+            place: what describes the tasks, for the error.
+
+        Raises:
+            RunError: if an answer cannot be read as that of its task.
+        """
+        row = Row("a", "a" if any(task.pair for task in self.tasks.values()) else None)
+        outputs = self.function(**self.inputs([row]))
+        for name, task in self.tasks.items():
+            absent = [suffix for suffix in kind_of(task).outputs if f"{name}_{suffix}" not in outputs]
+            if absent:
+                raise RunError(
+                    f"{place}: there is a task '{name}' in it, but no output '{name}_{absent[0]}' is answered"
+                )
+            try:
+                _shown(task, _answer(name, task, outputs), 0, row)
+            except Exception:  # Whatever a kind makes of an answer that is not one of its own.
+                raise RunError(
+                    f"{place}: task '{name}' ({task.kind}, {len(task.labels)} labels) does not fit what is answered"
+                ) from None
 
 
 def open_predictor(path: str | Path, allowed_ops: Collection[str] = ()) -> Predictor:
@@ -118,15 +139,40 @@ def _of_run(run: RunFolder) -> Predictor:
 
 
 def _of_export(version: Path, allowed_ops: Collection[str]) -> Predictor:
-    description, loaded = described(version), load_export(version, allowed_ops)
-    return Predictor(
-        description.tasks, loaded.signatures[ALL_TASKS], lambda **inputs: loaded.signatures[WITHOUT_DECODERS](**inputs)
-    )
+    description, loaded = load_export(version, allowed_ops)
+    return of_signatures(version, description.tasks, loaded.signatures)
+
+
+def of_signatures(version: Path, tasks: Mapping[str, ServedTask], graphs: Mapping[str, GraphOfTasks]) -> Predictor:
+    """Returns the predictor of the loaded signatures of an export, which answers a row for a trial.
+
+    Args:
+        version: the directory of the version.
+        tasks: the tasks, by name, as the version describes them.
+        graphs: its signatures, by name.
+
+    Raises:
+        RunError: if it cannot answer the row, or the answer does not fit the description of a task.
+    """
+    # There is no such signature if every task has a decoder.
+    predictor = Predictor(tasks, graphs[ALL_TASKS], lambda **inputs: graphs[WITHOUT_DECODERS](**inputs))
+    try:
+        predictor.check_answers(str(version / METADATA_FILE))
+    except tf.errors.OpError as error:
+        raise damaged(version, error) from None
+    return predictor
 
 
 def _strings(texts: Sequence[str]) -> tf.Tensor:
     """String `[batch]`; a lone surrogate, which JSON allows and UTF-8 does not, becomes a question mark."""
     return tf.constant(np.array([text.encode("utf-8", "replace") for text in texts], object), tf.string)
+
+
+def _shown(task: ServedTask, answer: Answer, index: int, row: Row) -> dict[str, Any]:
+    """Returns the answer of one task to one row as JSON values."""
+    kind = kind_of(task)
+    text = row.text_pair if task.pair else row.text
+    return kind.shown(kind.as_json(answer, index, task.labels, text), task.options)
 
 
 def _answer(name: str, task: ServedTask, outputs: Mapping[str, tf.Tensor]) -> Answer:

@@ -63,7 +63,9 @@ def remote_predictor(address: str, description: Description | None = None) -> Pr
         ]
         return {name: _joined([answer[name] for answer in answers]) for name in answers[0]}
 
-    return Predictor(description.tasks, partial(function, ALL_TASKS), partial(function, WITHOUT_DECODERS))
+    predictor = Predictor(description.tasks, partial(function, ALL_TASKS), partial(function, WITHOUT_DECODERS))
+    predictor.check_answers(f"{address}: the description of what it serves")
+    return predictor
 
 
 def _joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:

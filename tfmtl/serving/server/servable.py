@@ -9,9 +9,10 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfmtl.core.errors import nearest
-from tfmtl.serving.export.loading import damaged, described, load_export
+from tfmtl.serving.export.loading import damaged, load_export
 from tfmtl.serving.export.ops import read_graph
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, warmup_records
+from tfmtl.serving.prediction.predictor import of_signatures
 from tfmtl.serving.server.faults import Fault, RequestError
 from tfmtl.serving.tensors import strings_of
 
@@ -34,9 +35,9 @@ class Servable:
     """
 
     def __init__(self, path: Path, allowed_ops: Collection[str] = ()):
-        self.description = described(path)
-        self._loaded = load_export(path, allowed_ops)
+        self.description, self._loaded = load_export(path, allowed_ops)
         self.signature_defs = _signature_defs(path)
+        of_signatures(path, self.description.tasks, self._loaded.signatures)
         try:
             self._warm_up(path)
         except Exception as error:  # A damaged file can make TensorFlow raise any exception.

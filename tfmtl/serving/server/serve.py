@@ -19,6 +19,7 @@ from tfmtl.serving.export.description import Description, required_versions
 from tfmtl.serving.server.calls import Calls
 from tfmtl.serving.server.grpc_services import ModelService, PredictionService
 from tfmtl.serving.server.http_protocol import http_protocol
+from tfmtl.serving.server.malformed_requests import MalformedRequests
 from tfmtl.serving.server.monitoring import Monitoring
 from tfmtl.serving.server.options import ServerOptions
 from tfmtl.serving.server.rest import RestApi
@@ -134,7 +135,9 @@ class _Server:
             "grpc.keepalive_timeout_ms": int(1000 * self._options.send_seconds),
             "grpc.keepalive_permit_without_calls": 1,
         }
-        server = grpc.aio.server(options=list(options.items()), maximum_concurrent_rpcs=most)
+        server = grpc.aio.server(
+            interceptors=[MalformedRequests()], options=list(options.items()), maximum_concurrent_rpcs=most
+        )
         parts = (self._versions, self._monitoring, self._calls)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(*parts), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(*parts), server)
