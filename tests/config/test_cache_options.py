@@ -30,5 +30,5 @@ def test_an_unknown_key_is_an_error():
 
 
 def test_what_can_be_no_path_is_an_error():
-    with pytest.raises(ConfigurationError, match="cache.folder: a path has no null character"):
+    with pytest.raises(ConfigurationError, match=r"cache\.folder: a path has no null character"):
         cache({"folder": "a\0b"})

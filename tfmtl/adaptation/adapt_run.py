@@ -15,7 +15,7 @@ from tfmtl.adaptation.rows import check_rows, given_rows, load_adaptation_stream
 from tfmtl.config.adaptation import Adaptation
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import atomic_write
-from tfmtl.core.errors import RunError
+from tfmtl.core.errors import ConfigurationError, RunError
 from tfmtl.core.registry import ADAPTATION
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.generation.batch_reader import BatchReader, answer_split
@@ -117,10 +117,18 @@ class Adapter:
         experiment = adapted_experiment(self.experiment, self.run.path, adaptation)
         streams, tasks = load_adaptation_streams(experiment, [*adaptation.tasks])
         rows = given_rows(streams, tasks)
+        reads_rows = ADAPTATION.get(adaptation.adapt.name).build.learns_from_rows
         for name, task in tasks.items():
+            kind_of(task).check(task, experiment.generation)
+            if not reads_rows:
+                continue
+            if task.descriptor is not None:
+                raise ConfigurationError(
+                    f"tasks.{name}.descriptor: '{adaptation.adapt.name}' learns from rows alone; leave it out, or set "
+                    "'adapt.method: descriptor'"
+                )
             if name in self.experiment.tasks:
                 rows[name] = with_old_rows(self.experiment, task, rows[name], adaptation.options)
-            kind_of(task).check(task, experiment.generation)
             check_rows(task, rows[name], adaptation.options)
         check_metrics(tasks)
         return Given(experiment.model_copy(update={"tasks": {**experiment.tasks, **tasks}}), tasks, rows, streams)

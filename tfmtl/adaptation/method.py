@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.adaptation.features import Features
 from tfmtl.config.adaptation import AdaptationOptions
@@ -51,6 +51,9 @@ class AdaptationMethod(ABC):
     Args:
         options: the options of the method.
     """
+
+    learns_from_rows: ClassVar[bool] = True
+    """Whether the method reads rows of a task; the others make its head from its descriptor."""
 
     def __init__(self, options: AdaptationOptions):
         self.options = options

@@ -10,6 +10,7 @@ from tfmtl.core.errors import ConfigurationError, nearest
 from tfmtl.core.registry import (
     ADAPTATION,
     BALANCING,
+    DESCRIPTORS,
     ENCODERS,
     KINDS,
     META,
@@ -48,6 +49,7 @@ _GROUPS: dict[str, tuple[Registry, ...]] = {
     "tokenizers": (TOKENIZERS,),
     "encoders": (ENCODERS,),
     "sharing": (SHARING,),
+    "descriptors": (DESCRIPTORS,),
     "balancing": (BALANCING,),
     "schedules": (SCHEDULES,),
     "rules": (MIXING_RULES,),

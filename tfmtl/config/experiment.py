@@ -6,6 +6,7 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from tfmtl.config.descriptors import check_descriptors
 from tfmtl.config.learning_rates import completed
 from tfmtl.config.options import (
     CacheOptions,
@@ -101,6 +102,11 @@ class Experiment(Options):
                 "model.encoder.frozen: its weights would stay the random initial ones; begin with those of a run "
                 "('training.start_from', '--from RUN') or of a preset"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_descriptors(self) -> Self:
+        check_descriptors(self.tasks, self.model)
         return self
 
     @property

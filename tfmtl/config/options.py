@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from tfmtl.config.learning_rates import RatesByPart
 from tfmtl.core.cache import default_cache_folder
-from tfmtl.core.registry import ENCODERS, META, OPTIMIZERS, SHARING, Options
+from tfmtl.core.registry import DESCRIPTORS, ENCODERS, META, OPTIMIZERS, SHARING, Options
 from tfmtl.core.validation import choice_of, choice_or_none
 
 
@@ -59,6 +59,7 @@ class ModelOptions(Options):
         head_dropout: the dropout rate before the output layer of a classification or regression head.
         shared_heads: whether tasks of one kind with the same labels also have a common head, whose logits are added to
             those of their own heads; the same applies to their linear experts.
+        descriptors: how the heads of tasks with a `descriptor` are generated from it; none if absent.
     """
 
     encoder: choice_of(ENCODERS, "type", "transformer", "model.encoder") = Field("transformer", validate_default=True)
@@ -67,6 +68,7 @@ class ModelOptions(Options):
     linear_expert: LinearExpertOptions | None = None
     head_dropout: float = Field(0.1, ge=0.0, lt=1.0)
     shared_heads: bool = False
+    descriptors: choice_or_none(DESCRIPTORS, "type", "bilinear", "model.descriptors") = None
 
 
 class Stage(Options):

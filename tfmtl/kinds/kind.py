@@ -54,12 +54,14 @@ class HeadContext:
         options: the options of the network.
         targets: the targets of the training split; `None` if the task has no column.
         words: the ids of its `label_words`, each between a start and an end mark.
+        descriptor: the values of the task's descriptor, from which its head is generated; empty if it has none.
     """
 
     trunk: "Trunk"
     options: "ModelOptions"
     targets: Column | None
     words: tuple[tuple[int, ...], ...] = ()
+    descriptor: tuple[float, ...] = ()
 
 
 class Kind(ABC):
@@ -185,15 +187,22 @@ class Kind(ABC):
         Args:
             task: the task, with its label set.
             context: the trunk, the options and the targets to create the head for.
-            common: the name of the head that the task shares with other tasks; `None` if there is none.
+            common: the name of the head that the task shares with other tasks, or of what generates its head; `None` if
+                there is none.
         """
 
     def common_head_key(self, task: Task) -> Hashable | None:
-        """Returns a key that is equal for tasks that can share a common head; `None` if the task cannot have one."""
+        """Returns a key that is equal for tasks that can share a common head; `None` if the task cannot have one.
+
+        Only such tasks can have a descriptor.
+        """
         return None
 
     def common_head(self, task: Task, context: HeadContext, name: str) -> "keras.layers.Layer":
-        """Returns the common head of all tasks with the same key as `task`, with the name `name`."""
+        """Returns the common head of all tasks with the same key as `task`, with the name `name`.
+
+        If they are described, it is the `tfmtl.models.descriptors.generator.HeadGenerator` of their heads.
+        """
         raise TypeError(f"tasks of kind '{task.kind}' have no head in common")
 
     def label_words(self, task: Task) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The configuration that tasks of all kinds have in common."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -27,6 +28,21 @@ def _checked(fields: Any) -> str | tuple[str, ...]:
     return names[0] if len(names) == 1 else names
 
 
+def _described(descriptor: Any) -> str | tuple[float, ...]:
+    if isinstance(descriptor, str):
+        values: Any = descriptor.strip()
+    else:
+        values = tuple(descriptor) if isinstance(descriptor, list | tuple) else (descriptor,)
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+            values = ()
+    if not values:
+        raise ValueError("expected a text, a number, or a list of numbers")
+    return values
+
+
+Descriptor = Annotated[str | tuple[float, ...], BeforeValidator(_described)]
+"""What a task or its domain is: a text, or the values of attributes."""
+
 Fields = Annotated[str | tuple[str, ...], BeforeValidator(_checked)]
 """The name of a field, or a list of names of several; see `field_names`."""
 
@@ -44,6 +60,7 @@ class Task(Options):
             `tfmtl.data.texts`.
         text_pair: the field with the second text of a pair, or several; `None` for single texts.
         instruction: the prompt that follows the text, for a pretrained trunk that continues texts; `None` for none.
+        descriptor: what the task or its domain is, from which its head is generated; see `tfmtl.models.descriptors`.
         metrics: the metrics to report in addition to those that all tasks of the kind have.
         primary: the metric that chooses the best checkpoint.
     """
@@ -65,6 +82,7 @@ class Task(Options):
     text: Fields = "text"
     text_pair: Fields | None = None
     instruction: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
+    descriptor: Descriptor | None = None
     metrics: tuple[str, ...] = ()
     primary: str = ""
 

@@ -1,6 +1,6 @@
 """Builds the network of an experiment from the options of the model and the kinds of the tasks."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import keras
 
@@ -28,6 +28,7 @@ def build_model(
     vocabulary_size: int,
     precision: str,
     wordings: Mapping[str, Wording] | None = None,
+    descriptors: Mapping[str, tuple[float, ...]] | None = None,
 ) -> MultiTaskModel:
     """Builds a model for batches of the given slices.
 
@@ -46,8 +47,9 @@ def build_model(
         vocabulary_size: the tokenizer's vocabulary size.
         precision: a Keras dtype policy.
         wordings: the words of tasks that have some.
+        descriptors: the values of the descriptors of tasks that have one.
     """
-    network = build_network(options, tasks, columns, vocabulary_size, precision, wordings)
+    network = build_network(options, tasks, columns, vocabulary_size, precision, wordings, descriptors)
     model = MultiTaskModel.of(network, slices)
     model.options = options
     network.layers.sharing.trunk.load_pretrained_rows(network.layers.embedding)
@@ -61,13 +63,14 @@ def build_network(
     vocabulary_size: int,
     precision: str,
     wordings: Mapping[str, Wording] | None = None,
+    descriptors: Mapping[str, tuple[float, ...]] | None = None,
 ) -> Network:
     """Builds the network of a model; see `build_model`.
 
     Raises:
         ConfigurationError: if the trunk cannot have such decoders, or such words behind a text.
     """
-    wordings = wordings or {}
+    wordings, descriptors = wordings or {}, descriptors or {}
     # The order in which the layers are made determines their random seeds.
     trunk = ENCODERS.get(options.encoder.name).build(
         **options.encoder.options.model_dump(), name="trunk", dtype=precision
@@ -90,9 +93,12 @@ def build_network(
     experts = _linear_experts(options, tasks, vocabulary_size)
     average = LogitAverage(name="logit_average", dtype="float32")
     contexts = {
-        name: HeadContext(trunk, options, columns.get(name), wordings.get(name, Wording()).labels) for name in tasks
+        name: HeadContext(
+            trunk, options, columns.get(name), wordings.get(name, Wording()).labels, descriptors.get(name, ())
+        )
+        for name in tasks
     }
-    common_names = common_head_names(tasks) if options.shared_heads else {}
+    common_names = common_head_names(tasks) if options.shared_heads else _generator_names(tasks, descriptors)
     # Built for the last task of each group: any task would do, because all of them agree on their common head.
     common_heads = {
         head: kind_of(tasks[name]).common_head(tasks[name], contexts[name], head)
@@ -109,13 +115,26 @@ def build_network(
 
 def common_head_names(tasks: Mapping[str, Task]) -> dict[str, str]:
     """Returns the name of the head that a task shares with others, for each task that has one."""
+    return _named([names for names in _alike(tasks) if len(names) > 1])
+
+
+def _generator_names(tasks: Mapping[str, Task], descriptors: Collection[str]) -> dict[str, str]:
+    """Returns the name of what generates the head of a task, for each task that has a descriptor."""
+    return _named(_alike({name: tasks[name] for name in descriptors}))
+
+
+def _alike(tasks: Mapping[str, Task]) -> list[list[str]]:
+    """Returns the names of tasks in groups that can have a head in common."""
     groups: dict[Hashable, list[str]] = {}
     for name, task in tasks.items():
         key = kind_of(task).common_head_key(task)
         if key is not None:
             groups.setdefault(key, []).append(name)
-    several = [names for names in groups.values() if len(names) > 1]
-    return {name: f"shared_head_{number}" for number, names in enumerate(several) for name in names}
+    return [*groups.values()]
+
+
+def _named(groups: Sequence[Sequence[str]]) -> dict[str, str]:
+    return {name: f"shared_head_{number}" for number, names in enumerate(groups) for name in names}
 
 
 def _linear_experts(options: ModelOptions, tasks: Mapping[str, Task], vocabulary_size: int) -> LinearExperts | None:

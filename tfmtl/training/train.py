@@ -24,6 +24,7 @@ from tfmtl.data.unwritable import unwritable
 from tfmtl.data.wording import word_tasks
 from tfmtl.generation.reader import Reader
 from tfmtl.models.build import build_model
+from tfmtl.models.descriptors.vectors import descriptor_vectors
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.identity import check_place
 from tfmtl.runs.loading import check_best_model
@@ -152,7 +153,17 @@ def make_model(experiment: Experiment, data: TrainingData) -> MultiTaskModel:
     vocabulary_size = data.tokenizer.vocabulary_size
     preset = experiment.model.encoder.options.pretrained_from
     wordings = word_tasks(data.tasks, data.tokenizer, preset)
-    model = build_model(experiment.model, data.tasks, data.slices, data.columns, vocabulary_size, precision, wordings)
+    descriptors = descriptor_vectors(data.tasks, experiment.model, data.tokenizer)
+    model = build_model(
+        experiment.model,
+        data.tasks,
+        data.slices,
+        data.columns,
+        vocabulary_size,
+        precision,
+        wordings,
+        descriptors,
+    )
     readings = model.network.readings(len(data.tasks))
     if readings > 1:
         _logger.warning("model.sharing: '%s' reads each text %g times", experiment.model.sharing.name, readings)

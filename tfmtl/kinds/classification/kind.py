@@ -18,7 +18,7 @@ from tfmtl.data.rows import Rows
 from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.classification import baselines, report
 from tfmtl.kinds.classification.abstention import ABSTAINED
-from tfmtl.kinds.classification.head import ClassificationHead
+from tfmtl.kinds.classification.head import ClassificationHead, DescribedClassificationHead
 from tfmtl.kinds.classification.loss import ClassificationLoss
 from tfmtl.kinds.classification.options import Classification
 from tfmtl.kinds.kind import Answer, HeadContext, Kind
@@ -33,7 +33,7 @@ from tfmtl.kinds.labels import (
 )
 from tfmtl.metrics.temperature import softmax_temperature
 from tfmtl.models.layers.label_words import LabelWords
-from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
+from tfmtl.models.layers.pooled_head import common_pooled_head, pooled_arguments
 from tfmtl.models.layers.tempered import Tempered, with_temperature
 
 _logger = logging.getLogger("tfmtl")
@@ -116,14 +116,19 @@ class ClassificationKind(Kind):
     def head(self, task: Classification, context: HeadContext, common: str | None = None) -> keras.layers.Layer:
         if context.words:
             return LabelWords(context.words, name=task.name, dtype=context.trunk.dtype_policy)
+        if context.descriptor:
+            policy = context.trunk.dtype_policy
+            return DescribedClassificationHead(
+                len(task.labels), context.descriptor, common, name=task.name, dtype=policy
+            )
         return ClassificationHead(len(task.labels), common=common, **pooled_arguments(task, context, task.name))
 
     def common_head_key(self, task: Classification) -> Hashable | None:
         # What a language model says has no head.
         return None if task.label_words else (task.kind, task.labels, task.text_pair is not None)
 
-    def common_head(self, task: Classification, context: HeadContext, name: str) -> PooledHead:
-        return PooledHead(len(task.labels), **pooled_arguments(task, context, name))
+    def common_head(self, task: Classification, context: HeadContext, name: str) -> keras.layers.Layer:
+        return common_pooled_head(len(task.labels), task, context, name)
 
     def strata(self, task: Classification, targets: np.ndarray) -> dict[str, np.ndarray]:
         return {label: targets == position for position, label in enumerate(task.labels)}

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
@@ -17,14 +18,14 @@ from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.kind import Answer, HeadContext, Kind
 from tfmtl.kinds.labels import check_class_weights, most_probable, named_weights
 from tfmtl.kinds.multi_label import baselines, report
-from tfmtl.kinds.multi_label.head import MultiLabelHead
+from tfmtl.kinds.multi_label.head import DescribedMultiLabelHead, MultiLabelHead
 from tfmtl.kinds.multi_label.loss import MultiLabelLoss
 from tfmtl.kinds.multi_label.metrics import MEASURES, METRICS
 from tfmtl.kinds.multi_label.options import MultiLabel
 from tfmtl.kinds.multi_label.targets import encoded, inferred_label_set
 from tfmtl.kinds.multi_label.thresholds import label_thresholds, micro_thresholds
 from tfmtl.metrics.temperature import sigmoid_temperature
-from tfmtl.models.layers.pooled_head import PooledHead, pooled_arguments
+from tfmtl.models.layers.pooled_head import common_pooled_head, pooled_arguments
 from tfmtl.models.layers.tempered import with_temperature
 
 
@@ -67,14 +68,19 @@ class MultiLabelKind(Kind):
                 place = f"tasks.{task.name}.thresholds"
                 raise ConfigurationError(f"{place}: unknown label '{label}'; {nearest(label, task.label_set)}")
 
-    def head(self, task: MultiLabel, context: HeadContext, common: str | None = None) -> MultiLabelHead:
+    def head(self, task: MultiLabel, context: HeadContext, common: str | None = None) -> keras.layers.Layer:
+        if context.descriptor:
+            policy = context.trunk.dtype_policy
+            return DescribedMultiLabelHead(
+                len(task.label_set), context.descriptor, common, name=task.name, dtype=policy
+            )
         return MultiLabelHead(len(task.label_set), common=common, **pooled_arguments(task, context, task.name))
 
     def common_head_key(self, task: MultiLabel) -> Hashable:
         return task.kind, task.label_set, task.text_pair is not None
 
-    def common_head(self, task: MultiLabel, context: HeadContext, name: str) -> PooledHead:
-        return PooledHead(len(task.label_set), **pooled_arguments(task, context, name))
+    def common_head(self, task: MultiLabel, context: HeadContext, name: str) -> keras.layers.Layer:
+        return common_pooled_head(len(task.label_set), task, context, name)
 
     def class_weights(self, task: MultiLabel, targets: DenseColumn) -> np.ndarray:
         if task.class_weights is None:

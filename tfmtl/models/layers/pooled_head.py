@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import KerasTensor, ops
 
+from tfmtl.core.registry import DESCRIPTORS
 from tfmtl.models.layers.pooling import AttentionPooling
 from tfmtl.models.layers.tokens import segment_ids, token_mask
 
@@ -92,6 +93,23 @@ class PooledHead(keras.layers.Layer):
             "common": self.common,
         }
         return {**super().get_config(), **config}
+
+
+def common_pooled_head(outputs: int, task: "Task", context: "HeadContext", name: str) -> PooledHead:
+    """Returns the common head of tasks with pooled heads: what generates their heads if they are described.
+
+    Args:
+        outputs: the number of outputs of each task.
+        task: one of the tasks.
+        context: the trunk and the options that the head is made for.
+        name: the name of the layer.
+    """
+    arguments = pooled_arguments(task, context, name)
+    if not context.descriptor:
+        return PooledHead(outputs, **arguments)
+    form = context.options.descriptors
+    attributes = len(context.descriptor)
+    return DESCRIPTORS.get(form.name).build(outputs, attributes, **form.options.model_dump(), **arguments)
 
 
 def pooled_arguments(task: "Task", context: "HeadContext", name: str) -> dict[str, Any]:
