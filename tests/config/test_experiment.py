@@ -117,7 +117,7 @@ def test_a_preset_reads_another_source_by_name_or_by_format():
         (
             ["tasks", "new"],
             {"source": "papers", "kind": "regression", "nme": "x"},
-            "tasks.new: unknown key 'nme'; known: descriptor, instruction, metrics, primary, source, target, text, text_pair",
+            "tasks.new: unknown key 'nme'; known: descriptor, instruction, metrics, primary, source, target, text, ",
         ),
         (["tasks", "new"], {"source": "papers"}, "tasks.new: one of the keys 'kind' and 'preset' is required; known: "),
         (["tasks", "sst2", "name"], "other", "tasks.sst2: unknown key 'name'; a task's name is the key of its section"),
