@@ -88,7 +88,12 @@ def build_network(
     _check_windows(trunk, tasks, options)
     scheme = options.sharing
     sharing = SHARING.get(scheme.name).build(
-        trunk, list(tasks), **scheme.options.model_dump(), name="sharing", dtype=precision
+        trunk,
+        list(tasks),
+        pooled=[name for name, task in tasks.items() if _is_pooled(task)],
+        **scheme.options.model_dump(),
+        name="sharing",
+        dtype=precision,
     )
     experts = _linear_experts(options, tasks, vocabulary_size)
     average = LogitAverage(name="logit_average", dtype="float32")
@@ -111,6 +116,13 @@ def build_network(
     layers = Layers(embedding, sharing, heads, common_heads, decoders, experts, average)
     instructions = {name: wording.instruction for name, wording in wordings.items() if wording.instruction}
     return Network(layers, decoder_of, instructions)
+
+
+def _is_pooled(task: Task) -> bool:
+    """Whether a head answers a task by the pooled states of a text."""
+    kind = kind_of(task)
+    by_words = task.generates or task.instruction or kind.label_words(task)
+    return not (by_words or kind.corrupts or kind.units is not None)
 
 
 def common_head_names(tasks: Mapping[str, Task]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import KerasTensor
+from keras import KerasTensor, ops
 
 from tfmtl.data.tables import Slice, target_name
 from tfmtl.models.decoders.instructed import Instructed, repeated
@@ -173,7 +173,8 @@ class Network:
 
         A head that several tasks share runs once for all of them that read the same states.
         """
-        of_common: dict[tuple, dict[str, KerasTensor]] = {}
+        # With the states, whose identity would otherwise be that of others once they are gone.
+        of_common: dict[tuple, tuple[dict[str, KerasTensor], KerasTensor]] = {}
         outputs = {}
         for task in tasks:
             head = self.layers.heads[task]
@@ -185,17 +186,23 @@ class Network:
             if key not in of_common:
                 common = self.layers.common_heads.get(head.common)
                 found = {} if common is None else {"common": common(states, tokens, training=training)}
-                of_common[key] = found
-            outputs[task] = head(states, tokens, **of_common[key], training=training)
+                of_common[key] = found, states
+            outputs[task] = head(states, tokens, **of_common[key][0], training=training)
         return outputs
 
     def read_by_head(
         self, task: str, encoded: Encoded, training: bool | None = None
     ) -> tuple[KerasTensor, KerasTensor]:
-        """Returns the states that a head reads and their tokens: those of the instruction if the task has one."""
+        """Returns the states that a head reads and their tokens: those of the instruction if the task has one.
+
+        A head that pools states gets those that are pooled already at each position.
+        """
         states = encoded.states[task]
         if task not in self.instructions:
-            return states.last, encoded.tokens
+            if not states.pooled:
+                return states.last, encoded.tokens
+            (pooled,) = states.pooled
+            return pooled[:, None] + ops.zeros_like(states.last), encoded.tokens
         tokens = repeated(np.array([self.instructions[task]], np.int32), encoded.tokens)
         trunk, embedded = self.layers.sharing.trunk, self.layers.embedding(tokens)
         return trunk(embedded, encoded.tokens, context=states.context, training=training).last, tokens

@@ -34,6 +34,7 @@ class Stack(Trunk):
         tokens: KerasTensor,
         training: bool | None = None,
         change: LayerChange = UNCHANGED,
+        seen: KerasTensor | None = None,
     ) -> tuple[KerasTensor, tuple[KerasTensor, ...]]:
         """Runs one layer.
 
@@ -43,6 +44,8 @@ class Stack(Trunk):
             tokens: ids of the texts, int32 `[batch, length]`.
             training: whether dropout is on.
             change: what is different in the layer for one task.
+            seen: which positions each one attends to, bool `[batch, length, length]`; `None` means all tokens of the
+                texts. With it, the input may have further positions in front of the texts.
 
         Returns:
             The output `[batch, length, hidden]`, and what the layer keeps for writing behind the texts.
@@ -63,10 +66,11 @@ class Stack(Trunk):
         tokens: KerasTensor,
         training: bool | None = None,
         changes: Sequence[LayerChange] | None = None,
+        seen: KerasTensor | None = None,
     ) -> tuple[KerasTensor, tuple[KerasTensor, ...]]:
         """Runs layers one after the other; returns the last output and all that they keep. See `through`."""
         kept: tuple[KerasTensor, ...] = ()
         for layer, change in zip(layers, changes or [UNCHANGED] * len(layers), strict=True):
-            hidden, context = self.through(layer, hidden, tokens, training, change)
+            hidden, context = self.through(layer, hidden, tokens, training, change, seen)
             kept += context
         return hidden, kept

@@ -24,10 +24,13 @@ class States(NamedTuple):
         last: the states that heads and copying read, `[batch, length, hidden]`.
         context: the states that the trunk's own layers need to continue the text, such as the input of each layer,
             `[batch, length, hidden]` each; empty if the trunk does not write.
+        pooled: what heads of one answer for a whole text read in the place of pooled states, one tensor
+            `[batch, hidden]`; empty if they pool the states.
     """
 
     last: KerasTensor
     context: tuple[KerasTensor, ...] = ()
+    pooled: tuple[KerasTensor, ...] = ()
 
 
 class TrunkOptions(Options):
@@ -122,6 +125,11 @@ class Trunk(OptionsLayer, ABC):
     @property
     def is_stack(self) -> bool:
         """Whether its layers can be run one by one; see `tfmtl.models.stack.Stack`."""
+        return False
+
+    @property
+    def reads_behind(self) -> bool:
+        """Whether it is causal, and reads what follows a text given the context of the text's states."""
         return False
 
     @property

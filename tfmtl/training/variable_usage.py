@@ -42,7 +42,8 @@ def variable_usage(model: keras.Model) -> VariableUsage:
     """Returns the variables that each task's answer depends on, in a functional model with dict inputs and outputs.
 
     They are found in the graph of one traced call, from each output back to the variables that it reads: whatever the
-    layers do inside, two tasks share exactly the variables from which both of their answers are computed.
+    layers do inside, two tasks share exactly the variables from which both of their answers are computed. Variables
+    that the sharing scheme keeps from a task by a mask are left out, although they are in the graph of its answer.
     """
     signature = {name: tf.TensorSpec(tensor.shape, tensor.dtype, name) for name, tensor in model.input.items()}
     graph = tf.function(model, autograph=False).get_concrete_function(signature).graph
@@ -54,7 +55,23 @@ def variable_usage(model: keras.Model) -> VariableUsage:
     reads = {inner.name: positions[id(outer)] for outer, inner in graph.captures if id(outer) in positions}
     networks = {network_output(name) for name in model.output}
     answers = {name: output for name, output in graph.structured_outputs.items() if name not in networks}
-    return VariableUsage({name: frozenset(_reads(output, reads)) for name, output in answers.items()})
+    owner = _owners(model)
+    return VariableUsage(
+        {
+            name: frozenset(place for place in _reads(output, reads) if owner.get(place, name) == name)
+            for name, output in answers.items()
+        }
+    )
+
+
+def _owners(model: keras.Model) -> dict[int, str]:
+    """Returns the tasks that the sharing scheme of a model keeps variables for, by the positions of these."""
+    network = getattr(model, "network", None)
+    if network is None:
+        return {}
+    scheme = network.layers.sharing
+    owner = {id(variable): task for task in scheme.tasks for variable in scheme.masked_variables(task)}
+    return {place: owner[id(each)] for place, each in enumerate(model.trainable_variables) if id(each) in owner}
 
 
 def _handles(variable: tf.Variable) -> list[tf.Tensor]:

@@ -42,6 +42,10 @@ class GPTEncoder(Trunk):
     pooling = LastPooling
 
     @property
+    def reads_behind(self) -> bool:
+        return True
+
+    @property
     def reads_windows(self) -> bool:
         """False: its heads read the last token, which has seen only its own window."""
         return False

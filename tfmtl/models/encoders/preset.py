@@ -226,6 +226,10 @@ class PresetEncoder(Stack):
         return States(self.trunk(encoder_inputs(self.trunk, embedded, tokens), training=training))
 
     @property
+    def reads_behind(self) -> bool:
+        return self._can_continue and self._is_causal
+
+    @property
     def is_stack(self) -> bool:
         """Whether it is an encoder whose layers also write; others are run as a whole."""
         return self._can_continue and not self._is_causal
@@ -237,8 +241,8 @@ class PresetEncoder(Stack):
     def begin(self, embedded, tokens, training=None) -> KerasTensor:
         return self.trunk.begin_text(embedded, tokens)
 
-    def through(self, layer, hidden, tokens, training=None, change=UNCHANGED):
-        hidden, own = self.trunk.through(layer, hidden, tokens, training, change)
+    def through(self, layer, hidden, tokens, training=None, change=UNCHANGED, seen=None):
+        hidden, own = self.trunk.through(layer, hidden, tokens, training, change, seen)
         return hidden, (own,)
 
     def end(self, hidden, context) -> States:

@@ -98,8 +98,8 @@ class TransformerEncoder(Stack):
         states = self.positions(states) + self.segments(segment_ids(tokens))
         return self.dropout(states, training=training)
 
-    def through(self, layer, hidden, tokens, training=None, change=UNCHANGED):
-        mask = token_mask(tokens)[:, None, None, :]
+    def through(self, layer, hidden, tokens, training=None, change=UNCHANGED, seen=None):
+        mask = token_mask(tokens)[:, None, None, :] if seen is None else seen[:, None]
         return layer(hidden, mask, training=training, change=change), ()
 
     def end(self, hidden, context=()) -> States:

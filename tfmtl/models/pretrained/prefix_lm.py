@@ -41,10 +41,11 @@ class PrefixLMLayers(OwnLayers):
         return self.placed(embedded, ops.arange(ops.shape(tokens)[1])[None, :], segment_ids(tokens))
 
     def through(
-        self, layer, hidden, tokens, training=None, change: LayerChange = UNCHANGED
+        self, layer, hidden, tokens, training=None, change: LayerChange = UNCHANGED, seen=None
     ) -> tuple[KerasTensor, KerasTensor]:
         """Returns the output of one layer for texts, and its keys and values; see `tfmtl.models.stack.Stack`."""
-        layer, bias = encoder_layer(layer), score_bias(token_mask(tokens))[:, None, None, :]
+        layer = encoder_layer(layer)
+        bias = score_bias(token_mask(tokens))[:, None, None, :] if seen is None else score_bias(seen)[:, None]
         query, keys, values = _projections(layer, hidden, training, change)
         output = _through(layer, hidden, (query, keys, values), bias, training, change)
         return output, ops.stack([keys, values], axis=1)

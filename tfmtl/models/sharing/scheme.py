@@ -25,6 +25,7 @@ class SharingScheme(OptionsLayer, ABC):
         added: the names of tasks that were added to the trained model: the trunk's own states are their view.
         own_trunks: trunks of which each reads every text for some added tasks alone, with `tasks`, their names, and
             `trunk`, the layer or its configuration.
+        pooled: the names of the tasks whose heads pool the states of a text; `None` means all tasks.
         **kwargs: the options of the scheme and the arguments of every Keras layer.
 
     Attributes:
@@ -43,12 +44,14 @@ class SharingScheme(OptionsLayer, ABC):
         tasks: Sequence[str],
         added: Sequence[str] = (),
         own_trunks: Sequence[Mapping[str, Any]] = (),
+        pooled: Sequence[str] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.trunk = layer_of(trunk)
         self.tasks = list(tasks)
         self.added = list(added)
+        self.pooled = list(tasks if pooled is None else pooled)
         self.copies: list[tuple[keras.layers.Layer, keras.layers.Layer]] = []
         self.own_trunks = [layer_of(own["trunk"]) for own in own_trunks]
         self.tasks_of_own = [list(own["tasks"]) for own in own_trunks]
@@ -116,12 +119,17 @@ class SharingScheme(OptionsLayer, ABC):
         """Returns the trainable variables that belong to one task alone; none if all of them are shared."""
         return []
 
+    def masked_variables(self, task: str) -> list[keras.Variable]:
+        """Returns those of `own_variables` that are in the graphs of other tasks, but kept from them by a mask."""
+        return []
+
     def get_config(self):
         return {
             **super().get_config(),
             "trunk": layer_config(self.trunk),
             "tasks": self.tasks,
             "added": self.added,
+            "pooled": self.pooled,
             "own_trunks": [
                 {"trunk": layer_config(trunk), "tasks": tasks}
                 for trunk, tasks in zip(self.own_trunks, self.tasks_of_own, strict=True)
