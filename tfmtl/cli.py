@@ -42,7 +42,7 @@ class _Command(TyperCommand):
             _discard_output()
             sys.exit(128 + signal.SIGPIPE)
         except KeyboardInterrupt:
-            _fail("interrupted; run the same command again to resume a training from its last checkpoint", 130)
+            _fail("interrupted; a training goes on from its last checkpoint when it is started again", 130)
         except OSError as error:
             if error.filename is not None or error.errno not in OF_DISK:
                 raise
@@ -179,7 +179,7 @@ def predict(
     allowed_ops: AllowedOps = None,
 ) -> None:
     """Answer every task about texts, as JSON lines in their order."""
-    from tfmtl.core.parts import check_is_no_part
+    from tfmtl.core.parts import check_output
     from tfmtl.serving.prediction.explain import ExplainingPredictor
     from tfmtl.serving.prediction.fields import TextFields
     from tfmtl.serving.prediction.predict import arrived_windows, full_windows, predict
@@ -192,8 +192,8 @@ def predict(
         raise UserError("predict: name a run or an export, or a server by --server HOST:PORT")
     if texts and (field or carried):
         raise UserError("predict: --field and --id are for rows with fields, not for texts as arguments")
-    if model and output:
-        check_is_no_part(output, model)
+    if output:
+        check_output(output, source)
     if texts and source:
         raise UserError("predict: texts and --input are given; choose one")
     if not texts and not source and sys.stdin.isatty():
@@ -239,10 +239,12 @@ def export(
     """Export a run's best model as the next version of a SavedModel that takes raw strings."""
     from tfmtl.api.export import export
     from tfmtl.core.atomic_write import check_folder
+    from tfmtl.core.parts import check_output_folder
     from tfmtl.serving.export.server_config import write_server_config
 
     if serving_config:
         check_folder(serving_config)
+        check_output_folder(serving_config)
     chosen = [name.strip() for name in tasks.split(",")] if tasks else None
     options = {"quantize": quantize, "encoder_only": encoder_only, "tasks": chosen, "warmup_texts": warmup_texts}
     version = export(run, to, **options)
@@ -328,10 +330,12 @@ def compare(
     """Compare runs on the same rows: metrics, costs, gains over single tasks, and the significance of differences."""
     from tfmtl.api.compare import compare, train_systems
     from tfmtl.core.atomic_write import check_folder
+    from tfmtl.core.parts import check_output_folder
     from tfmtl.reports.comparison.report import as_markdown
 
     if output is not None:
         check_folder(output)
+        check_output_folder(output)
     trained = train_systems(runs, settings or [], single_tasks=alone, seeds=_numbers(seeds), split=split)
     print(as_markdown(compare(trained, output, split, baselines=baselines)))
 

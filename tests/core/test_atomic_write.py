@@ -229,8 +229,17 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next_one(tmp_path, place
         other.touch()
     write(path)
     assert path.read_text() == "new" and entries(tmp_path) == sorted(["a.json", *(other.name for other in others)])
+    left.touch()
+    old = others[1].with_name(".c.11111111-1-" + "0" * 12)
+    old.mkdir()
+    os.utime(old, (0, 0))
+    mine = tmp_path / ".notes.2024.md", tmp_path / ".backup.20240101", tmp_path / ".archive.7"
+    for path in mine:
+        path.touch()
+    # Of a machine that is not this one, only what is old; of this one, whatever an ended process was writing.
     remove_partial(tmp_path)
-    assert entries(tmp_path) == [".a.json", "a.json"]
+    kept = [others[1].name, others[2].name, ".a.json", "a.json", *(path.name for path in mine)]
+    assert entries(tmp_path) == sorted(kept)
 
 
 def test_two_processes_write_one_file_and_neither_takes_the_other_s(tmp_path):

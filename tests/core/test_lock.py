@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from tfmtl.core.atomic_write import _HERE
 from tfmtl.core.errors import RunError
 from tfmtl.core.lock import LOCK_FILE, contents, locked
 
@@ -47,9 +48,14 @@ def test_a_writer_that_is_killed_holds_nothing_and_what_it_left_is_removed(tmp_p
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     (run / "checkpoints").mkdir()
-    left = [run / ".config.4711.yaml", run / "checkpoints" / f".best.01234567-{holder.pid}-0123456789ab.keras"]
+    left = [
+        run / f".config.{_HERE}-{holder.pid}-0123456789ab.yaml",
+        run / "checkpoints" / ".best.01234567-4711-0123456789ab.keras",
+    ]
     for path in left:
         path.touch()
+    # Of another machine, or of one that has been started again since.
+    os.utime(left[1], (0, 0))
     (run / "config.yaml").touch()
     assert (run / LOCK_FILE).exists() and [path.name for path in sorted(contents(run))] == [
         "checkpoints",

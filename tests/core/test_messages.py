@@ -47,7 +47,12 @@ def test_a_program_that_sets_up_logging_decides(begin, capsys):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("\x1b[2J\x07", "\\x1b[2J\\x07"), ("a\rb\x9bm", "a\\rb\\x9bm"), ("naïve\t词\n", "naïve\t词\n")],
+    [
+        ("\x1b[2J\x07", "\\x1b[2J\\x07"),
+        ("a\rb\x9bm", "a\\rb\\x9bm"),
+        ("a\u202eb", "a\\u202eb"),
+        ("naïve\t词\n", "naïve\t词\n"),
+    ],
 )
 def test_a_text_from_a_file_cannot_direct_the_terminal(begin, capsys, text, expected):
     assert visible(text) == expected

@@ -120,10 +120,21 @@ def link_to_a_file(file):
     file.create_group("deep")["a"] = h5py.ExternalLink("/tmp/other.h5", "/a")
 
 
+def many_names(file):
+    """Eight groups, each with twelve names for the next: 12^8 ways lead to the last one."""
+    group = file.create_group("deep")
+    for _ in range(8):
+        below = group.create_group("0")
+        for name in range(1, 12):
+            group[str(name)] = below
+        group = below
+
+
 @pytest.mark.usefixtures("in_little_memory")
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (many_names, "of model.weights.h5 has two names"),
         (filled, "claims 125829120 bytes and has 0"),
         (compressed, "claims 4194304 bytes and has"),
         (external, "claims 4 bytes"),

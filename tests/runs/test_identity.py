@@ -111,7 +111,7 @@ def test_a_claim_that_changes_nothing_writes_nothing(folder):
 
 def test_what_a_killed_claim_leaves_is_no_foreign_file_but_all_else_is(tmp_path):
     experiment = described()
-    (tmp_path / ".config.4711.yaml").write_text("half", encoding="utf-8")
+    (tmp_path / ".config.01234567-4711-0123456789ab.yaml").write_text("half", encoding="utf-8")
     check_configuration(RunFolder(tmp_path), experiment, labelled(experiment))
     (tmp_path / ".configuration").write_text("mine", encoding="utf-8")
     with pytest.raises(RunError) as caught:

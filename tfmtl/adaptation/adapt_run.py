@@ -17,6 +17,7 @@ from tfmtl.config.experiment import Experiment
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import ConfigurationError, RunError
 from tfmtl.core.registry import ADAPTATION
+from tfmtl.core.regular_files import read_json
 from tfmtl.data.streams import Examples, Stream
 from tfmtl.generation.batch_reader import BatchReader, answer_split
 from tfmtl.generation.reader import Reader
@@ -177,11 +178,20 @@ class Adapter:
                 part.checkpoints.mkdir()
                 learned.model.save(part.best_model)
                 self.reader.tokenizer.save(part.tokenizer)
-                known = json.loads(self.run.rows.read_text(encoding="utf-8")) if self.run.rows.is_file() else {}
-                _write_json(part.rows, {**known, **found})
+                _write_json(part.rows, {**self._known_rows(), **found})
                 _write_json(part.path / REPORT, learned.report)
         except OSError as error:
             raise RunError(f"{folder.path}: cannot be written: {error.strerror}") from None
+
+    def _known_rows(self) -> dict[str, Any]:
+        """Returns the fingerprints of the rows that the run was trained on."""
+        remedy = "remove the run's folder"
+        try:
+            return dict(read_json(self.run.rows, remedy))
+        except FileNotFoundError:
+            return {}
+        except (TypeError, ValueError):
+            raise RunError(f"{self.run.rows}: damaged; {remedy}") from None
 
     def answers(self, learned: Learned, given: Given) -> dict[str, Answer]:
         """Returns the answers to the test split of each task that has one."""
@@ -202,6 +212,6 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
 def _read_report(folder: RunFolder) -> dict[str, Any]:
     path = folder.path / REPORT
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(read_json(path))
     except (OSError, TypeError, ValueError):
         raise RunError(f"{path}: missing or damaged; remove the run's folder and adapt it again") from None

@@ -11,7 +11,7 @@ from tfmtl.core.atomic_write import check_place
 from tfmtl.core.errors import RunError, UserError
 from tfmtl.core.lock import locked
 from tfmtl.core.messages import show_messages
-from tfmtl.core.parts import check_is_no_part
+from tfmtl.core.parts import check_output
 from tfmtl.data.cut import cuts, write_cut
 from tfmtl.data.labelled_file import DATA, streams_of_file
 from tfmtl.data.sources.files import expanded
@@ -65,13 +65,13 @@ def evaluate(
         return _evaluate_file(run, data, output)
     split = split or "test"
     if output is not None and not os.access(run.path, os.W_OK | os.X_OK):
-        output = _writable(output, run)
+        output = _writable(output)
         _logger.warning("%s may not be written to: there will be no report and no answers in it", run.path)
         reader = load_reader(run)
         evaluation = _evaluation(_results(reader, *_rows_of_split(run, split, reader)), split)
         _write(output, evaluation)
         return evaluation
-    output = _writable(output or run.evaluation(split), run)
+    output = _writable(output or run.evaluation(split))
     with locked(run.path):
         return _evaluate_split(run, split, output)
 
@@ -104,7 +104,7 @@ def _evaluate_split(run: RunFolder, split: str, output: Path) -> dict[str, Any]:
 
 def _evaluate_file(run: RunFolder, data: str | Path, output: str | Path | None) -> dict[str, Any]:
     """Evaluates a run's best model on the rows of a file; writes the evaluation alone, if anything."""
-    output = None if output is None else _writable(output, run)
+    output = None if output is None else _writable(output, data)
     # Loading a model takes longer than seeing that there is no such file.
     expanded(str(data))
     reader = load_reader(run)
@@ -123,10 +123,10 @@ def _write(output: Path, evaluation: dict[str, Any]) -> None:
         raise RunError(f"{output}: cannot be written: {error.strerror}") from None
 
 
-def _writable(output: str | Path, run: RunFolder) -> Path:
+def _writable(output: str | Path, *read: str | Path) -> Path:
     if Path(output).is_dir():
         raise RunError(f"{output}: this is a folder; name the file that the evaluation is to be written to")
-    check_is_no_part(output, run.path)
+    check_output(output, *read)
     check_place(Path(output))
     return Path(output)
 
@@ -151,6 +151,8 @@ def _check_unseen(run: RunFolder, streams: Sequence[Stream], split: str) -> None
         RunError: if it does not, because rows that the model has learned from would be measured.
     """
     cut = [stream for stream in streams if split in stream.cut]
+    if not run.rows.is_file():
+        _logger.warning("%s: missing, so it is unknown whether rows are those of the training", run.rows)
     change = change_of_rows(run, fingerprints(cut), (split,))
     if change:
         raise RunError(

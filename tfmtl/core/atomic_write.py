@@ -8,6 +8,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -134,16 +135,26 @@ def _here() -> str:
 
 
 _HERE = _here()
-# Earlier versions gave them only the number of the process.
-_PARTIAL = re.compile(
-    r"\.(?P<stem>.+)\.(?:(?P<here>[0-9a-f]{8})-)?(?P<process>\d+)(?:-[0-9a-f]{12})?(?P<suffix>\.[^.]*)?"
-)
+_PARTIAL = re.compile(r"\.(?P<stem>.+)\.(?P<here>[0-9a-f]{8})-(?P<process>[0-9]+)-[0-9a-f]{12}(?P<suffix>\.[^.]*)?")
+_A_DAY = 24 * 60 * 60
 
 
 def _is_abandoned(entry: Path, target: Path) -> bool:
     """Whether a process that has ended has begun to write `target` there."""
     found = _PARTIAL.fullmatch(entry.name)
-    if not found or (found["stem"], found["suffix"] or "") != (target.stem, target.suffix) or found["here"] != _HERE:
+    return bool(found) and (found["stem"], found["suffix"] or "") == (target.stem, target.suffix) and _has_ended(entry)
+
+
+def _has_ended(partial: Path) -> bool:
+    """Whether the process that writes there has ended, as far as one can tell.
+
+    Nothing is known of a process of another machine, or from before this start of it: it has ended if nothing was
+    written for a day.
+    """
+    found = _PARTIAL.fullmatch(partial.name)
+    if found["here"] != _HERE:
+        with suppress(OSError):
+            return time.time() - partial.lstat().st_mtime > _A_DAY
         return False
     try:
         os.kill(int(found["process"]), 0)
@@ -160,8 +171,8 @@ def is_partial(path: Path) -> bool:
 
 
 def remove_partial(folder: Path) -> None:
-    """Removes what processes that were killed have left in a folder and below; no other may be writing there."""
-    _remove(path for path in list(folder.rglob(".*")) if is_partial(path))
+    """Removes what processes that were killed have left in a folder and below."""
+    _remove(path for path in list(folder.rglob(".*")) if is_partial(path) and _has_ended(path))
 
 
 def _remove(paths) -> None:

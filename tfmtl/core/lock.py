@@ -39,7 +39,7 @@ def locked(folder: str | Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = _acquired(folder / LOCK_FILE)
     except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
+        raise RunError(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
     try:
         try:
             remove_partial(folder)
@@ -67,15 +67,24 @@ def _acquired(path: Path) -> int:
             _lock(descriptor, path)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    os.ftruncate(descriptor, 0)
-                    command = shlex.join(sys.argv)[:_LONGEST]
-                    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} ({command})".encode(), 0)
+                    _sign(descriptor, path)
                     return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         # The process that held it has just removed it.
         os.close(descriptor)
+
+
+def _sign(descriptor: int, path: Path) -> None:
+    """Writes which process holds a locked file; removes the file if that fails, as on a full disk."""
+    command = shlex.join(sys.argv)[:_LONGEST]
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} ({command})".encode(), 0)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _lock(descriptor: int, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files that were written by this package, perhaps elsewhere: nothing but files and folders, none larger than it can be.
+"""Files of runs, exports and caches, which may come from elsewhere: regular ones, of a size that they can have.
 
 Reading a pipe or a device might never end, a file that claims gigabytes could fill the memory, and nested JSON exhausts
 the stack.
@@ -60,8 +60,12 @@ def read_description(path: Path) -> bytes:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, remedy: str = "") -> Any:
     """Returns the value of a JSON file.
+
+    Args:
+        path: the file.
+        remedy: what to do if it is damaged.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -71,7 +75,8 @@ def read_json(path: Path) -> Any:
     try:
         return parsed_json(content)
     except ValueError as error:
-        raise RunError(f"{path}: damaged: {' '.join(str(error).split())}") from None
+        found = f"; {remedy}" if remedy else f": {' '.join(str(error).split())}"
+        raise RunError(f"{path}: damaged{found}") from None
 
 
 def parsed_json(content: bytes | str) -> Any:
@@ -81,6 +86,6 @@ def parsed_json(content: bytes | str) -> Any:
         ValueError: if it is none, is not UTF-8, or is nested too deeply.
     """
     try:
-        return json.loads(content)
+        return json.loads(content.decode("utf-8") if isinstance(content, bytes) else content)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
+from tfmtl.core.regular_files import read_json
 from tfmtl.data.packing import Packing
 from tfmtl.data.sample import sampled, target_texts
 from tfmtl.data.streams import Stream
@@ -100,7 +101,8 @@ def read_cut(path: Path) -> list[Cut]:
     """
     if not path.is_file():
         return []
+    remedy = "evaluate the run again"
     try:
-        return [Cut(**cut) for cut in json.loads(path.read_text(encoding="utf-8"))]
+        return [Cut(**cut) for cut in read_json(path, remedy)]
     except (TypeError, ValueError):
-        raise RunError(f"{path}: damaged; evaluate the run again") from None
+        raise RunError(f"{path}: damaged; {remedy}") from None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
+from tfmtl.core.regular_files import parsed_json
 from tfmtl.kinds.kind import Predictions, kind_of
 from tfmtl.kinds.task import Task
 from tfmtl.reports.task_result import TaskResult
@@ -53,7 +54,7 @@ def read_answers(path: Path, tasks: Mapping[str, Task]) -> dict[str, Answers]:
     try:
         with open(path, encoding="utf-8") as file:
             for line in file:
-                row = json.loads(line)
+                row = parsed_json(line)
                 rows.setdefault(row["task"], []).append(row)
         return {name: _answers(tasks[name], of_task) for name, of_task in rows.items()}
     except (KeyError, TypeError, ValueError) as error:

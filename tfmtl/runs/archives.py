@@ -52,20 +52,24 @@ def check_keras_archive(path: Path) -> None:
         for member in archive.infolist():
             if member.filename.endswith(_WEIGHTS):
                 with archive.open(member) as file, h5py.File(file, "r") as weights:
-                    _check_group(weights, member.filename)
+                    _check_group(weights, member.filename, set())
             elif member.file_size > _TEXTS:
                 raise zipfile.BadZipFile(f"'{member.filename}' has {member.file_size} bytes")
 
 
-def _check_group(group: h5py.Group, place: str) -> None:
-    """Checks that the datasets of a group are in its file, each of them in its full size."""
+def _check_group(group: h5py.Group, place: str, seen: set[int]) -> None:
+    """Checks that the datasets of a group are in its file, each of them in its full size, and under one name only."""
     for name in group:
         link = group.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):
             raise zipfile.BadZipFile(f"'{name}' of {place} is a link")
         found = group[name]
+        address = h5py.h5o.get_info(found.id).addr
+        if address in seen:
+            raise zipfile.BadZipFile(f"'{found.name}' of {place} has two names")
+        seen.add(address)
         if isinstance(found, h5py.Group):
-            _check_group(found, place)
+            _check_group(found, place, seen)
         elif found.external or found.is_virtual or found.id.get_storage_size() != found.nbytes:
             raise zipfile.BadZipFile(
                 f"'{found.name}' of {place} claims {found.nbytes} bytes and has {found.id.get_storage_size()}"

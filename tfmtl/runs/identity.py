@@ -1,6 +1,5 @@
 """The owner of a run folder: the configuration and the rows that it was made from."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from tfmtl.config.experiment import Experiment, parse
 from tfmtl.core.atomic_write import atomic_write, check_folder
 from tfmtl.core.errors import ConfigurationError, RunError
 from tfmtl.core.lock import contents
+from tfmtl.core.regular_files import check_regular_files, read_description, read_json
 from tfmtl.kinds.task import Task
 from tfmtl.runs.fingerprints import Fingerprints, first_change
 from tfmtl.runs.run_folder import RunFolder
@@ -36,7 +36,7 @@ def experiment_of(run: RunFolder) -> Experiment:
         RunError: if its configuration is damaged.
     """
     try:
-        values = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+        values = yaml.safe_load(read_description(run.config).decode("utf-8"))
         _check_size(values)
         return parse(values)
     except (yaml.YAMLError, ValueError, RecursionError, ConfigurationError) as error:
@@ -63,6 +63,7 @@ def check_place(run: RunFolder) -> None:
         RunError: if it contains something other than a run, or cannot be made.
     """
     if run.config.is_file():
+        check_regular_files(run.path)
         return
     if run.path.is_dir():
         # A training on tables in memory has already stored them here.
@@ -113,12 +114,13 @@ def check_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -> No
 
 def change_of_rows(run: RunFolder, found: Fingerprints, splits: Sequence[str]) -> str:
     """Names the rows that have changed since the training began; an empty string if none have, or none are known."""
-    if not run.rows.is_file():
+    if not run.rows.exists():
         return ""
+    remedy = "remove the run's folder"
     try:
-        return first_change(json.loads(run.rows.read_text(encoding="utf-8")), found, splits)
+        return first_change(read_json(run.rows, remedy), found, splits)
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise RunError(f"{run.rows}: damaged; remove the run's folder") from None
+        raise RunError(f"{run.rows}: damaged; {remedy}") from None
 
 
 def claim(run: RunFolder, experiment: Experiment, tasks: Mapping[str, Task]) -> None:

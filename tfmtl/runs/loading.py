@@ -1,20 +1,24 @@
 """Loads the results of a run: its best model and that model's metrics."""
 
-import json
+import errno
 import zipfile
 from typing import Any
 
 import keras
 
 from tfmtl.config.options import GenerationOptions
-from tfmtl.core.errors import RunError, nearest
+from tfmtl.core.errors import RunError, nearest, reason_of
 from tfmtl.core.registry import TOKENIZERS
+from tfmtl.core.regular_files import read_json
 from tfmtl.generation.reader import Reader
 from tfmtl.kinds.task import answered
 from tfmtl.models.multi_task_model import MultiTaskModel
 from tfmtl.runs.archives import check_keras_archive
 from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.run_folder import RunFolder
+
+_OF_MACHINE = (errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO)
+"""Errors that say nothing about a file."""
 
 _TRAIN_AGAIN = "remove the run's folder and train it again"
 
@@ -43,7 +47,11 @@ def load_best_model(run: RunFolder) -> MultiTaskModel:
         model = keras.models.load_model(run.best_model)
         if not isinstance(model, MultiTaskModel):
             raise ValueError(f"this is a {type(model).__name__}, not a model of tfmtl")
+    except MemoryError:
+        raise RunError(f"{run.best_model}: there is not enough memory to load it") from None
     except Exception as error:  # A damaged file can make Keras raise any exception.
+        if isinstance(error, ImportError) or getattr(error, "errno", None) in _OF_MACHINE:
+            raise RunError(f"{run.best_model}: cannot be read: {reason_of(error)}") from None
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise RunError(f"{run.best_model}: damaged: {reason}; {_TRAIN_AGAIN}") from None
     return model
@@ -84,8 +92,8 @@ def read_evaluation(run: RunFolder, split: str) -> dict[str, dict[str, Any]]:
     Raises:
         RunError: if the evaluation is damaged.
     """
-    path = run.evaluation(split)
+    path, remedy = run.evaluation(split), "evaluate the run again"
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["tasks"])
+        return dict(read_json(path, remedy)["tasks"])
     except (KeyError, TypeError, ValueError):
-        raise RunError(f"{path}: damaged; evaluate the run again") from None
+        raise RunError(f"{path}: damaged; {remedy}") from None

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from tfmtl.core.errors import RunError, missing_folder
+from tfmtl.core.regular_files import check_regular_files
 
 
 class RunFolder:
@@ -35,6 +36,7 @@ class RunFolder:
             is_export = any(folder.path.glob("*/saved_model.pb"))
             found = "this is an export" if is_export else "there is no config.yaml in it"
             raise RunError(f"{path}: not a run folder: {found}")
+        check_regular_files(folder.path)
         return folder
 
     @property

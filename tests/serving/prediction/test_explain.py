@@ -56,12 +56,12 @@ def counting(batches=None):
         odds = np.array([words.count("good") - words.count("bad") for words in texts], np.float32)
         good = logistic(odds)
         return {
-            "mood_label": tf.constant(np.where(good >= 0.5, b"good", b"bad")),
+            "mood_label": tf.constant(np.where(good > 0.5, b"good", b"bad")),
             "mood_probabilities": tf.constant(np.stack([1 - good, good], axis=1)),
             "length_score": tf.cast(tf.strings.length(text), tf.float32),
         }
 
-    return Predictor({"mood": MOOD, "length": LENGTH}, function, function)
+    return Predictor({"mood": MOOD, "length": LENGTH}, function, function, "here")
 
 
 def test_the_weight_of_a_word_is_what_the_answer_loses_without_it():
@@ -113,7 +113,7 @@ def test_words_of_a_pair_say_their_field_and_others_only_those_of_their_text():
 
 
 def test_what_cannot_be_explained_is_told():
-    written = Predictor({"title": ServedTask(kind="summarization")}, dict, dict)
+    written = Predictor({"title": ServedTask(kind="summarization")}, dict, dict, "here")
     with pytest.raises(UserError, match="predict: no answer of this model can be explained; it has title"):
         ExplainingPredictor(written)
 

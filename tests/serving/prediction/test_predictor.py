@@ -1,11 +1,14 @@
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfmtl.core.errors import RunError
-from tfmtl.serving.prediction.predictor import open_predictor
+from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.prediction.predictor import Predictor, open_predictor
 from tfmtl.serving.prediction.rows import Row
 from tfmtl.serving.server.servable import Servable
 
@@ -65,9 +68,17 @@ def test_a_damaged_export_is_told_in_one_line(export, tmp_path):
 @pytest.mark.parametrize(
     ("task", "change", "message"),
     [
-        ("topic", {"labels": ["a"]}, r"metadata.json: task 'topic' \(classification, 1 labels\) does not fit what is"),
-        ("topic", {"kind": "regression"}, "signature 'serving_default' of the graph has the output 'topic_label'"),
+        (
+            "topic",
+            {"labels": ["a"]},
+            r"the answer does not fit task 'topic' \(classification, 1 labels\): ",
+        ),
+        ("topic", {"labels": ["dogs", "cats"]}, "is not the most probable one of 2 labels"),
+        ("topic", {"labels": ["cats", "cats"]}, "damaged: tasks: topic: labels: .*the label 'cats' appears twice"),
+        ("topic", {"kind": "regression"}, "tasks of kind 'regression' have no labels"),
+        ("topic", {"kind": "regression", "labels": []}, "signature 'serving_default' of the graph has the output"),
         ("topic", {"kind": "multi_label"}, "of the graph has the output 'topic_label'"),
+        ("topic", {"text": []}, "damaged: tasks: topic: text: .*expected the name of a field"),
         ("topic", {"options": {"top_k": -1}}, "damaged: tasks: topic: options: .*greater than or equal to 1"),
         ("topic", {"options": {"topk": 1}}, "there is no option 'topk'; did you mean 'top_k'"),
         ("same", {"pair": False}, "signature 'serving_default' of the graph reads text, text_pair, not text$"),
@@ -89,3 +100,62 @@ def test_a_description_that_does_not_fit_its_graph_is_told_in_one_line(light_exp
         with pytest.raises(RunError, match=message) as caught:
             opened(copy)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["variables/variables.index", "fingerprint.pb", "assets.extra/tf_serving_warmup_requests"]
+)
+def test_a_version_with_a_pipe_in_it_is_not_read(light_export, tmp_path, name):
+    copy = tmp_path / "1"
+    shutil.copytree(light_export, copy)
+    (copy / name).unlink()
+    os.mkfifo(copy / name)
+    for opened in (open_predictor, Servable):
+        with pytest.raises(RunError, match=f"{name}: neither a file nor a folder$"):
+            opened(copy)
+
+
+def test_a_graph_that_is_larger_than_any_is_not_read(light_export, tmp_path):
+    copy = tmp_path / "1"
+    shutil.copytree(light_export, copy)
+    os.truncate(copy / "saved_model.pb", 1 << 40)
+    with pytest.raises(RunError, match=r"1: damaged: saved_model.pb has 1099511627776 bytes"):
+        open_predictor(copy)
+
+
+MOOD = {"mood": ServedTask(kind="classification", labels=("bad", "good")), "size": ServedTask(kind="regression")}
+GOOD = {"mood_label": [b"good"], "mood_probabilities": [[0.25, 0.75]], "size_score": [1.5]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mood_label": [b"good", b"bad"]}, r"task 'mood' .*: 'mood_label' has the shape \(2,\) for 1 rows"),
+        ({"mood_label": b"good"}, r"'mood_label' has the shape \(\) for 1 rows"),
+        ({"mood_label": [3]}, "the label '3' is not the most probable one of 2 labels"),
+        ({"mood_label": [[b"good", b"bad"]]}, "task 'mood'"),
+        ({"mood_label": [b"zzz"]}, "the label 'zzz' is not the most probable one of 2 labels"),
+        ({"mood_probabilities": [[0.5, 0.2, 0.3]]}, "task 'mood'"),
+        ({"mood_probabilities": [[]]}, "task 'mood'"),
+        ({"mood_probabilities": [[b"a", b"b"]]}, "task 'mood'"),
+        ({"mood_probabilities": [[float("nan"), 1.0]]}, "task 'mood' .*: nan is not a finite number"),
+        ({"size_score": [float("inf")]}, "task 'size' .*: inf is not a finite number"),
+        ({"size_score": None}, "there is no output 'size_score'"),
+        ({"size_score": [[1.0, 2.0]]}, "task 'size'"),
+    ],
+)
+def test_answers_that_are_none_of_the_tasks_are_one_line(change, message):
+    outputs = {name: tf.constant(value) for name, value in (GOOD | change).items() if value is not None}
+    predictor = Predictor(MOOD, lambda **_: outputs, lambda **_: outputs, "localhost:8500")
+    with pytest.raises(
+        RunError, match=f"^localhost:8500: the answer does not fit .*{message.rpartition('task ')[2]}"
+    ) as caught:
+        predictor.answer([Row("a")])
+    assert "\n" not in str(caught.value)
+
+
+def test_answers_that_fit_are_shown():
+    outputs = {name: tf.constant(value) for name, value in GOOD.items()}
+    predictor = Predictor(MOOD, lambda **_: outputs, lambda **_: outputs, "here")
+    expected = {"mood": {"label": "good", "probabilities": {"bad": 0.25, "good": 0.75}}, "size": {"score": 1.5}}
+    assert predictor.answer([Row("a")]) == [expected]

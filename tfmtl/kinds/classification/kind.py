@@ -169,8 +169,12 @@ class ClassificationKind(Kind):
         return as_arrays(self.answer(task, tf.constant(answer["logits"]), head))
 
     def as_json(self, answer: Answer, row: int, labels: Sequence[str], text: str = "") -> dict[str, Any]:
-        probabilities = map(round_trip_float, answer["probabilities"][row])
-        return {"label": answer["label"][row], "probabilities": dict(zip(labels, probabilities, strict=True))}
+        probabilities = [*map(round_trip_float, answer["probabilities"][row])]
+        label = answer["label"][row]
+        # The list of labels may come from elsewhere than the answer: from a file, or a server.
+        if label not in (ABSTAINED, labels[np.argmax(probabilities)]):
+            raise ValueError(f"the label '{label}' is not the most probable one of {len(labels)} labels")
+        return {"label": label, "probabilities": dict(zip(labels, probabilities, strict=True))}
 
     def client_options(self, task: Classification) -> dict[str, Any]:
         return {"top_k": task.top_k, "abstain_below": task.abstain_below}

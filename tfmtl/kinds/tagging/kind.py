@@ -78,6 +78,9 @@ class TaggingKind(Kind):
 
     def as_json(self, answer: Answer, row: int, labels: Sequence[str], text: str = "") -> dict[str, Any]:
         tags = [tag for tag in answer["tags"][row] if tag]
+        foreign = set(tags).difference(labels)
+        if foreign:
+            raise ValueError(f"'{min(foreign)}' is none of the {len(labels)} tags")
         return {"tags": tags, "spans": spans_as_json(tags, text)}
 
     def from_json(self, task: Tagging, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

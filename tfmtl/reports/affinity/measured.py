@@ -1,12 +1,12 @@
 """The measured relations of tasks, read from the file that a training has left."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tfmtl.core.errors import RunError
+from tfmtl.core.regular_files import parsed_json
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def check_interval(path: Path, every: int) -> None:
 def _interval_of(line: str) -> int | None:
     """Returns the interval that a line gives; `None` if the line is damaged, which `read_relations` reports."""
     try:
-        return json.loads(line)["every"]
+        return parsed_json(line)["every"]
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -62,7 +62,7 @@ def read_relations(path: Path, tasks: list[str]) -> Relations:
         RunError: if there are no lines, or one is damaged.
     """
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [parsed_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
         by_update = {line["update"]: line for line in lines}
         affinity, gram = (
             np.array([line[key] for line in by_update.values()], float).reshape(-1, len(tasks), len(tasks))

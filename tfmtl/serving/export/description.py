@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import tfmtl
 from tfmtl.config.experiment import NAME_PATTERN
 from tfmtl.core.errors import RunError, missing_folder
+from tfmtl.core.regular_files import read_description
 from tfmtl.kinds.task import TASK_NAME_PATTERN
 from tfmtl.serving.export.served_task import ServedTask
 
@@ -65,17 +66,12 @@ class Description(BaseModel):
             RunError: if there is no description, or it is damaged.
         """
         path = export / METADATA_FILE
-        if path.exists() and not path.is_file():
-            # Reading a pipe or a device might never end.
-            raise RunError(f"{path}: not a file")
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(read_description(path))
         except FileNotFoundError:
             raise RunError(f"{export}: not an export of tfmtl: there is no {METADATA_FILE} in it") from None
         except ValidationError as error:
             raise RunError(f"{path}: damaged: {_said(error)}") from None
-        except OSError as error:
-            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
 
     @classmethod
     def parse(cls, text: str, place: str) -> Self:

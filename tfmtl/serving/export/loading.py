@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of an export's tokenizer
 
 from tfmtl.core.errors import RunError
+from tfmtl.core.regular_files import check_regular_files
 from tfmtl.kinds.kind import kind_of
 from tfmtl.serving.export.description import METADATA_FILE, Description
 from tfmtl.serving.export.ops import check_ops
@@ -26,6 +27,7 @@ def load_export(version: Path, allowed_ops: Collection[str] = ()):
     Raises:
         RunError: if it has other ones, is damaged, or does not have the signatures of the tasks in its description.
     """
+    check_regular_files(version)
     description = Description.read(version)
     description.warn_of_other_versions(version)
     check_ops(version, allowed_ops)

@@ -61,6 +61,9 @@ _SAVER = frozenset({"DisableCopyOnRead", "MergeV2Checkpoints", "RestoreV2", "Sav
 """The ops by which TensorFlow restores variables and saves them again; nothing but the saver may use them."""
 
 _GRAPH_FILE = "saved_model.pb"
+_MOST_BYTES = 512 * 1024**2
+"""The maximum size of a graph; weights are in other files."""
+
 _OTHER_GRAPH_FILES = ("saved_model.cpb", "saved_model.pbtxt")
 """Files that TensorFlow would load in the place of the one that is checked; no export of tfmtl has them."""
 
@@ -79,6 +82,9 @@ def read_graph(version: Path) -> meta_graph_pb2.MetaGraphDef:
             raise RunError(f"{version}: not an export of tfmtl: there is a {name} in it")
     path = version / _GRAPH_FILE
     try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise RunError(f"{version}: damaged: {path.name} has {size} bytes")
         saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     except DecodeError:
         raise RunError(f"{version}: damaged: {path.name} is not a SavedModel") from None

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationInfo, field_v
 
 from tfmtl.core.errors import nearest
 from tfmtl.core.registry import KINDS
-from tfmtl.kinds.kind import kind_of
-from tfmtl.kinds.task import Task
+from tfmtl.kinds.kind import Kind, kind_named, kind_of
+from tfmtl.kinds.task import Fields, Task
 
 
 class ServedTask(BaseModel):
@@ -28,8 +28,8 @@ class ServedTask(BaseModel):
     kind: str
     pair: bool = False
     labels: tuple[str, ...] = ()
-    text: str | tuple[str, ...] = "text"
-    text_pair: str | tuple[str, ...] = "text_pair"
+    text: Fields = "text"
+    text_pair: Fields = "text_pair"
     options: dict[str, Any] = {}
 
     @field_validator("kind")
@@ -39,6 +39,16 @@ class ServedTask(BaseModel):
         if kind not in names:
             raise ValueError(f"there is no kind '{kind}' here; {nearest(kind, names)}")
         return kind
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        twice = next((label for label in labels if labels.count(label) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the label '{twice}' appears twice")
+        if labels and "kind" in info.data and type(kind_named(info.data["kind"])).label_set is Kind.label_set:
+            raise ValueError(f"tasks of kind '{info.data['kind']}' have no labels")
+        return labels
 
     @field_validator("options")
     @classmethod

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import regex
 
-from tfmtl.core.errors import UserError
+from tfmtl.core.errors import RunError, UserError, reason_of
 from tfmtl.core.round_trip_float import round_trip_float
 from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.kind import Answer, kind_of
@@ -125,8 +125,12 @@ class ExplainingPredictor:
     def _explanations(self, row: Row) -> dict[str, list[dict[str, Any]]]:
         words = words_of(row)
         parts = list(self._answered([row, *(without(row, word) for word in words)]))
-        joined = joined_answers(parts, self._explained)
-        return {name: explanation(task, joined[name], words) for name, task in self._explained.items()}
+        try:
+            joined = joined_answers(parts, self._explained)
+            return {name: explanation(task, joined[name], words) for name, task in self._explained.items()}
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            place = self._predictor.place
+            raise RunError(f"{place}: its answers without decoders do not fit its tasks: {reason_of(error)}") from None
 
     def _answered(self, rows: Sequence[Row]) -> Iterator[dict[str, np.ndarray]]:
         for start in range(0, len(rows), _BATCH):

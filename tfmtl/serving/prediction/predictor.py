@@ -32,11 +32,13 @@ class Predictor:
         function: a function from the tensors of `tfmtl.serving.export.signatures.input_specs`, given by name, to those
             of `trace`.
         without_decoders: the same, for the tasks alone that are answered without a decoder.
+        place: where the tasks are described, for errors.
     """
 
     tasks: Mapping[str, ServedTask]
     function: GraphOfTasks
     without_decoders: GraphOfTasks
+    place: str
 
     def check(self, row: Row) -> None:
         """Checks that a row is a pair if every task reads pairs, and is none if no task does; and the parts of a list.
@@ -62,41 +64,54 @@ class Predictor:
         return {spec.name: _strings(texts[spec.name]) for spec in input_specs(self.tasks)}
 
     def answer(self, rows: Sequence[Row]) -> list[dict[str, dict[str, Any]]]:
-        """Returns each row's answers by task; those of pair tasks are left out of a row that has no pair."""
+        """Returns each row's answers by task; those of pair tasks are left out of a row that has no pair.
+
+        Raises:
+            RunError: if what is answered does not fit the tasks.
+        """
         outputs = self.function(**self.inputs(rows))
-        answers = {name: _answer(name, task, outputs) for name, task in self.tasks.items()}
+        return self._rows_of(rows, {name: self._answer(name, outputs, len(rows)) for name in self.tasks})
+
+    def check_answers(self) -> None:
+        """Checks, by the answer to one row, that the tasks have the labels and outputs that they are said to have.
+
+        Raises:
+            RunError: if an answer cannot be read as that of its task.
+        """
+        self.answer([Row("a", "a" if any(task.pair for task in self.tasks.values()) else None)])
+
+    def _rows_of(self, rows: Sequence[Row], answers: Mapping[str, Answer]) -> list[dict[str, dict[str, Any]]]:
         return [
             {
-                name: _shown(task, answers[name], index, row)
+                name: self._shown(name, answers[name], index, row)
                 for name, task in self.tasks.items()
                 if row.text_pair is not None or not task.pair
             }
             for index, row in enumerate(rows)
         ]
 
-    def check_answers(self, place: str) -> None:
-        """Checks, by the answer to one row, that the tasks have the labels and outputs that they are said to have.
+    def _answer(self, name: str, outputs: Mapping[str, tf.Tensor], rows: int) -> Answer:
+        """Returns one task's outputs as arrays `[rows, ...]` by their suffixes, strings decoded."""
+        found = {suffix: outputs.get(f"{name}_{suffix}") for suffix in kind_of(self.tasks[name]).outputs}
+        for suffix, output in found.items():
+            if output is None:
+                raise self._misfit(name, f"there is no output '{name}_{suffix}'")
+            if not output.shape.rank or output.shape[0] != rows:
+                raise self._misfit(name, f"'{name}_{suffix}' has the shape {output.shape} for {rows} rows")
+        return as_arrays(found)
 
-        Args:
-            place: what describes the tasks, for the error.
+    def _shown(self, name: str, answer: Answer, index: int, row: Row) -> dict[str, Any]:
+        """Returns the answer of one task to one row as JSON values."""
+        task = self.tasks[name]
+        kind, text = kind_of(task), row.text_pair if task.pair else row.text
+        try:
+            return kind.shown(kind.as_json(answer, index, task.labels, text), task.options)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self._misfit(name, reason_of(error)) from None
 
-        Raises:
-            RunError: if an answer cannot be read as that of its task.
-        """
-        row = Row("a", "a" if any(task.pair for task in self.tasks.values()) else None)
-        outputs = self.function(**self.inputs([row]))
-        for name, task in self.tasks.items():
-            absent = [suffix for suffix in kind_of(task).outputs if f"{name}_{suffix}" not in outputs]
-            if absent:
-                raise RunError(
-                    f"{place}: there is a task '{name}' in it, but no output '{name}_{absent[0]}' is answered"
-                )
-            try:
-                _shown(task, _answer(name, task, outputs), 0, row)
-            except Exception:  # Whatever a kind makes of an answer that is not one of its own.
-                raise RunError(
-                    f"{place}: task '{name}' ({task.kind}, {len(task.labels)} labels) does not fit what is answered"
-                ) from None
+    def _misfit(self, name: str, reason: str) -> RunError:
+        kind, labels = self.tasks[name].kind, len(self.tasks[name].labels)
+        return RunError(f"{self.place}: the answer does not fit task '{name}' ({kind}, {labels} labels): {reason}")
 
 
 def open_predictor(path: str | Path, allowed_ops: Collection[str] = ()) -> Predictor:
@@ -135,7 +150,7 @@ def _of_run(run: RunFolder) -> Predictor:
     except Exception as error:  # Whatever a graph makes of layers that do not fit.
         raise RunError(f"{run.path}: its model and its configuration do not fit together: {reason_of(error)}") from None
     # Traced only when it is needed, because tracing takes seconds.
-    return Predictor(tasks, answering, lambda **inputs: graph(WITHOUT_DECODERS)(**inputs))
+    return Predictor(tasks, answering, lambda **inputs: graph(WITHOUT_DECODERS)(**inputs), str(run.path))
 
 
 def _of_export(version: Path, allowed_ops: Collection[str]) -> Predictor:
@@ -155,9 +170,10 @@ def of_signatures(version: Path, tasks: Mapping[str, ServedTask], graphs: Mappin
         RunError: if it cannot answer the row, or the answer does not fit the description of a task.
     """
     # There is no such signature if every task has a decoder.
-    predictor = Predictor(tasks, graphs[ALL_TASKS], lambda **inputs: graphs[WITHOUT_DECODERS](**inputs))
+    place = str(version / METADATA_FILE)
+    predictor = Predictor(tasks, graphs[ALL_TASKS], lambda **inputs: graphs[WITHOUT_DECODERS](**inputs), place)
     try:
-        predictor.check_answers(str(version / METADATA_FILE))
+        predictor.check_answers()
     except tf.errors.OpError as error:
         raise damaged(version, error) from None
     return predictor
@@ -166,15 +182,3 @@ def of_signatures(version: Path, tasks: Mapping[str, ServedTask], graphs: Mappin
 def _strings(texts: Sequence[str]) -> tf.Tensor:
     """String `[batch]`; a lone surrogate, which JSON allows and UTF-8 does not, becomes a question mark."""
     return tf.constant(np.array([text.encode("utf-8", "replace") for text in texts], object), tf.string)
-
-
-def _shown(task: ServedTask, answer: Answer, index: int, row: Row) -> dict[str, Any]:
-    """Returns the answer of one task to one row as JSON values."""
-    kind = kind_of(task)
-    text = row.text_pair if task.pair else row.text
-    return kind.shown(kind.as_json(answer, index, task.labels, text), task.options)
-
-
-def _answer(name: str, task: ServedTask, outputs: Mapping[str, tf.Tensor]) -> Answer:
-    """Returns one task's outputs as arrays `[rows, ...]` by their suffixes, strings decoded."""
-    return as_arrays({suffix: outputs[f"{name}_{suffix}"] for suffix in kind_of(task).outputs})

@@ -7,6 +7,7 @@ import grpc
 import numpy as np
 import tensorflow as tf
 from google.protobuf import wrappers_pb2
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from tfmtl.core.errors import RunError, UserError
@@ -61,10 +62,14 @@ def remote_predictor(address: str, description: Description | None = None) -> Pr
         answers = [
             asked(signature, {name: values[rows] for name, values in inputs.items()}) for rows in _requests(inputs)
         ]
-        return {name: _joined([answer[name] for answer in answers]) for name in answers[0]}
+        try:
+            return {name: _joined([answer[name] for answer in answers]) for name in answers[0]}
+        except (LookupError, TypeError, ValueError, tf.errors.OpError):
+            raise RunError(f"{address}: its answers to requests for one signature do not fit together") from None
 
-    predictor = Predictor(description.tasks, partial(function, ALL_TASKS), partial(function, WITHOUT_DECODERS))
-    predictor.check_answers(f"{address}: the description of what it serves")
+    functions = partial(function, ALL_TASKS), partial(function, WITHOUT_DECODERS)
+    predictor = Predictor(description.tasks, *functions, address)
+    predictor.check_answers()
     return predictor
 
 
@@ -99,7 +104,10 @@ def _description(stub: prediction_service_pb2_grpc.PredictionServiceStub, addres
             ) from None
         raise _refused(address, error) from None
     text = wrappers_pb2.StringValue()
-    response.metadata[DESCRIPTION_FIELD].Unpack(text)
+    try:
+        response.metadata[DESCRIPTION_FIELD].Unpack(text)
+    except (DecodeError, UnicodeDecodeError):
+        raise RunError(f"{address}: its description of what it serves is damaged") from None
     return Description.parse(text.value, address)
 
 
