@@ -26,7 +26,7 @@ def test_only_the_context_and_no_answer_have_a_chance():
 def test_tokens_and_no_answer_have_scores_of_their_own():
     head = made()
     scores = head(STATES, TOKENS).numpy()
-    kernel, bias, none, none_bias = [weight.numpy() for weight in head.weights]
+    kernel, bias, none, none_bias = [weight.numpy() for weight in head.trainable_weights]
     np.testing.assert_allclose(scores[0, 3:5], STATES[0, 3:5] @ kernel + bias, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(scores[0, 0], STATES[0, :6].mean(axis=0) @ none + none_bias, rtol=1e-5, atol=1e-6)
 
@@ -34,6 +34,19 @@ def test_tokens_and_no_answer_have_scores_of_their_own():
 def test_it_is_made_again_from_its_configuration():
     again = SpanHead.from_config(made().get_config())
     assert again.name == "reply" and again(STATES, TOKENS).shape == (2, 7, 2)
+
+
+def test_a_file_from_before_there_was_a_threshold_leaves_it_at_zero():
+    head, again = made(), made()
+    for each in (head, again):
+        each(STATES, TOKENS)
+    head.threshold.assign(1.5)
+    store = {}
+    head.save_own_variables(store)
+    again.load_own_variables(store)
+    assert again.threshold.numpy() == 1.5
+    again.load_own_variables({})
+    assert again.threshold.numpy() == 0.0
 
 
 def test_the_loss_is_that_of_both_ends():

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfmtl.data.units import WORDS_AND_SIGNS, UnitsOfBatch
 from tfmtl.kinds.question_answering.spans import BestSpan, best_span, cut_out
+from tfmtl.models.layers.tokens import MASKED_SCORE
 
 ROWS, LENGTH = 6, 9
 
@@ -14,15 +15,15 @@ def read(numbers, rows):
 
 
 def by_search(scores, numbers, longest):
-    """The best span of one row, found by trying all."""
+    """The best span of one row, found by trying all, and the probability of no answer."""
     chances = np.exp(scores) / np.exp(scores).sum(axis=0)
-    best = (chances[0, 0] * chances[0, 1], 0, 0)
+    best = (0.0, 0, 0)
     for one in range(LENGTH):
         for other in range(LENGTH):
             first, last = numbers[one], numbers[other]
             if 0 < first <= last < first + longest:
                 best = max(best, (chances[one, 0] * chances[other, 1], first, last))
-    return best
+    return best, chances[0, 0] * chances[0, 1]
 
 
 @pytest.mark.parametrize("longest", [1, 3, 30])
@@ -32,9 +33,10 @@ def test_the_best_span_is_that_of_a_search(longest):
     numbers = np.int32([[0, 0, 0, 1, 2, 0, 3, 4, 0]] * ROWS)
     found = best_span(tf.constant(scores), read(numbers, range(ROWS)), longest)
     for row in range(ROWS):
-        score, first, last = by_search(scores[row], numbers[row], longest)
+        (score, first, last), none = by_search(scores[row], numbers[row], longest)
         assert (int(found.first[row]), int(found.last[row])) == (first, last)
-        assert float(found.score[row]) == pytest.approx(score, rel=1e-5)
+        assert np.exp(found.likelihood[row]) == pytest.approx(score, rel=1e-5)
+        assert np.exp(found.likelihood_of_none[row]) == pytest.approx(none, rel=1e-5)
 
 
 def test_of_several_windows_the_most_probable_span_counts():
@@ -43,28 +45,25 @@ def test_of_several_windows_the_most_probable_span_counts():
     numbers = np.int32([[0, 0, 0, 1, 2, 0, 3, 4, 0], [0, 0, 0, 4, 5, 0, 0, 6, 0]] * 3)
     found = best_span(tf.constant(scores), read(numbers, [0, 0, 1, 1, 2, 2]), 3)
     for row in range(3):
-        windows = [2 * row, 2 * row + 1]
-        spans = [by_search(scores[k], numbers[k], 3) for k in windows]
-        none = [np.prod(np.exp(scores[k, 0]) / np.exp(scores[k]).sum(axis=0)) for k in windows]
-        # What is no answer in a window is left out by the search, which then has its probability alone.
-        best = max([span for span in spans if span[1]], default=(0.0, 0, 0))
-        expected = best if best[0] > min(none) else (min(none), 0, 0)
-        if all(span[1] for span in spans):
-            assert (float(found.score[row]), int(found.first[row]), int(found.last[row])) == pytest.approx(expected)
+        windows = [by_search(scores[k], numbers[k], 3) for k in (2 * row, 2 * row + 1)]
+        score, first, last = max(best for best, _ in windows)
+        assert (int(found.first[row]), int(found.last[row])) == (first, last)
+        assert np.exp(found.likelihood[row]) == pytest.approx(score, rel=1e-5)
+        assert np.exp(found.likelihood_of_none[row]) == pytest.approx(min(none for _, none in windows), rel=1e-5)
 
 
-def test_a_row_without_units_has_no_answer():
+def test_a_row_without_units_has_no_span():
     found = best_span(tf.zeros([1, 4, 2]), read(np.zeros([1, 4], np.int32), [0]), 5)
-    assert (int(found.first[0]), int(found.last[0]), float(found.score[0])) == (0, 0, pytest.approx(1 / 16))
+    assert (int(found.first[0]), int(found.last[0]), float(found.likelihood[0])) == (0, 0, np.float32(MASKED_SCORE))
+    assert float(found.likelihood_of_none[0]) == pytest.approx(np.log(1 / 16))
 
 
 def test_offsets_are_in_characters():
     texts = ["Zoë  met 日本!", "a b", "", "x"]
     split = WORDS_AND_SIGNS.split(tf.constant(texts))
-    span = BestSpan(tf.constant([2, 1, 0, 0]), tf.constant([4, 2, 0, 0]), tf.constant([0.5, 0.25, 1.0, 1.0]))
+    span = BestSpan(tf.constant([2, 1, 0, 0]), tf.constant([4, 2, 0, 0]), tf.zeros(4), tf.zeros(4))
     found = {name: values.numpy().tolist() for name, values in cut_out(tf.constant(texts), split, span).items()}
     assert [answer.decode() for answer in found["answer"]] == ["met 日本", "a b", "", ""]
     assert (found["start"], found["end"]) == ([5, 0, 0, 0], [11, 3, 0, 0])
     for text, answer, start, end in zip(texts, found["answer"], found["start"], found["end"], strict=True):
         assert text[start:end] == answer.decode()
-    assert found["score"] == [0.5, 0.25, 1.0, 1.0]

@@ -1,6 +1,7 @@
 """Questions about texts: from the command line's training to every way to ask an export."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import requests
 import tfmtl
 from tests.serving.c_api import IS_THERE, ask
 from tests.serving.server.units import run
+from tfmtl.runs.loading import load_best_model
+from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.prediction.predict import predict_rows
 from tfmtl.serving.prediction.remote import remote_predictor
 from tfmtl.serving.prediction.rows import Row
@@ -51,6 +54,19 @@ def test_long_texts_are_read_in_windows(units_run):
     (found,) = tfmtl.load(units_run).predict([("which city?", context)])
     # About 170 words, of which the model reads 48 tokens at once.
     assert found["reply"]["answer"] == "São Paulo" and found["reply"]["start"] == len(before) + len("near ")
+
+
+def test_an_export_has_the_threshold_of_its_run(units_run, tmp_path):
+    shutil.copytree(units_run.path, tmp_path / "run")
+    run_folder = RunFolder.open(tmp_path / "run")
+    model = load_best_model(run_folder)
+    # Every text that has words is then said to answer.
+    model.network.layers.heads["reply"].threshold.assign(1e6)
+    model.save(run_folder.best_model)
+    expected = [answer["reply"] for answer in tfmtl.load(run_folder).predict(PAIRS)]
+    assert [bool(answer["answer"]) for answer in expected] == [True, True, True, False]
+    exported = tfmtl.load(tfmtl.export(run_folder, tmp_path / "export"))
+    assert_same([answer["reply"] for answer in exported.predict(PAIRS)], expected)
 
 
 def test_the_written_answers_are_those_that_were_measured(units_run, evaluation):

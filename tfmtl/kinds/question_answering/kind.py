@@ -10,18 +10,22 @@ import tensorflow as tf
 
 from tfmtl.core.registry import KINDS
 from tfmtl.core.round_trip_float import round_trip_float
-from tfmtl.data.columns import DenseColumn
+from tfmtl.data.columns import DenseColumn, is_present
 from tfmtl.data.rows import Rows
 from tfmtl.data.tokenized import ReadUnits
 from tfmtl.data.units import WORDS_AND_SIGNS, UnitsOfBatch
+from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.kind import Answer, HeadContext, Kind
 from tfmtl.kinds.question_answering import baselines, report
+from tfmtl.kinds.question_answering.decision import best_answers, best_threshold, decided, decided_again
 from tfmtl.kinds.question_answering.head import SpanHead
 from tfmtl.kinds.question_answering.loss import SpanLoss
-from tfmtl.kinds.question_answering.metrics import MEASURES, METRICS
+from tfmtl.kinds.question_answering.metrics import MEASURES, METRICS, AnswerF1
 from tfmtl.kinds.question_answering.options import QuestionAnswering
 from tfmtl.kinds.question_answering.spans import best_span, cut_out
 from tfmtl.kinds.question_answering.targets import NO_ANSWER, TrueAnswer, encoded, in_array, span_column
+from tfmtl.metrics.metric import MeanMetric, metrics_of
+from tfmtl.models.layers.tokens import MASKED_SCORE
 
 
 @KINDS.register("question_answering", options=QuestionAnswering)
@@ -58,10 +62,26 @@ class QuestionAnsweringKind(Kind):
         self, task: QuestionAnswering, said: tf.Tensor, head: SpanHead, read: UnitsOfBatch
     ) -> dict[str, tf.Tensor]:
         span = best_span(said, read, task.longest)
-        return cut_out(read.texts, self.units.split(read.texts), span)
+        best = cut_out(read.texts, self.units.split(read.texts), span)
+        return decided(best, span.likelihood, span.likelihood_of_none, tf.convert_to_tensor(head.threshold))
 
     def predictions(self, answer: Answer) -> np.ndarray:
         return answer["answer"]
+
+    def calibrate(self, task: QuestionAnswering, head: SpanHead, targets: np.ndarray, answer: Answer) -> Answer:
+        """Sets the threshold of no answer to that with the best primary metric of the validation split.
+
+        If the metric is no mean over rows, it is that with the best F1.
+        """
+        # A row without any possible span is not answered by any threshold.
+        chosen = is_present(targets) & (answer["likelihood"] > MASKED_SCORE)
+        primary = metrics_of(task)[task.primary]
+        scores = (primary if isinstance(primary, MeanMetric) else AnswerF1()).per_example
+        of_none = scores(targets[chosen], np.full(np.count_nonzero(chosen), "", object))
+        gains = scores(targets[chosen], best_answers(answer)[chosen]) - of_none
+        margins = answer["likelihood_of_none"] - answer["likelihood"]
+        head.threshold.assign(best_threshold(margins[chosen], gains))
+        return as_arrays(decided_again(answer, tf.convert_to_tensor(head.threshold)))
 
     def as_json(self, answer: Answer, row: int, labels: Sequence[str], text: str = "") -> dict[str, Any]:
         start, end = int(answer["start"][row]), int(answer["end"][row])

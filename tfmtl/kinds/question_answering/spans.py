@@ -9,21 +9,24 @@ from tfmtl.models.layers.tokens import MASKED_SCORE
 
 
 class BestSpan(NamedTuple):
-    """The best span of each row.
+    """The best span of each row, and how probable it is that there is no answer.
 
     Attributes:
-        first: the number of its first unit, from 1, int32 `[batch]`; 0 if there is no answer.
+        first: the number of its first unit, from 1, int32 `[batch]`; 0 if no span is possible.
         last: the number of its last unit, likewise.
-        score: the probability of its first token times that of its last one, float32 `[batch]`.
+        likelihood: the logarithm of the probability of its first token times that of its last one, float32 `[batch]`;
+            about `MASKED_SCORE` if no span is possible.
+        likelihood_of_none: that of no answer, likewise.
     """
 
     first: tf.Tensor
     last: tf.Tensor
-    score: tf.Tensor
+    likelihood: tf.Tensor
+    likelihood_of_none: tf.Tensor
 
 
 def best_span(scores: tf.Tensor, read: UnitsOfBatch, longest: int) -> BestSpan:
-    """Returns the most probable span of each text, or no answer where that is more probable.
+    """Returns the most probable span of each text.
 
     Of several windows, the most probable span counts, and no answer is as probable as it is in the window where it is
     least so (Devlin et al. 2019, section 4.3): that no window but one has an answer says nothing about the text.
@@ -46,21 +49,19 @@ def best_span(scores: tf.Tensor, read: UnitsOfBatch, longest: int) -> BestSpan:
     of_window = tf.reduce_max(flat, axis=1)
     of_best = tf.math.unsorted_segment_max(of_window, rows, batch)
     of_none = tf.math.unsorted_segment_min(begins[:, 0] + ends[:, 0], rows, batch)
-    is_answered = of_best > of_none
     # The first of the windows with the best span.
     places = tf.where(of_window == tf.gather(of_best, rows), tf.range(tf.size(rows)), tf.int32.max)
     window = tf.math.unsorted_segment_min(places, rows, batch)
 
     def number_at(places: tf.Tensor) -> tf.Tensor:
         found = tf.gather(numbers, places, batch_dims=1)
-        return tf.where(is_answered, tf.gather(found, window), 0)
+        return tf.where(of_best > MASKED_SCORE, tf.gather(found, window), 0)
 
-    score = tf.exp(tf.where(is_answered, of_best, of_none))
-    return BestSpan(number_at(best // length), number_at(best % length), score)
+    return BestSpan(number_at(best // length), number_at(best % length), of_best, of_none)
 
 
 def cut_out(texts: tf.Tensor, split: Split, span: BestSpan) -> dict[str, tf.Tensor]:
-    """Returns the outputs of a task: the text of each span and its offsets in characters, all empty or 0 for none.
+    """Returns the text of each span and its offsets in characters, all empty or 0 where no span is possible.
 
     Args:
         texts: the texts, string `[batch]`.
@@ -71,8 +72,7 @@ def cut_out(texts: tf.Tensor, split: Split, span: BestSpan) -> dict[str, tf.Tens
     end = tf.maximum(_offset(split.ends, span.last), begin)
     answer = tf.strings.substr(texts, begin, end - begin)
     start = tf.strings.length(tf.strings.substr(texts, tf.zeros_like(begin), begin), unit="UTF8_CHAR")
-    outputs = {"answer": answer, "start": start, "end": start + tf.strings.length(answer, unit="UTF8_CHAR")}
-    return {**outputs, "score": span.score}
+    return {"answer": answer, "start": start, "end": start + tf.strings.length(answer, unit="UTF8_CHAR")}
 
 
 def _offset(offsets: tf.RaggedTensor, numbers: tf.Tensor) -> tf.Tensor:
