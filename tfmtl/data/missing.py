@@ -46,11 +46,12 @@ def without(rows: Rows, missing: Collection[str], found: Counter) -> Rows:
     """Returns rows with `None` for texts that stand for a missing value, and counts these in `found`."""
     columns = {}
     for field, values in rows.columns.items():
-        columns[field] = [None if _stands_for_missing(value, missing) else value for value in values]
+        columns[field] = [None if stands_for_missing(value, missing) else value for value in values]
         pairs = zip(values, columns[field], strict=True)
         found.update((field, value.strip()) for value, kept in pairs if kept is None and value is not None)
     return Rows(columns, rows.place)
 
 
-def _stands_for_missing(value: Any, missing: Collection[str]) -> bool:
+def stands_for_missing(value: Any, missing: Collection[str]) -> bool:
+    """Returns whether a value is a text that stands for a missing one; white space around it does not count."""
     return isinstance(value, str) and value.strip() in missing

@@ -28,6 +28,7 @@ def test_a_description_is_read_as_it_was_written(tmp_path):
         "text": "body",
         "text_pair": "text_pair",
         "options": {},
+        "missing": None,
     }
     assert written["versions"]["tfmtl"] == tfmtl.__version__
     assert written["versions"]["tensorflow"] == version("tensorflow")

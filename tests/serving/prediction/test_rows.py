@@ -41,13 +41,12 @@ NLI = TextFields.of({"same": ServedTask(kind="regression", pair=True, text="firs
 
 
 def test_tables_are_read_by_the_names_of_their_columns(tmp_path):
-    (tmp_path / "a.csv").write_text('id,second,first\n1,"b, c","a\nd"\n2,,e\n3,f,\n')
+    (tmp_path / "a.csv").write_text('id,second,first\n1,"b, c","a\nd"\n2,,e\n')
     (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(b'text_pair\tfirst\nb\t"a"\n'))
     path = tmp_path / "a.csv"
     assert list(read(path, NLI)) == [
         Row("a\nd", "b, c", f"{path}:2"),
         Row("e", None, f"{path}:4"),
-        Row("", "f", f"{path}:5"),
     ]
     assert list(read(tmp_path / "a.tsv.gz", NLI)) == [Row('"a"', "b", f"{tmp_path}/a.tsv.gz:2")]
 
@@ -210,6 +209,84 @@ def test_parquet_is_read_by_the_names_of_its_columns(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(DataError, match="not a Parquet file that can be read"):
         list(read(path))
+
+
+def written(rows, form, folder):
+    """A file of rows in a format."""
+    path = folder / f"rows.{form}"
+    table = pandas.DataFrame(rows)
+    if form == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif form == "parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False, sep="\t" if form == "tsv" else ",")
+    return path
+
+
+VALUES = ["good", "NA", " None ", "-", None, ""]
+
+
+@pytest.mark.parametrize(
+    ("form", "missing", "bad"),
+    [
+        # What the formats take as missing in training.
+        ("csv", None, {"NA", " None ", None, ""}),
+        ("tsv", None, {"NA", " None ", None, ""}),
+        ("jsonl", None, {None}),
+        ("parquet", None, {None}),
+        # What the source says, in any format; an empty cell is missing all the same.
+        ("csv", ["-"], {"-", None, ""}),
+        ("tsv", ["None"], {" None ", None, ""}),
+        ("jsonl", ["-", "NA"], {"-", "NA", None}),
+        ("parquet", ["-"], {"-", None}),
+        ("csv", [], {None, ""}),
+        ("tsv", [], {None, ""}),
+        ("jsonl", [], {None}),
+    ],
+)
+def test_what_training_takes_as_missing_is_a_bad_row(tmp_path, form, missing, bad):
+    rows = [{"id": str(number), "body": value} for number, value in enumerate(VALUES)]
+    task = ServedTask(kind="regression", text="body", missing=missing)
+    records = read_records(written(rows, form, tmp_path))
+    found = list(rows_of(records, TextFields.of({"size": task}), "id", "report"))
+    assert [row.error is not None for row in found] == [value in bad for value in VALUES]
+    assert [row.text for row in found if row.error is None] == [value for value in VALUES if value not in bad]
+    assert [row.carried["id"] for row in found] == [row["id"] for row in rows]
+
+
+def test_an_error_says_what_stands_for_a_missing_text(tmp_path):
+    (tmp_path / "a.csv").write_text('id,text\n1,NA\n2,""\n')
+    found = rows_of(read_records(tmp_path / "a.csv"), on_error="report")
+    assert [row.error for row in found] == [
+        f"{tmp_path}/a.csv:2: 'text' is missing: 'NA' stands for a missing value, as in training",
+        f"{tmp_path}/a.csv:3: 'text' is empty",
+    ]
+    with pytest.raises(DataError, match=r"a\.csv:2: 'text' is missing"):
+        list(read(tmp_path / "a.csv"))
+
+
+def test_a_missing_part_of_a_text_is_left_out_and_a_missing_second_text_is_no_pair(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("title,body,reply\nA,NA,nan\nNone,b,c\nNA,,d\n")
+    task = ServedTask(kind="regression", pair=True, text=("title", "body"), text_pair="reply")
+    found = list(rows_of(read_records(path), TextFields.of({"a": task}), on_error="report"))
+    assert [(row.text, row.text_pair) for row in found[:2]] == [("A", None), ("b", "c")]
+    assert "'title' and 'body' are missing: 'NA' stands for a missing value" in found[2].error
+
+
+def test_any_task_that_reads_a_text_says_what_is_missing(tmp_path):
+    tasks = {
+        "a": ServedTask(kind="regression", text="body", missing=["-"]),
+        "b": ServedTask(kind="regression", text="body"),
+        "c": ServedTask(kind="regression", text="title", missing=["?"]),
+    }
+    fields = TextFields.of(tasks)
+    assert fields.stands_for_missing(("body",), ["NA"]) == {"-", "NA"}
+    assert fields.stands_for_missing(("title",), ["NA"]) == {"?"}
+    for any_text in (fields, fields.only("text")):
+        assert any_text.stands_for_missing(("text",), ["NA"]) == {"-", "NA", "?"}
+    assert TextFields.of({}).stands_for_missing(("text",), ["NA"]) == {"NA"}
 
 
 def test_a_field_that_is_named_is_the_only_one_that_holds_the_text():

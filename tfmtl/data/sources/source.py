@@ -41,6 +41,11 @@ class SourceOptions(Options):
     cut: bool = True
     missing: tuple[str, ...] = ()
 
+    @property
+    def stated_missing(self) -> tuple[str, ...] | None:
+        """The texts that stand for a missing value; `None` if they are those of the format without being stated."""
+        return None if self.missing == type(self).model_fields["missing"].default else self.missing
+
     @field_validator("shots", mode="before")
     @classmethod
     def _of_each_class(cls, shots: Any) -> Any:

@@ -30,7 +30,7 @@ from tfmtl.serving.export.model_card import EVALUATED, Quantization, write_model
 from tfmtl.serving.export.ops import foreign_ops, read_graph
 from tfmtl.serving.export.parity import check_parity, probe_texts
 from tfmtl.serving.export.quantization import loss_by_quantization, quantized
-from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.export.served_task import ServedTask, served_tasks
 from tfmtl.serving.export.signatures import ALL_TASKS, GraphFunction, signatures, trace
 from tfmtl.serving.export.warmup import ALLOWED_BATCH_SIZES, write_warmup
 from tfmtl.training.validation_scorer import make_scorer
@@ -132,7 +132,7 @@ def _unfinished(folder: Path) -> Iterator[Path]:
 def _exported_tasks(
     experiment: Experiment, encoder_only: bool, names: Collection[str] | None = None
 ) -> dict[str, ServedTask]:
-    tasks = {name: ServedTask.of(task) for name, task in answered(experiment.tasks).items()}
+    tasks = served_tasks(experiment, answered(experiment.tasks))
     for name in names or ():
         if name not in tasks:
             raise UserError(f"export: there is no task '{name}'; {nearest(name, tasks)}")

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationInfo, field_validator
 
+from tfmtl.config.experiment import Experiment
 from tfmtl.core.errors import nearest
 from tfmtl.core.registry import KINDS
 from tfmtl.kinds.kind import Kind, kind_named, kind_of
@@ -21,6 +22,7 @@ class ServedTask(BaseModel):
         text: the field that it was trained to read, which a table of rows may have; several if they are one text.
         text_pair: the field of the second text, likewise; meaningless if the task reads one text.
         options: the options that its kind needs to show an answer.
+        missing: the texts that stand for a missing value in its source; `None` if they are those of each format.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +33,7 @@ class ServedTask(BaseModel):
     text: Fields = "text"
     text_pair: Fields = "text_pair"
     options: dict[str, Any] = {}
+    missing: tuple[str, ...] | None = None
 
     @field_validator("kind")
     @classmethod
@@ -63,14 +66,28 @@ class ServedTask(BaseModel):
         return options
 
     @classmethod
-    def of(cls, task: Task) -> Self:
+    def of(cls, task: Task, missing: tuple[str, ...] | None = None) -> Self:
+        """Returns the description of a task, given the texts that stand for a missing value in its source."""
         fields = {"text": task.text, "text_pair": task.text_pair or "text_pair"}
         kind = kind_of(task)
         options = {key: value for key, value in kind.client_options(task).items() if value is not None}
         pair = task.text_pair is not None
-        return cls(kind=task.kind, pair=pair, labels=kind.label_set(task), options=options, **fields)
+        return cls(kind=task.kind, pair=pair, labels=kind.label_set(task), options=options, missing=missing, **fields)
 
     @property
     def generates(self) -> bool:
         """Whether the answer is written by a decoder."""
         return KINDS.get(self.kind).options.generates
+
+
+def served_tasks(experiment: Experiment, tasks: Mapping[str, Task]) -> dict[str, ServedTask]:
+    """Returns the descriptions of tasks, by name.
+
+    Args:
+        experiment: the experiment, which has the sources of the tasks.
+        tasks: the tasks, with their label sets.
+    """
+    return {
+        name: ServedTask.of(task, experiment.sources[task.source].options.stated_missing)
+        for name, task in tasks.items()
+    }

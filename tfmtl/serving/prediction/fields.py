@@ -1,7 +1,7 @@
 """The fields of a row that hold the text and its pair."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tfmtl.core.errors import DataError, nearest, quoted
@@ -21,9 +21,12 @@ class TextFields:
 
     Attributes:
         pairs: for each reading of a text, those of the second text of a pair.
+        missing: for each reading that a task was trained on, the texts that stand for a missing value in its source,
+            one list for each task; `None` for those of the format.
     """
 
     pairs: Mapping[Reading, tuple[Reading, ...]]
+    missing: Mapping[Reading, tuple[Collection[str] | None, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tasks: Mapping[str, ServedTask]) -> Self:
@@ -32,12 +35,28 @@ class TextFields:
         for task in tasks.values():
             if task.pair:
                 pairs[field_names(task.text)][field_names(task.text_pair)] = None
-        return cls({text: tuple({**seconds, TEXT_PAIR: None}) for text, seconds in pairs.items()})
+        missing: dict[Reading, list[Collection[str] | None]] = {}
+        for task in tasks.values():
+            missing.setdefault(field_names(task.text), []).append(task.missing)
+        return cls(
+            {text: tuple({**seconds, TEXT_PAIR: None}) for text, seconds in pairs.items()},
+            {text: tuple(lists) for text, lists in missing.items()},
+        )
 
     def only(self, *text: str) -> Self:
         """Returns the fields for rows whose text is in the fields `text`, whatever the tasks were trained to read."""
         seconds = dict.fromkeys(second for pairs in self.pairs.values() for second in pairs)
-        return type(self)({text: tuple(seconds)})
+        return type(self)({text: tuple(seconds)}, self.missing)
+
+    def stands_for_missing(self, text: Reading, of_format: Collection[str]) -> frozenset[str]:
+        """Returns what stands for a missing value for any of the tasks that read a text, or of all if none is known to.
+
+        Args:
+            text: the fields of the text.
+            of_format: what does so in the format of the rows, unless the source of a task says otherwise.
+        """
+        lists = self.missing.get(text) or [each for lists in self.missing.values() for each in lists] or [None]
+        return frozenset().union(*(of_format if each is None else each for each in lists))
 
     def among(self, row: Mapping[str, Any], place: str) -> tuple[Reading, Reading | None]:
         """Returns the fields of the text, and those of its pair or `None`, among the fields of a row or of a table.

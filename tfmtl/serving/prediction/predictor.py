@@ -12,11 +12,12 @@ import tensorflow as tf
 from tfmtl.core.errors import DataError, RunError, missing_folder, reason_of
 from tfmtl.generation.batch_reader import as_arrays
 from tfmtl.kinds.kind import Answer, kind_of
+from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.loading import load_reader
 from tfmtl.runs.run_folder import RunFolder
 from tfmtl.serving.export.description import METADATA_FILE, versions_in
 from tfmtl.serving.export.loading import damaged, load_export
-from tfmtl.serving.export.served_task import ServedTask
+from tfmtl.serving.export.served_task import ServedTask, served_tasks
 from tfmtl.serving.export.signatures import ALL_TASKS, WITHOUT_DECODERS, input_specs, signatures, trace
 from tfmtl.serving.prediction.rows import Row
 
@@ -139,7 +140,7 @@ def open_predictor(path: str | Path, allowed_ops: Collection[str] = ()) -> Predi
 
 def _of_run(run: RunFolder) -> Predictor:
     reader = load_reader(run)
-    tasks = {name: ServedTask.of(task) for name, task in reader.tasks.items()}
+    tasks = served_tasks(experiment_of(run), reader.tasks)
 
     @functools.cache
     def graph(signature: str):

@@ -3,15 +3,16 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TextIO
 
 from tfmtl.core.atomic_write import atomic_write, check_place, is_special
 from tfmtl.core.errors import DataError, missing_file, nearest, quoted
-from tfmtl.core.values import is_list_of_texts, plain, value_of
+from tfmtl.core.values import is_absent, is_list_of_texts, plain, value_of
 from tfmtl.data.json_text import parse_json
+from tfmtl.data.missing import PANDAS_MISSING, stands_for_missing
 from tfmtl.data.sources.delimited import Dialect, delimited_records, dialect_of_header, require_length
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
 from tfmtl.data.texts import text_of_fields
@@ -52,26 +53,38 @@ class Row:
             carried: the field that the answer repeats.
 
         Raises:
-            DataError: if it is not a mapping, has no text or nothing to repeat, or one of the texts is no text.
+            DataError: if it is not a mapping, its text is missing or not there, so is what is to be repeated, or one of
+                the texts is no text.
         """
         if not isinstance(value, Mapping):
             raise DataError(f"{place}: expected an object with a 'text', found {json.dumps(value)[:60]}")
         first, second = fields.among(value, place)
-        text, pair = _text(value, first, place), _text(value, second, place) if second else None
+        missing = fields.stands_for_missing(first, PANDAS_MISSING if isinstance(value, Cells) else ())
+        text, pair = (_text(value, reading, missing, place) if reading else None for reading in (first, second))
         if text is None:
-            raise DataError(f"{place}: {quoted(first)} {'is' if len(first) == 1 else 'are'} not a text: null")
-        if isinstance(value, Cells):
-            pair = pair or None
+            raise DataError(f"{place}: {_why_missing(value, first)}")
         if carried is not None and carried not in value:
             raise DataError(f"{place}: there is no '{carried}'; {nearest(carried, value)}")
         repeated = {} if carried is None else {carried: value[carried]}
         return cls(text, pair, place, repeated, parts=_parts(value, second or first))
 
 
-def _text(row: Mapping[str, Any], reading: Reading, place: str) -> str | None:
+def _text(row: Mapping[str, Any], reading: Reading, missing: Collection[str], place: str) -> str | None:
     """Returns the text in the fields of a row; `None` if all of them are missing."""
     values = {field: value_of(row, field)[1] for field in reading}
-    return None if all(value is None for value in values.values()) else text_of_fields(values, place)
+    kept = {field: None if stands_for_missing(value, missing) else value for field, value in values.items()}
+    # A cell cannot tell an empty text from a missing one.
+    is_missing = is_absent if isinstance(row, Cells) else (lambda value: value is None)
+    return None if all(map(is_missing, kept.values())) else text_of_fields(kept, place)
+
+
+def _why_missing(row: Mapping[str, Any], reading: Reading) -> str:
+    """Returns the phrase that says that the text in some fields is missing, and how."""
+    values, are = [value_of(row, field)[1] for field in reading], "is" if len(reading) == 1 else "are"
+    stated = next((value.strip() for value in values if not is_absent(value)), None)
+    if stated is not None:
+        return f"{quoted(reading)} {are} missing: {stated!r} stands for a missing value, as in training"
+    return f"{quoted(reading)} {are} " + ("empty" if isinstance(row, Cells) else "not a text: null")
 
 
 def _parts(row: Mapping[str, Any], reading: Reading) -> tuple[str, ...] | None:
@@ -81,7 +94,7 @@ def _parts(row: Mapping[str, Any], reading: Reading) -> tuple[str, ...] | None:
 
 
 class Cells(dict[str, str]):
-    """The cells of a row of a table in a file by their column, where an empty cell means that there is no pair."""
+    """The cells of a row of a table in a file by their column, where an empty cell means that there is no value."""
 
 
 Record = tuple[str, Any]

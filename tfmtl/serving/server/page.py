@@ -19,7 +19,7 @@ def page(name: str, description: Description) -> str:
         name: the name of the model, as the server knows it.
         description: the description of the version that answers by default.
     """
-    tasks = {task: served.model_dump() for task, served in description.tasks.items()}
+    tasks = {task: served.model_dump(exclude={"missing"}) for task, served in description.tasks.items()}
     for task, served in description.tasks.items():
         tasks[task] |= {"outputs": kind_of(served).outputs, "explains": kind_of(served).explains}
     # Escaped, so that no name can end the script that contains it.
