@@ -30,6 +30,8 @@ def test_a_resolved_configuration_gives_the_same_task():
         ({"words": "a", "text": "b"}, "'text' and 'words' name the same field; found 'b' and 'a'"),
         ({"text_pair": "b"}, "tasks.slots.text_pair: a tagging task reads one text without an instruction, found 'b'"),
         ({"tag": "b"}, "tasks.slots: unknown key 'tag'; did you mean 'tags'?"),
+        ({"label_set": []}, "tasks.slots.label_set: a tagging task needs two tags or more, found []"),
+        ({"label_set": ["O"]}, "tasks.slots.label_set: a tagging task needs two tags or more, found ['O']"),
         ({"label_set": ["O", "O"]}, "tasks.slots.label_set: the label 'O' appears twice, found ['O', 'O']"),
     ],
 )

@@ -46,6 +46,13 @@ class Tagging(Task):
             raise ValueError(f"'text' and 'words' name the same field; found {values['text']!r} and {words!r}")
         return {**values, "words": words, "text": words}
 
+    @field_validator("label_set")
+    @classmethod
+    def _differ(cls, label_set: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if label_set is not None and len(label_set) < 2:
+            raise ValueError("a tagging task needs two tags or more")
+        return label_set
+
     @field_validator("text_pair", "instruction")
     @classmethod
     def _none(cls, value: Any) -> Any:
