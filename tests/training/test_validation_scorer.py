@@ -69,6 +69,7 @@ def test_the_first_summaries_are_generated_and_shown(scored, data):
         ([b"cats"] * 8, ["task 'topic': all 8 validation rows have the same answer: 'cats'"]),
         ([b"cats"] * 7 + [b"dogs"], []),
         ([b"cats"] * 7, []),
+        ([b""] * 9, ["task 'topic': all 9 validation rows are left without an answer"]),
     ],
 )
 def test_the_same_answer_for_all_rows_is_told(data, caplog, answers, expected):

@@ -166,7 +166,7 @@ def _table(part: Slice, parts: Sequence[_Part], by_task: Mapping[str, Stream], s
             corruption = Corruption(name, kind_of(task).corrupt(task))
             continue
         own = own_parts.get(stream.name) or _Part(stream, np.zeros(0, np.int64), ReadTexts.empty(stream.units))
-        column = _column(task, stream.splits[split].targets[name][own.rows], own.texts, tokenizer)
+        column = _column(task, stream.splits[split].targets[name][own.rows], own.texts, split, tokenizer)
         # For each row of the table, the index of its entry in the column.
         entries = np.full(total, -1, np.int64)
         entries[places.get(stream.name, own.rows)] = _entries(task, own.texts)
@@ -183,7 +183,7 @@ def _entries(task: Task, texts: ReadTexts) -> np.ndarray:
     return texts.entries if kind_of(task).units is None else np.arange(len(texts.tokens))
 
 
-def _column(task: Task, targets: np.ndarray, texts: ReadTexts, tokenizer) -> Column:
+def _column(task: Task, targets: np.ndarray, texts: ReadTexts, split: str, tokenizer) -> Column:
     if kind_of(task).units is None:
         return kind_of(task).column(task, targets, tokenizer)
-    return kind_of(task).unit_column(task, targets, texts.units)
+    return kind_of(task).unit_column(task, targets, texts.units, split)

@@ -146,13 +146,14 @@ class Kind(ABC):
         """Returns the column that the model learns from, given the targets that `encode` returned."""
         return DenseColumn(targets)
 
-    def unit_column(self, task: Task, targets: np.ndarray, read: "ReadUnits") -> Column:
+    def unit_column(self, task: Task, targets: np.ndarray, read: "ReadUnits", split: str) -> Column:
         """Returns the column that the model learns from, with an entry for each window; only for kinds with `units`.
 
         Args:
             task: the task.
             targets: the targets that `encode` returned, `[rows, ...]`.
             read: the units of the same rows, and their windows.
+            split: the name of their split, for messages.
         """
         raise TypeError(f"tasks of kind '{task.kind}' read texts as a whole")
 

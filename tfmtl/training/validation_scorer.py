@@ -60,10 +60,10 @@ class ValidationScorer:
 
     def _of_head(self, task: Task, examples: Examples, answer: Answer) -> dict[str, float]:
         kind, targets = kind_of(task), examples.targets[task.name]
-        warn_of_one_answer(task, answer[kind.outputs[0]])
         check_finite(task, targets, answer)
         head = self._batch_reader.reader.model.network.layers.heads[task.name]
         answer = kind.calibrate(task, head, targets, answer)
+        warn_of_one_answer(task, answer[kind.outputs[0]])
         self._answers[task.name] = task, targets, answer
         return quick_scores(task, targets, kind.predictions(answer))
 
@@ -114,12 +114,16 @@ def check_finite(task: Task, targets: np.ndarray, answer: Answer) -> None:
 
 
 def warn_of_one_answer(task: Task, answers: Iterable) -> None:
-    """Warns if all rows have the same answer: the model has then learned nothing about the texts."""
+    """Warns if all rows have the same answer, or none: the model has then learned nothing about the texts."""
     texts = [answer.decode() if isinstance(answer, bytes) else str(answer) for answer in answers]
-    if len(texts) >= _ROWS and len(set(texts)) == 1:
+    if len(texts) < _ROWS or len(set(texts)) > 1:
+        return
+    if texts[0]:
         _logger.warning(
             "task '%s': all %d validation rows have the same answer: %.80r", task.name, len(texts), texts[0]
         )
+    else:
+        _logger.warning("task '%s': all %d validation rows are left without an answer", task.name, len(texts))
 
 
 def make_scorer(reader: Reader, streams: Sequence[Stream], experiment: Experiment) -> ValidationScorer:

@@ -41,6 +41,20 @@ def test_values_out_of_range_are_refused(key, value):
         validate(MultiLabel, {"source": "s", key: value}, "tasks.t")
 
 
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        (2, "expected a probability, or one for each of some labels such as {label: 0.3}, found 2"),
+        ([], "expected a probability, or one for each of some labels such as {label: 0.3}, found []"),
+        ({"a": 2}, "the threshold of 'a' is not a probability: 2"),
+    ],
+)
+def test_a_threshold_that_is_no_probability_is_named_once(thresholds, message):
+    with pytest.raises(ConfigurationError) as error:
+        validate(MultiLabel, {"source": "s", "thresholds": thresholds}, "tasks.t")
+    assert str(error.value) == f"tasks.t.thresholds: {message}"
+
+
 def test_thresholds_are_given_for_all_labels_or_by_label_as_in_the_data():
     assert MultiLabel(source="s", thresholds=0.3).thresholds == 0.3
     assert MultiLabel(source="s", thresholds={2: 0.3, True: 0, "a": 1}).thresholds == {"2": 0.3, "true": 0.0, "a": 1.0}

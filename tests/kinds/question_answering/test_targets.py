@@ -63,7 +63,7 @@ def read(contexts, max_length=64, overflow="windows"):
 def test_answers_lead_to_the_first_tokens_of_their_units():
     # Start, q, end, then Z o ë, z m e t, z O m a r, the full stop, and end.
     targets = objects([(TrueAnswer("Omar", 8),), (TrueAnswer("oë met", 1),), (NO_ANSWER,), ()])
-    column = span_column(TASK, targets, read([CONTEXT] * 4), WORDS_AND_SIGNS)
+    column = span_column(TASK, targets, read([CONTEXT] * 4), WORDS_AND_SIGNS, "validation")
     assert column.values.tolist() == [[10, 10], [3, 6], [0, 0], [-1, -1]]
     assert column.values.dtype == np.int32
 
@@ -71,8 +71,8 @@ def test_answers_lead_to_the_first_tokens_of_their_units():
 def test_of_several_windows_those_without_the_answer_have_none(caplog):
     # Windows of 9 tokens, two of which are read twice: the first one has the first tokens of Omar, too.
     targets = objects([(TrueAnswer("Omar", 8),), (TrueAnswer("Zoë", 0),), (NO_ANSWER,), ()])
-    column = span_column(TASK, targets, read([CONTEXT] * 4, 13), WORDS_AND_SIGNS)
-    whole = span_column(TASK, targets, read([CONTEXT] * 4, 64), WORDS_AND_SIGNS)
+    column = span_column(TASK, targets, read([CONTEXT] * 4, 13), WORDS_AND_SIGNS, "validation")
+    whole = span_column(TASK, targets, read([CONTEXT] * 4, 64), WORDS_AND_SIGNS, "validation")
     assert len(whole) == 4 and len(column) == 8
     assert column.values.tolist() == [[10, 10], [3, 3], [3, 3], [0, 0], *[[0, 0]] * 2, *[[-1, -1]] * 2]
     assert not [record for record in caplog.records if record.name == "tfmtl"]
@@ -80,23 +80,25 @@ def test_of_several_windows_those_without_the_answer_have_none(caplog):
 
 def test_answers_that_fit_into_no_window_are_no_targets_and_said(caplog):
     targets = objects([(TrueAnswer(CONTEXT, 0),), (TrueAnswer("Zoë", 0),)])
-    column = span_column(TASK, targets, read([CONTEXT] * 2, 13), WORDS_AND_SIGNS)
+    column = span_column(TASK, targets, read([CONTEXT] * 2, 13), WORDS_AND_SIGNS, "validation")
     assert column.values.tolist() == [[-1, -1], [-1, -1], [3, 3], [0, 0]]
-    assert "task 'reply': 1 of 2 answers (50.0 %) are in no row" in caplog.text
+    assert "task 'reply': 1 of 2 validation answers (50.0 %) are in no row" in caplog.text
 
 
 def test_answers_that_are_cut_off_are_no_targets_and_said(caplog):
     targets = objects([(TrueAnswer("Omar", 8),), (TrueAnswer("Zoë", 0),)])
-    column = span_column(TASK, targets, read([CONTEXT] * 2, 10, "end"), WORDS_AND_SIGNS)
+    column = span_column(TASK, targets, read([CONTEXT] * 2, 10, "end"), WORDS_AND_SIGNS, "validation")
     assert column.values.tolist() == [[-1, -1], [3, 3]]
-    assert "task 'reply': 1 of 2 answers (50.0 %) are in no row" in caplog.text
+    assert "task 'reply': 1 of 2 validation answers (50.0 %) are in no row" in caplog.text
 
 
 def test_the_tokens_of_an_answer_spell_it():
     text = "日本の首都は東京(とうきょう)です。"
     units = read([text])
     split = WORDS_AND_SIGNS.split(tf.constant([text])).units.to_list()[0]
-    column = span_column(TASK, objects([(TrueAnswer("東京", text.index("東京")),)]), units, WORDS_AND_SIGNS)
+    column = span_column(
+        TASK, objects([(TrueAnswer("東京", text.index("東京")),)]), units, WORDS_AND_SIGNS, "validation"
+    )
     numbers = units.numbers.values
     first, last = numbers[column.values[0]]
     assert b"".join(split[first - 1 : last]).decode() == "東京"

@@ -14,14 +14,20 @@ def _by_label(thresholds: Any) -> Any:
     """Returns configured thresholds with their labels as texts; YAML reads numbers and booleans as such."""
     if thresholds is None:
         return None
-    named = thresholds if isinstance(thresholds, Mapping) else {"every label": thresholds}
-    by_label = {as_written(label).strip(): threshold for label, threshold in named.items()}
-    if not by_label or len(by_label) < len(named):
-        raise ValueError("expected a probability, or one for each of some labels such as {label: 0.3}")
+    if not isinstance(thresholds, Mapping):
+        if not 0.0 <= as_number(thresholds) <= 1.0:
+            raise ValueError(_EXPECTED)
+        return thresholds
+    by_label = {as_written(label).strip(): threshold for label, threshold in thresholds.items()}
+    if not by_label or len(by_label) < len(thresholds):
+        raise ValueError(_EXPECTED)
     for label, threshold in by_label.items():
         if not 0.0 <= as_number(threshold) <= 1.0:
-            raise ValueError(f"the threshold of {label} is not a probability: {threshold!r}")
-    return by_label if named is thresholds else thresholds
+            raise ValueError(f"the threshold of '{label}' is not a probability: {threshold!r}")
+    return by_label
+
+
+_EXPECTED = "expected a probability, or one for each of some labels such as {label: 0.3}"
 
 
 Thresholds = Annotated[float | dict[str, float] | None, BeforeValidator(_by_label)]

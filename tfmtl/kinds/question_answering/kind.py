@@ -43,8 +43,8 @@ class QuestionAnsweringKind(Kind):
     def encode(self, task: QuestionAnswering, rows: Rows) -> np.ndarray:
         return encoded(task, rows)
 
-    def unit_column(self, task: QuestionAnswering, targets: np.ndarray, read: ReadUnits) -> DenseColumn:
-        return span_column(task, targets, read, self.units)
+    def unit_column(self, task: QuestionAnswering, targets: np.ndarray, read: ReadUnits, split: str) -> DenseColumn:
+        return span_column(task, targets, read, self.units, split)
 
     def head(self, task: QuestionAnswering, context: HeadContext, common: str | None = None) -> SpanHead:
         pooling = keras.saving.get_registered_name(context.trunk.pooling)

@@ -64,7 +64,7 @@ def in_array(rows: Sequence[tuple[TrueAnswer, ...]]) -> np.ndarray:
     return array
 
 
-def span_column(task: QuestionAnswering, targets: np.ndarray, read: ReadUnits, units: Units) -> DenseColumn:
+def span_column(task: QuestionAnswering, targets: np.ndarray, read: ReadUnits, units: Units, split: str) -> DenseColumn:
     """Returns the first tokens of the first and the last unit of each row's first answer, int32 `[windows, 2]`.
 
     They are 0, the start mark, in windows without an answer; and -1 if the row has no target, or has an answer that is
@@ -75,6 +75,7 @@ def span_column(task: QuestionAnswering, targets: np.ndarray, read: ReadUnits, u
         targets: the answers of each row, `[rows]`.
         read: the units of the same rows.
         units: the way in which contexts are cut.
+        split: the name of the rows' split, for the message that says how many answers are in no window.
     """
     column = np.full((len(read.numbers), 2), -1, np.int32)
     torn = 0
@@ -95,11 +96,12 @@ def span_column(task: QuestionAnswering, targets: np.ndarray, read: ReadUnits, u
     if torn:
         answered = sum(bool(answers) and answers[0] != NO_ANSWER for answers in targets)
         _logger.warning(
-            "task '%s': %d of %d answers (%.1f %%) are in no row of model.encoder.max_length tokens as a whole and "
+            "task '%s': %d of %d %s answers (%.1f %%) are in no row of model.encoder.max_length tokens as a whole and "
             "have no part in the loss",
             task.name,
             torn,
             answered,
+            split,
             100 * torn / answered,
         )
     return DenseColumn(column)

@@ -48,7 +48,7 @@ class TaggingKind(Kind):
     def encode(self, task: Tagging, rows: Rows) -> np.ndarray:
         return encoded(task, rows)
 
-    def unit_column(self, task: Tagging, targets: np.ndarray, read: ReadUnits) -> RaggedColumn:
+    def unit_column(self, task: Tagging, targets: np.ndarray, read: ReadUnits, split: str) -> RaggedColumn:
         return tag_column(task, targets, read)
 
     def check_parts(self, parts: Sequence[str], place: str) -> None:
