@@ -83,7 +83,8 @@ def read_labels(task: Task, values: Iterable[Any], place: Place) -> Iterable[str
         try:
             yield named(as_label(value), task.names)
         except TypeError as error:
-            raise DataError(f"{place(row)}: '{task.target_fields[0]}' of task '{task.name}' is {error}") from None
+            hint = "; a task of 'kind: multi_label' reads several labels" if isinstance(value, list | tuple) else ""
+            raise DataError(f"{place(row)}: '{task.target_fields[0]}' of task '{task.name}' is {error}{hint}") from None
 
 
 def label_order(labels: Iterable[str]) -> tuple[str, ...]:

@@ -39,7 +39,11 @@ def test_labels_become_their_positions():
     ("values", "expected"),
     [
         (["cs", "mat"], "a.tsv:2: task 'topic' has no label 'mat'; did you mean 'math'? "),
-        ([["cs"]], "a.tsv:1: 'label' of task 'topic' is not a label: ['cs']"),
+        (
+            [["cs"]],
+            "a.tsv:1: 'label' of task 'topic' is not a label: ['cs']; a task of 'kind: multi_label' reads "
+            "several labels",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_learned_from_is_one_line_with_its_place(values, expected):
