@@ -4,7 +4,7 @@
   if (!found) return;
   const letters = Array.from(asked.text_pair);
   const [start, end] = [answer[`${name}_start`], answer[`${name}_end`]];
-  const context = add(parent, "p", letters.slice(0, start).join(""), "words");
+  const context = add(parent, "p", letters.slice(0, start).join(""), "context");
   add(context, "mark", letters.slice(start, end).join(""));
   context.append(letters.slice(end).join(""));
 }
