@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tfmtl.core.errors import RunError
+from tfmtl.core.later_variables import mark_later
 from tfmtl.runs.checkpoints import Checkpoints
 
 
@@ -37,6 +38,17 @@ def test_what_is_saved_comes_back(checkpoints):
     for variable, expected in zip(restored, variables(5.0), strict=True):
         np.testing.assert_array_equal(np.array(variable), np.array(expected))
         assert variable.dtype == expected.dtype
+
+
+def test_variables_that_an_earlier_version_lacked_keep_their_initial_values(checkpoints):
+    first, *rest = variables(0)
+    later = keras.Variable(0.25)
+    with pytest.raises(RunError, match="the checkpoint belongs to another model"):
+        checkpoints.latest().restore([first, later, *rest])
+    mark_later(later)
+    checkpoints.latest().restore([first, later, *rest])
+    assert float(later) == 0.25 and int(rest[0]) == 5
+    np.testing.assert_array_equal(first, variables(5.0)[0])
 
 
 def test_many_variables_keep_their_order(tmp_path):

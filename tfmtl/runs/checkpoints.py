@@ -14,6 +14,7 @@ import numpy as np
 
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.errors import RunError
+from tfmtl.core.later_variables import is_later
 from tfmtl.runs.archives import array_of, check_members
 
 _logger = logging.getLogger("tfmtl")
@@ -37,9 +38,13 @@ class Checkpoint:
     def restore(self, variables: Sequence) -> None:
         """Assigns the values to Keras variables.
 
+        A checkpoint of an earlier version leaves variables that this version did not have at their initial values.
+
         Raises:
             RunError: if their number or their shapes differ.
         """
+        if len(self.variables) < len(variables):
+            variables = [variable for variable in variables if not is_later(variable)]
         shapes = [tuple(variable.shape) for variable in variables]
         if shapes != [value.shape for value in self.variables]:
             raise RunError("the checkpoint belongs to another model: its variables have other shapes")

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfmtl.core.later_variables import mark_later
 from tfmtl.data.special_tokens import END_ID
 from tfmtl.kinds.question_answering.decision import UNLIKELIER
 from tfmtl.models.layers.pooled_head import PooledHead
@@ -42,6 +43,7 @@ class SpanHead(TokenHead):
         self.none.build(states_shape)
         initial = keras.initializers.Constant(UNLIKELIER)
         self.threshold = self.add_weight((), initial, dtype="float32", trainable=False, name="threshold")
+        mark_later(self.threshold)
 
     def load_own_variables(self, store: Mapping[str, Any]):
         """Loads the threshold; a file that was written when heads had none leaves it at 0."""
