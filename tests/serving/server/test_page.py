@@ -56,5 +56,5 @@ def test_its_own_script_and_style_are_allowed_and_no_other():
 
 
 def test_a_link_does_not_ask():
-    html = page("tiny", Description(name="tiny", tasks={}, versions={}))
+    html = page("tiny", Description(name="tiny", tasks={"topic": ServedTask(kind="regression")}, versions={}))
     assert "requestSubmit" not in html and ".submit(" not in html and ".click(" not in html
