@@ -1,6 +1,7 @@
 import pytest
 import tensorflow as tf
 
+from tfmtl.core.errors import RunError
 from tfmtl.data.tokenizers.sentencepiece import SentencePieceTokenizer
 from tfmtl.serving.export.parity import check_parity, probe_texts
 
@@ -56,3 +57,11 @@ def test_probe_texts_are_of_all_lengths_and_the_same_each_time(data):
     assert b"" in texts
     lengths = tf.function(lambda text: tokenizer.tokenize(text).row_lengths(), autograph=False)(tf.constant(texts))
     assert lengths.numpy().min() == 0 and lengths.numpy().max() > 1000
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_model_that_has_diverged_is_told(export, score):
+    with pytest.raises(
+        RunError, match=r"^the model answers 'x/x_score' with numbers that are not finite; train it again$"
+    ):
+        check_parity(export(answering(score)), answering(score), TEXTS)

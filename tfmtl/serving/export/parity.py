@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfmtl.core.errors import RunError
 from tfmtl.data.special_tokens import PAD_ID, SPECIAL_IDS
 from tfmtl.serving.export.signatures import GraphFunction
 
@@ -24,6 +25,7 @@ def check_parity(export: Path, model: GraphFunction, texts: Sequence[bytes]) -> 
     Raises:
         RuntimeError: if a label or a summary differs, or a number differs by more than 1e-5, relatively if it is above
             1.
+        RunError: if the model itself answers with numbers that are not finite.
     """
     columns = {"text": texts, "text_pair": [*texts[1:], *texts[:1]]}
     inputs = {spec.name: tf.constant(np.array(columns[spec.name], object)) for spec in model.input_signature}
@@ -48,6 +50,8 @@ def _compare(place: str, found: np.ndarray, expected: np.ndarray, texts: Sequenc
         same = (found == expected).reshape(len(texts), -1).all(axis=1) if found.size else np.ones(len(texts), bool)
     else:
         found, expected = found.astype(np.float64), expected.astype(np.float64)
+        if not np.isfinite(expected).all():
+            raise RunError(f"the model answers '{place}' with numbers that are not finite; train it again")
         close = np.abs(found - expected) <= _TOLERANCE * np.maximum(1.0, np.abs(expected))
         same = close.reshape(len(texts), -1).all(axis=1)
     if not same.all():

@@ -187,12 +187,17 @@ class Versions:
 
     async def watch(self) -> None:
         """Watches the folder forever and takes new versions into service."""
+        said = None
         while True:
             await asyncio.sleep(self.options.poll_seconds)
             try:
                 await self.refresh()
+                said = None
             except OSError as error:
-                _logger.warning("%s: cannot be read: %s", self._folder, error.strerror)
+                # Once, and not each second until the folder is back.
+                if error.strerror != said:
+                    _logger.warning("%s: cannot be read: %s", self._folder, error.strerror)
+                said = error.strerror
 
     async def refresh(self) -> None:
         """Serves the newest versions of the folder; a served version stays in service until its successor answers.
