@@ -19,6 +19,7 @@ from tfmtl.core.atomic_write import OF_DISK
 from tfmtl.core.errors import UserError, reason_of
 from tfmtl.core.messages import VisibleFormatter, visible
 from tfmtl.core.quiet_tensorflow import import_tensorflow
+from tfmtl.core.whole_number import whole_number
 
 app = typer.Typer(
     name="tfmtl",
@@ -122,10 +123,10 @@ def _numbers(text: str | None) -> list[int]:
     if text is None:
         return []
     parts = [part.strip() for part in text.split(",")]
-    wrong = next((part for part in parts if not part.isdecimal() or parts.count(part) > 1), None)
-    if wrong is not None:
-        raise UserError(f"--seeds {text}: expected different whole numbers with commas between, such as 0,1,2")
-    return [int(part) for part in parts]
+    numbers = [number for number in map(whole_number, parts) if number is not None]
+    if len(set(numbers)) < len(parts):
+        raise UserError(f"--seeds {text[:40]}: expected different whole numbers with commas between, such as 0,1,2")
+    return numbers
 
 
 @command()

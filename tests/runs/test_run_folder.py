@@ -21,6 +21,13 @@ def test_only_a_folder_with_a_configuration_is_opened(folder, tmp_path):
         RunFolder.open(tmp_path / "nine")
 
 
+def test_stages_are_folders_whose_names_are_whole_numbers(tmp_path):
+    for name in ("10", "2", "²", "٣", "-1", "x", "9" * 200):
+        (tmp_path / "stages" / name).mkdir(parents=True)
+    assert [stage.path.name for stage in RunFolder(tmp_path).stages] == ["2", "10", tmp_path.name]
+    assert not RunFolder(tmp_path).has_begun
+
+
 def test_a_folder_shows_its_path_and_is_made_from_nothing_else():
     assert repr(RunFolder("runs/a")) == "RunFolder('runs/a')"
     with pytest.raises(RunError, match=r"^run: expected the path of a folder, found 3$"):

@@ -6,6 +6,7 @@ from typing import Self
 
 from tfmtl.core.errors import RunError, missing_folder
 from tfmtl.core.regular_files import check_regular_files
+from tfmtl.core.whole_number import whole_number
 
 
 class RunFolder:
@@ -86,8 +87,8 @@ class RunFolder:
     @property
     def stages(self) -> list["RunFolder"]:
         """The folders of the stages that have begun, in order; the last one is the run's own."""
-        numbers = sorted(int(path.name) for path in (self.path / "stages").glob("*") if path.name.isdigit())
-        return [*map(self.stage, numbers), self]
+        numbers = {whole_number(path.name) for path in (self.path / "stages").glob("*")} - {None}
+        return [*map(self.stage, sorted(numbers)), self]
 
     @property
     def has_begun(self) -> bool:

@@ -220,3 +220,14 @@ def test_too_many_rows_and_too_long_an_answer_are_told(folder):
         assert versions.all[1].in_flight == 0
 
     run(folder, scenario, max_rows=2, request_seconds=0.1)
+
+
+@pytest.mark.parametrize(("name", "number"), [("7", 7), ("tiny", 1), ("²", 1), ("9" * 23, 1)])
+def test_a_single_version_has_the_number_of_its_folder_if_that_is_one(folder, name, number):
+    add(folder, name)
+
+    async def scenario(versions):
+        await versions.refresh()
+        assert list(versions.all) == [number]
+
+    run(folder / name, scenario)

@@ -11,6 +11,7 @@ import tfmtl
 from tfmtl.config.experiment import NAME_PATTERN
 from tfmtl.core.errors import RunError, missing_folder
 from tfmtl.core.regular_files import read_description
+from tfmtl.core.whole_number import whole_number
 from tfmtl.kinds.task import TASK_NAME_PATTERN
 from tfmtl.serving.export.served_task import ServedTask
 
@@ -126,13 +127,8 @@ def versions_in(folder: Path) -> list[int]:
 
 def is_version(path: Path) -> bool:
     """Whether a path is the directory of one version of an export."""
-    name = path.name
-    return is_version_number(name) and name == str(int(name)) and (path / "saved_model.pb").is_file()
-
-
-def is_version_number(text: str) -> bool:
-    """Whether a text is a whole number that can be a version number in the protocol."""
-    return text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 1 << 63
+    number = whole_number(path.name)
+    return number is not None and path.name == str(number) and (path / "saved_model.pb").is_file()
 
 
 def newest_version(path: Path) -> Path:

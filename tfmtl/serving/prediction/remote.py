@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from tfmtl.core.errors import RunError, UserError
+from tfmtl.core.whole_number import whole_number
 from tfmtl.generation.batch_reader import rows_joined
 from tfmtl.serving.export.description import DESCRIPTION_FIELD, Description
 from tfmtl.serving.export.signatures import ALL_TASKS, WITHOUT_DECODERS
@@ -18,6 +19,7 @@ from tfmtl.serving.prediction.predictor import Predictor
 from tfmtl.serving.tensors import TensorError, values_of
 
 _SECONDS = 120
+_LONGEST = 60
 _MOST_BYTES = 1 << 20
 """The maximum size of texts in a request of several rows: a quarter of gRPC's default limit."""
 
@@ -36,8 +38,8 @@ def remote_predictor(address: str, description: Description | None = None) -> Pr
     """
     host, _, port = address.rpartition(":")
     # Otherwise gRPC would choose a port by itself.
-    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise UserError(f"{address}: expected HOST:PORT of a server's gRPC, such as localhost:8500")
+    if not host or not 0 < (whole_number(port) or 0) < 1 << 16:
+        raise UserError(f"{address[:_LONGEST]}: expected HOST:PORT of a server's gRPC, such as localhost:8500")
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address))
     description = description or _description(stub, address)
 

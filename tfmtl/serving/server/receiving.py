@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from tfmtl.core.whole_number import whole_number
 from tfmtl.serving.server.calls import Call
 from tfmtl.serving.server.faults import Fault, RequestError
 
@@ -25,8 +26,9 @@ async def read_body(request: Request, call: Call, most: int) -> bytes:
         ClientDisconnect: if the client leaves.
     """
     too_large = RequestError(Fault.TOO_LARGE, f"the body is larger than {most} bytes")
-    claimed = request.headers.get("content-length", "")
-    if claimed.isdecimal() and int(claimed) > most:
+    claimed = whole_number(request.headers.get("content-length", "0"))
+    # What is no number has been refused before.
+    if claimed is None or claimed > most:
         raise too_large
     content = bytearray()
     async with call.in_time(Fault.SLOW_CLIENT, "the body did not arrive"):

@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from tfmtl.core.errors import nearest
 from tfmtl.core.registry import KINDS
+from tfmtl.core.whole_number import whole_number
 from tfmtl.generation.batch_reader import decoded
 from tfmtl.kinds.kind import kind_named, kind_of
-from tfmtl.serving.export.description import is_version_number
 from tfmtl.serving.export.server_config import MONITORING_PATH
 from tfmtl.serving.server import json_form
 from tfmtl.serving.server.access import Access, require_json
@@ -208,9 +208,10 @@ class RestApi:
 
 def _version(request: Request) -> tuple[int | None, str | None]:
     version = request.path_params.get("version")
-    if version is not None and not is_version_number(version):
+    number = None if version is None else whole_number(version)
+    if version is not None and number is None:
         raise RequestError(Fault.INVALID, f"version '{version}' is not a whole number of 63 bits")
-    return (None if version is None else int(version)), request.path_params.get("label")
+    return number, request.path_params.get("label")
 
 
 def _as_dict(message) -> dict:

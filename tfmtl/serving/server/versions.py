@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tfmtl.core.errors import RunError, nearest
+from tfmtl.core.whole_number import whole_number
 from tfmtl.serving.export.description import versions_in
 from tfmtl.serving.server.batching import Batcher, Threads
 from tfmtl.serving.server.calls import Call
@@ -224,7 +225,8 @@ class Versions:
 
     def _found(self) -> dict[int, Path]:
         if (self._folder / "saved_model.pb").is_file():
-            return {int(self._folder.name) if self._folder.name.isdigit() else 1: self._folder}
+            number = whole_number(self._folder.name)
+            return {1 if number is None else number: self._folder}
         return {number: self._folder / str(number) for number in versions_in(self._folder)}
 
     async def _is_loaded(self, number: int, path: Path) -> bool:
