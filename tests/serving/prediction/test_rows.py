@@ -3,6 +3,8 @@ import json
 import sys
 
 import pandas
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -287,6 +289,31 @@ def test_any_task_that_reads_a_text_says_what_is_missing(tmp_path):
     for any_text in (fields, fields.only("text")):
         assert any_text.stands_for_missing(("text",), ["NA"]) == {"-", "NA", "?"}
     assert TextFields.of({}).stands_for_missing(("text",), ["NA"]) == {"NA"}
+
+
+def test_of_parquet_only_what_is_needed_is_converted_and_what_cannot_be_is_told(tmp_path):
+    path = tmp_path / "rows.parquet"
+    offsets = pyarrow.array([0, 1, 2, 3], pyarrow.int32()).buffers()[1]
+    text = pyarrow.Array.from_buffers(pyarrow.string(), 3, [None, offsets, pyarrow.py_buffer(b"a\xffc")])
+    late = pyarrow.array([0, 2**61, 2**61], pyarrow.int64()).cast(pyarrow.timestamp("us"), safe=False)
+    pyarrow.parquet.write_table(pyarrow.table({"text": text, "late": late}), path)
+    found = read(path)
+    assert next(found).text == "a"
+    message = f"{path}: row 2: column 'text': not a value that can be read: invalid UTF-8"
+    with pytest.raises(DataError, match=f"^{message}$"):
+        next(found)
+    found = list(rows_of(read_records(path), on_error="report"))
+    assert [(row.text, row.error) for row in found] == [("a", None), ("", message), ("c", None)]
+    found = list(rows_of(read_records(path), carried="late", on_error="report"))
+    assert [row.carried for row in found] == [{"late": "1970-01-01 00:00:00"}, {}, {}]
+    assert [row.error and row.error.split(":")[2] for row in found] == [None, " column 'text'", " column 'late'"]
+
+
+def test_two_columns_of_parquet_with_one_name_are_refused(tmp_path):
+    table = pyarrow.Table.from_arrays([pyarrow.array(["a"]), pyarrow.array(["b"])], names=["text", "text"])
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r"rows.parquet: two columns are named 'text'"):
+        list(read(tmp_path / "rows.parquet"))
 
 
 def test_a_field_that_is_named_is_the_only_one_that_holds_the_text():

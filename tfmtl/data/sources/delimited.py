@@ -4,7 +4,6 @@ import contextlib
 import csv
 import logging
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -155,9 +154,6 @@ class DelimitedSource(FileSource):
                 raise DataError(f"{path}: these are JSON lines; use 'format: jsonl'")
             names = names or header
         require_fields(fields, names, str(path))
-        for field in fields:
-            if Counter(names)[field] > 1:
-                raise DataError(f"{path}: two columns are named '{field}'")
         chunk = _collect(path, islice(records, CHUNK), names, fields)
         yield chunk
         while len(chunk) == CHUNK:

@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field, PositiveInt, field_validator
 
-from tfmtl.core.errors import MissingColumnError
+from tfmtl.core.errors import DataError, MissingColumnError
 from tfmtl.core.registry import Options
 from tfmtl.data.rows import Rows
 
@@ -83,8 +83,26 @@ class Source(Protocol):
 
 
 def require_fields(fields: Iterable[str], known: Iterable[str], place: str) -> None:
-    """Raises `MissingColumnError` for the first field in `fields` that is not among the `known` columns of `place`."""
+    """Checks that each of `fields` is the name of one column of `place`.
+
+    Args:
+        fields: the fields.
+        known: the names of all columns.
+        place: where the columns are, for the error.
+
+    Raises:
+        MissingColumnError: if one of them is not there.
+        DataError: if two columns have its name.
+    """
     known = list(known)
     for field in fields:
         if field not in known:
             raise MissingColumnError(place, field, known)
+    check_single(fields, known, place)
+
+
+def check_single(fields: Iterable[str], known: Sequence[str], place: str) -> None:
+    """Raises `DataError` for the first of `fields` that several of the `known` columns of `place` are named."""
+    for field in fields:
+        if known.count(field) > 1:
+            raise DataError(f"{place}: two columns are named '{field}'")

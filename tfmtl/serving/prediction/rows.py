@@ -10,11 +10,12 @@ from typing import Any, Literal, Self, TextIO
 
 from tfmtl.core.atomic_write import atomic_write, check_place, is_special
 from tfmtl.core.errors import DataError, missing_file, nearest, quoted
-from tfmtl.core.values import is_absent, is_list_of_texts, plain, value_of
+from tfmtl.core.values import is_absent, is_list_of_texts, value_of
 from tfmtl.data.json_text import parse_json
 from tfmtl.data.missing import PANDAS_MISSING, stands_for_missing
 from tfmtl.data.sources.delimited import Dialect, delimited_records, dialect_of_header, require_length
 from tfmtl.data.sources.files import decoded_lines, numbered_lines
+from tfmtl.data.sources.source import check_single
 from tfmtl.data.texts import text_of_fields
 from tfmtl.serving.prediction.fields import DOCUMENTED, Reading, TextFields
 
@@ -158,8 +159,16 @@ def rows_of(
         except DataError as error:
             if on_error == "stop":
                 raise
-            kept = isinstance(value, Mapping) and carried in value
-            yield Row("", place=place, carried={carried: value[carried]} if kept else {}, error=str(error))
+            yield Row("", place=place, carried=_carried(value, carried), error=str(error))
+
+
+def _carried(value: Any, name: str | None) -> dict[str, Any]:
+    """Returns what the answer to a row that cannot be read repeats, if that can be read."""
+    if not isinstance(value, Mapping) or name not in value:
+        return {}
+    with contextlib.suppress(DataError):
+        return {name: value[name]}
+    return {}
 
 
 def _objects(lines: Iterable[tuple[int, str]], source: str) -> Iterator[Record]:
@@ -176,16 +185,16 @@ def _value_or_error(read: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _of_parquet(path: Path) -> Iterator[Record]:
-    import pyarrow
-    import pyarrow.parquet
+    # Reading other files need not wait for Arrow.
+    from tfmtl.data.arrow_values import ArrowRow
+    from tfmtl.data.sources.parquet import batches_of
 
-    try:
-        batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=_READ_AT_ONCE)
-        rows = (row for batch in batches for row in batch.to_pylist())
-        for number, row in enumerate(rows, start=1):
-            yield f"{path}: row {number}", plain(row)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file that can be read: {' '.join(str(error).split())}") from None
+    number = 0
+    for batch in batches_of(path, _READ_AT_ONCE, lambda names: check_single(names, names, str(path))):
+        for row in range(len(batch)):
+            number += 1
+            place = f"{path}: row {number}"
+            yield place, ArrowRow(batch, row, place)
 
 
 _READ_AT_ONCE = 1024
@@ -196,9 +205,7 @@ def _named_cells(path: Path, records: Iterator[tuple[int, list[str]]]) -> Iterat
     _, names = next(records, (0, None))
     if names is None:
         raise DataError(f"{path}: the file is empty")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path}: two columns are named '{twice}'")
+    check_single(names, names, str(path))
 
     def named(number: int, cells: list[str]) -> Cells:
         require_length(path, number, cells, names)
