@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import tfmtl
 from tfmtl.config.experiment import NAME_PATTERN
+from tfmtl.core.descriptions import first_wrong
 from tfmtl.core.errors import RunError, missing_folder
 from tfmtl.core.regular_files import read_description
 from tfmtl.core.whole_number import whole_number
@@ -21,8 +22,6 @@ METADATA_FILE = "metadata.json"
 
 _OF_OPS = ("tensorflow", "tensorflow-text")
 """The packages whose ops an export consists of."""
-
-_LONGEST = 200
 
 DESCRIPTION_FIELD = "tfmtl"
 """The metadata field under which a server gives clients an export's description, including its label lists."""
@@ -72,7 +71,7 @@ class Description(BaseModel):
         except FileNotFoundError:
             raise RunError(f"{export}: not an export of tfmtl: there is no {METADATA_FILE} in it") from None
         except ValidationError as error:
-            raise RunError(f"{path}: damaged: {_said(error)}") from None
+            raise RunError(f"{path}: damaged: {first_wrong(error)}") from None
 
     @classmethod
     def parse(cls, text: str, place: str) -> Self:
@@ -88,7 +87,7 @@ class Description(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise RunError(f"{place}: its description of what it serves is damaged: {_said(error)}") from None
+            raise RunError(f"{place}: its description of what it serves is damaged: {first_wrong(error)}") from None
 
     def warn_of_other_versions(self, export: Path) -> None:
         """Warns if the installed ops have a different minor version from those that made an export."""
@@ -108,12 +107,6 @@ class Description(BaseModel):
     def write(self, export: Path) -> None:
         """Writes the description into the directory of one version."""
         (export / METADATA_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-def _said(error: ValidationError) -> str:
-    """Returns the first thing that is wrong, on one line, with its place."""
-    first = error.errors()[0]
-    return " ".join([*(f"{part}:" for part in first["loc"]), *first["msg"].split()])[:_LONGEST]
 
 
 def _minor(release: str) -> list[str]:
