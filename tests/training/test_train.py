@@ -194,6 +194,17 @@ def test_a_checkpoint_of_another_model_is_refused_with_its_folder(interrupted, p
     )
 
 
+def test_a_checkpoint_with_a_state_that_its_training_cannot_have_is_damaged(interrupted, patient):
+    checkpoints = Checkpoints(interrupted.checkpoints, keep=5)
+    found = checkpoints.latest()
+    checkpoints.save(99, found.variables, {**found.state, "update": 10**18, "finished": False})
+    with pytest.raises(RunError) as caught:
+        train(patient, interrupted, Scripted())
+    assert str(caught.value) == (
+        f"{interrupted.checkpoints}: damaged: this training has no state with update: {10**18}"
+    )
+
+
 @pytest.fixture(scope="module")
 def compiled_otherwise(make_experiment, data):
     """A model and its update, with options far from those of the tiny experiment."""

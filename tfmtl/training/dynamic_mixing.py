@@ -35,6 +35,11 @@ class DynamicMixing:
             _logger.warning("mixing: all tasks read the same rows, so that there is nothing to mix")
 
     @property
+    def streams(self) -> list[str]:
+        """The names of the streams that have rates."""
+        return list(self._start)
+
+    @property
     def reads_scores(self) -> bool:
         """Whether the rates follow from validation metrics."""
         return self._rule.reads_scores

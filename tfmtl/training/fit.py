@@ -149,7 +149,8 @@ def _verbosity(writes: bool) -> int:
 
 def _resume(training: Training, checkpointing: Checkpointing) -> None:
     checkpoint = Checkpoints(training.run.checkpoints).latest()
-    if not is_same_everywhere(training.strategy, checkpoint.state["update"] if checkpoint else 0):
+    progress = Progress.of(checkpoint.state, training.run.checkpoints) if checkpoint else Progress()
+    if not is_same_everywhere(training.strategy, progress.update):
         raise RunError(f"{training.run.checkpoints}: workers read different checkpoints; the folder must be shared")
     if checkpoint is None:
         return
@@ -158,11 +159,12 @@ def _resume(training: Training, checkpointing: Checkpointing) -> None:
         checkpointing.resume(checkpoint)
     except RunError as error:
         raise RunError(f"{training.run.checkpoints}: {error}") from None
-    unknown = checkpoint.state.keys() - training.progress.as_mapping().keys()
-    if unknown:
-        raise RunError(f"{training.run.checkpoints}: damaged: a training has no '{min(unknown)}'")
-    for name, value in checkpoint.state.items():
-        setattr(training.progress, name, value)
+    plan, streams = training.data.plan, training.mixing.streams if training.mixing else ()
+    misfit = progress.misfit(plan.updates, plan.updates_per_epoch, training.data.tasks, streams)
+    if misfit:
+        raise RunError(f"{training.run.checkpoints}: damaged: this training has no state with {misfit}")
+    # Callbacks have this one already.
+    vars(training.progress).update(vars(progress))
     _logger.info("resuming after update %d", training.progress.update)
 
 

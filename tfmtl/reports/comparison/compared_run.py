@@ -17,6 +17,7 @@ from tfmtl.runs.checkpoints import Checkpoints
 from tfmtl.runs.identity import experiment_of
 from tfmtl.runs.loading import load_reader, read_evaluation
 from tfmtl.runs.run_folder import RunFolder
+from tfmtl.training.progress import Progress
 
 _TIMED_TEXTS = 33
 
@@ -100,10 +101,12 @@ def _compared(run: RunFolder, split: str, answers: Mapping[str, Answers], texts:
 
 def _epochs_so_far(run: RunFolder, experiment: Experiment) -> int | None:
     checkpoint = Checkpoints(run.checkpoints).latest()
-    if checkpoint is None or checkpoint.state["finished"]:
+    if checkpoint is None:
         return None
-    epochs = checkpoint.state["update"] // checkpoint.state["updates_per_epoch"]
-    return epochs if epochs < experiment.stages[-1].epochs else None
+    progress = Progress.of(checkpoint.state, run.checkpoints)
+    if progress.updates_per_epoch < 1:
+        raise RunError(f"{run.checkpoints}: damaged: an epoch has {progress.updates_per_epoch} updates")
+    return None if progress.finished or progress.epoch >= experiment.stages[-1].epochs else progress.epoch
 
 
 def unfinished(runs: Iterable[ComparedRun]) -> list[str]:
