@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import os
 import time
 
 import pytest
@@ -25,6 +26,17 @@ def changed(path):
     path.write_bytes(content)
 
 
+def edited(entry, change):
+    manifest = json.loads((entry / "manifest.json").read_text())
+    change(manifest)
+    (entry / "manifest.json").write_text(json.dumps(manifest))
+
+
+def replaced_by_a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -34,14 +46,43 @@ def changed(path):
         lambda entry: (entry / "manifest.json").unlink(),
         lambda entry: (entry / "manifest.json").write_text("[]"),
         lambda entry: (entry / "manifest.json").write_text('{"files": {}'),
+        lambda entry: (entry / "manifest.json").write_text('{"files": {}, "facts": {"rows": 3}}'),
+        lambda entry: (entry / "manifest.json").write_text('{"files": {"values": {}}, "facts": {"rows": 3}}'),
+        lambda entry: (entry / "manifest.json").write_text('{"files": [], "facts": {"rows": 3}}'),
+        lambda entry: (entry / "manifest.json").write_text("[" * 100_000),
+        lambda entry: (entry / "manifest.json").write_bytes(b"\xff\xfe"),
+        lambda entry: edited(entry, lambda manifest: manifest.pop("facts")),
+        lambda entry: edited(entry, lambda manifest: manifest.update(facts=[])),
+        lambda entry: edited(entry, lambda manifest: manifest["files"].update({"../x": manifest["files"]["values"]})),
+        lambda entry: (entry / "further").write_bytes(b"not listed"),
+        lambda entry: replaced_by_a_pipe(entry / "values"),
+        lambda entry: replaced_by_a_pipe(entry / "manifest.json"),
     ],
 )
 def test_a_damaged_entry_is_made_again(tmp_path, damage, caplog):
     found_or_made(tmp_path / "entry", make)
     damage(tmp_path / "entry")
     assert found_or_made(tmp_path / "entry", make) == ({"rows": 3}, True)
-    assert "damaged" in caplog.text
+    (message,) = caplog.messages
+    assert message.startswith(f"{tmp_path}/entry") and message.endswith("; it is made again") and "\n" not in message
     assert found_or_made(tmp_path / "entry", pytest.fail) == ({"rows": 3}, False)
+
+
+def test_facts_that_do_not_fit_are_damaged_and_a_mistake_is_not_hidden(tmp_path, caplog):
+    found_or_made(tmp_path / "entry", make)
+    assert found_or_made(tmp_path / "entry", make, lambda facts: facts["rows"] + 1) == (4, False)
+
+    calls = []
+
+    def read(facts):
+        calls.append(facts)
+        # Looked at once before the entry is locked, and once after it.
+        return {}["a"] if len(calls) < 3 else facts["rows"]
+
+    assert found_or_made(tmp_path / "entry", make, read) == (3, True)
+    assert caplog.messages == [f"{tmp_path}/entry: damaged: 'a'; it is made again"]
+    with pytest.raises(ZeroDivisionError):
+        found_or_made(tmp_path / "entry", make, lambda facts: 1 / 0)
 
 
 def test_what_raises_leaves_no_entry(tmp_path):

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 import numpy as np
 import tensorflow as tf
 
-from tfmtl.data.stored.arrays import StoredTargets, mapped
+from tfmtl.data.stored.arrays import StoredTargets, check_ends, mapped
 
 _AT_ONCE = 1 << 20
 
@@ -173,7 +173,9 @@ class StoredRaggedColumn(RaggedColumn):
     def __init__(self, path: Path, rows: int, tokens: int):
         object.__setattr__(self, "_path", path)
         values = mapped(Path(f"{path}.values"), np.int32, [tokens])
-        super().__init__(values, mapped(Path(f"{path}.splits"), np.int64, [rows + 2])[:-1])
+        splits = mapped(Path(f"{path}.splits"), np.int64, [rows + 2])
+        check_ends(splits, tokens, Path(f"{path}.splits"))
+        super().__init__(values, splits[:-1])
 
 
 def joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:

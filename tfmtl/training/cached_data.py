@@ -16,7 +16,7 @@ from tfmtl.core.cache import found_or_made, key_of
 from tfmtl.core.errors import RunError
 from tfmtl.core.registry import TOKENIZERS
 from tfmtl.data.plan import Allocate, Plan, in_memory
-from tfmtl.data.stored.plan import stored_plan
+from tfmtl.data.stored.plan import FORMAT_OF_PLANS, stored_plan
 from tfmtl.data.stored.streams import FORMAT, is_large
 from tfmtl.data.stored.tables import stored_tables
 from tfmtl.data.streams import Stream
@@ -43,6 +43,7 @@ class CachedData:
         if not self.used:
             return train()
         choice = self._experiment.tokenizer
+        load = TOKENIZERS.get(choice.name).build.load
         key = self._key(tokenizer=choice.as_mapping(), seed=self._experiment.training.seed, tasks=of_tasks)
         entry = self._experiment.cache.path / "tokenizers" / key
 
@@ -50,8 +51,7 @@ class CachedData:
             train().save(folder)
             return {}
 
-        found_or_made(entry, make)
-        return TOKENIZERS.get(choice.name).build.load(entry)
+        return found_or_made(entry, make, lambda _: load(entry))[0]
 
     def train_tables(self, streams: Sequence[Stream], tokenizer: Any) -> list[Table]:
         """Returns the tables of the training split."""
@@ -63,17 +63,18 @@ class CachedData:
         self._tables = key
         return stored_tables(self._experiment.cache.path / "tables" / key, streams, "train", tokenizer, packing)
 
-    def plan(self, make_plan: Callable[[Allocate], Plan], depends_on: Sequence[Any]) -> Plan:
+    def plan(self, tables: Sequence[Table], make_plan: Callable[[Allocate], Plan], depends_on: Sequence[Any]) -> Plan:
         """Returns the plan that `make_plan` makes of the tables of the training split.
 
         Args:
+            tables: the tables.
             make_plan: makes the plan, given a function that returns the arrays for its rows.
             depends_on: what it depends on beside the tables, in the types of JSON.
         """
         if not self.used:
             return make_plan(in_memory)
-        key = key_of({"tables": self._tables, "depends_on": depends_on})
-        return stored_plan(self._experiment.cache.path / "plans" / key, make_plan)
+        key = key_of({"format": FORMAT_OF_PLANS, "tables": self._tables, "depends_on": depends_on})
+        return stored_plan(self._experiment.cache.path / "plans" / key, tables, make_plan)
 
     def _key(self, **values: Any) -> str:
         rows = [[stream, splits["train"]] for stream, splits in self._rows.items()]

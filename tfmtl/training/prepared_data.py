@@ -189,7 +189,7 @@ def _plan(
     # Rates that follow from what is learned are a plan for each epoch, which no other start would find again.
     if cache is None or rates:
         return make(in_memory)
-    return cache.plan(make, [experiment.mixing.as_mapping(), epochs, batch_size, multiple, seed, stage.tasks])
+    return cache.plan(tables, make, [experiment.mixing.as_mapping(), epochs, batch_size, multiple, seed, stage.tasks])
 
 
 def _tokenizer(experiment: Experiment, streams: Sequence[Stream], run: RunFolder | None, cache: CachedData):

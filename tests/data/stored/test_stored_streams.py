@@ -148,3 +148,47 @@ def test_large_is_what_has_large_training_files(write, tmp_path):
     assert stored.is_large(built, "s")
     few = experiment(write("rows.tsv"), tmp_path, shots=2)
     assert not stored.is_large(few, "s")
+
+
+def deeper(layout, **changes):
+    layout.update(changes)
+
+
+FACTS = {
+    "none": lambda facts: facts.clear(),
+    "resolved": lambda facts: facts.pop("resolved"),
+    "resolved of others": lambda facts: facts.update(resolved={}),
+    "resolved otherwise": lambda facts: facts["resolved"]["label"].update(labels=3),
+    "streams": lambda facts: facts.update(layouts=[], digests=[]),
+    "splits": lambda facts: facts["layouts"][0].pop("train"),
+    "rows": lambda facts: deeper(facts["layouts"][0]["train"], rows=10**9),
+    "rows and digest": lambda facts: [deeper(facts[part][0]["train"], rows=10**9) for part in ("layouts", "digests")],
+    "negative rows": lambda facts: deeper(facts["layouts"][0]["train"], rows=-1),
+    "text for rows": lambda facts: deeper(facts["layouts"][0]["train"], rows="48"),
+    "pair": lambda facts: deeper(facts["layouts"][0]["train"], pair=True),
+    "targets": lambda facts: facts["layouts"][0]["train"]["targets"].pop("score"),
+    "other targets": lambda facts: facts["layouts"][0]["train"]["targets"].update({"../x": ["<f4", []]}),
+    "objects": lambda facts: facts["layouts"][0]["train"]["targets"].update(score=["|O", []]),
+    "shape": lambda facts: facts["layouts"][0]["train"]["targets"].update(score=["<f4", [10**9]]),
+    "dtype": lambda facts: facts["layouts"][0]["train"]["targets"].update(score=["junk", []]),
+    "digest": lambda facts: facts["digests"][0]["train"].pop("text"),
+    "messages": lambda facts: facts.update(messages=[["x"]]),
+}
+
+
+@pytest.mark.parametrize("change", FACTS.values(), ids=FACTS)
+def test_an_entry_whose_facts_do_not_fit_is_damaged_and_made_again(write, tmp_path, change, caplog):
+    made = experiment(write("rows.tsv"), tmp_path, missing=["NA"])
+    (expected,), _ = load_or_find_streams(made)
+    (manifest,) = (tmp_path / "cache" / "rows").glob("*/manifest.json")
+    content = json.loads(manifest.read_text())
+    change(content["facts"])
+    manifest.write_text(json.dumps(content))
+    caplog.clear()
+    (found,), _ = load_or_find_streams(made)
+    assert digests(found.splits["train"]) == digests(expected.splits["train"])
+    (said,) = [message for message in caplog.messages if "damaged" in message]
+    assert said.startswith(f"{manifest.parent}: damaged: ") and said.endswith("; it is made again")
+    caplog.clear()
+    load_or_find_streams(made)
+    assert "damaged" not in caplog.text

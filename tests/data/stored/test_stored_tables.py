@@ -1,3 +1,4 @@
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -100,3 +101,70 @@ def test_two_writers_share_the_parts(data, experiment, tmp_path, monkeypatch):
     assert len(calls) == sum(-(-len(stream.splits["train"]) // 5) for stream in data.streams)
     assert len(set(calls)) == 2
     np.testing.assert_array_equal(first[0].tokens.values, second[0].tokens.values)
+
+
+def columns(facts):
+    return facts["tables"][0]
+
+
+FACTS = {
+    "none": lambda facts: facts.clear(),
+    "no tables": lambda facts: facts.update(tables=[], streams=[]),
+    "no tokens": lambda facts: columns(facts).pop(""),
+    "huge": lambda facts: columns(facts)[""].update(rows=10**9),
+    "other tokens": lambda facts: columns(facts)[""].update(tokens=1),
+    "neither": lambda facts: columns(facts)[""].pop("rows"),
+    "outside": lambda facts: columns(facts).update({"../x": columns(facts)[""]}),
+    "places": lambda facts: facts["streams"][0].update({name: [0, 10**9] for name in facts["streams"][0]}),
+    "backwards": lambda facts: facts["streams"][0].update({name: [2, 1] for name in facts["streams"][0]}),
+    "other streams": lambda facts: facts["streams"][0].update(x=[0, 1]),
+}
+
+
+@pytest.mark.parametrize("split", ["train"])
+def test_facts_that_do_not_fit_are_damaged(both, data, experiment, tmp_path, caplog):
+    expected, packing = both[1], experiment.model.encoder.options.packing
+    manifest = tmp_path / "entry" / "manifest.json"
+    content = manifest.read_text()
+    for change in FACTS.values():
+        changed = json.loads(content)
+        change(changed["facts"])
+        manifest.write_text(json.dumps(changed))
+        caplog.clear()
+        found = stored_tables(tmp_path / "entry", data.streams, "train", data.tokenizer, packing)
+        (said,) = [message for message in caplog.messages if "damaged" in message]
+        assert said.startswith(f"{tmp_path}/entry: damaged: ") and said.endswith("; it is made again")
+        np.testing.assert_array_equal(found[0].tokens.values, expected[0].tokens.values)
+        assert json.loads(manifest.read_text()) == json.loads(content)
+
+
+@pytest.mark.parametrize("split", ["train"])
+def test_parts_whose_facts_do_not_fit_are_damaged(data, split, experiment, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(stored, "PART", 10)
+    packing = experiment.model.encoder.options.packing
+    joined = stored._joined
+
+    def interrupted(*_):
+        raise UserError("interrupted")
+
+    changes = {
+        "none": lambda facts: facts.clear(),
+        "rows": lambda facts: facts["tables"][0].update(rows=10**9),
+        "tokens": lambda facts: facts["tables"][0]["columns"][""].update(tokens=10**9),
+        "rows of a column": lambda facts: facts["tables"][0]["columns"][""].update(rows=1),
+        "stream": lambda facts: facts.update(stream="x"),
+        "other stream": lambda facts: facts.update(stream=9),
+        "tables": lambda facts: facts["tables"].pop(),
+        "no tokens": lambda facts: facts["tables"][0]["columns"].pop(""),
+    }
+    for change in changes.values():
+        monkeypatch.setattr(stored, "_joined", interrupted)
+        with pytest.raises(UserError, match="interrupted"):
+            stored_tables(tmp_path / "entry", data.streams, split, data.tokenizer, packing)
+        manifest = tmp_path / "entry.parts" / "000000" / "manifest.json"
+        content = json.loads(manifest.read_text())
+        change(content["facts"])
+        manifest.write_text(json.dumps(content))
+    monkeypatch.setattr(stored, "_joined", joined)
+    assert len(stored_tables(tmp_path / "entry", data.streams, split, data.tokenizer, packing)) > 0
+    assert len([message for message in caplog.messages if "damaged" in message]) == len(changes)

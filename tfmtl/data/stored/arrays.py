@@ -1,6 +1,7 @@
 """Arrays in files: written piece by piece, mapped into memory."""
 
 import io
+import math
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+
+from tfmtl.core.errors import RunError, reason_of
+
+_AT_ONCE = 4096
 
 
 class ArrayWriter:
@@ -47,9 +52,34 @@ class BytesWriter:
 
 
 def mapped(path: Path, dtype: Any, shape: Sequence[int]) -> np.ndarray:
-    """Returns the array in a file, mapped into memory for reading."""
-    shape = tuple(shape)
-    return np.memmap(path, dtype, "r", shape=shape) if np.prod(shape) else np.zeros(shape, dtype)
+    """Returns the array in a file, mapped into memory for reading.
+
+    Raises:
+        ValueError: if the file does not have the size of such an array, or its values would not be numbers.
+    """
+    shape, dtype = tuple(shape), np.dtype(dtype)
+    size, has = math.prod(shape) * dtype.itemsize, path.stat().st_size if path.exists() else 0
+    if dtype.kind not in "biuf" or min(shape, default=0) < 0:
+        raise ValueError(f"'{path.name}' cannot hold values of type {dtype} in the shape {list(shape)}")
+    if size != has:
+        raise ValueError(f"'{path.name}' has {has} bytes instead of {size}")
+    return np.memmap(path, dtype, "r", shape=shape) if size else np.zeros(shape, dtype)
+
+
+def check_ends(ends: np.ndarray, total: int, path: Path) -> None:
+    """Checks that the ends of pieces, after a 0, never fall and lead to the end.
+
+    Args:
+        ends: the ends, int64 `[pieces + 1]`.
+        total: the place of the last end.
+        path: their file, for the error.
+
+    Raises:
+        ValueError: if they do.
+    """
+    rise = all((np.diff(ends[start : start + _AT_ONCE + 1]) >= 0).all() for start in range(0, len(ends), _AT_ONCE))
+    if not rise or ends[0] != 0 or ends[-1] != total:
+        raise ValueError(f"'{path.name}' does not say where pieces end")
 
 
 class _StoredValues(ABC):
@@ -60,19 +90,21 @@ class _StoredValues(ABC):
     def __init__(self, path: Path, rows: int):
         self._ends = mapped(Path(f"{path}.ends"), np.int64, [rows + 1])
         self._bytes = mapped(Path(f"{path}.bytes"), np.uint8, [int(self._ends[-1])])
+        check_ends(self._ends, len(self._bytes), Path(f"{path}.ends"))
+        self._path = path
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
     def __getitem__(self, rows: Any) -> Any:
         if isinstance(rows, int | np.integer):
-            return self._value(bytes(self._bytes[self._ends[rows] : self._ends[rows + 1]]))
+            return self._read(bytes(self._bytes[self._ends[rows] : self._ends[rows + 1]]))
         chosen = np.arange(len(self))[rows]
         values = np.empty(len(chosen), object)
         if len(chosen) and chosen[-1] - chosen[0] + 1 == len(chosen):
             ends = self._ends[chosen[0] : chosen[-1] + 2]
             block, ends = bytes(self._bytes[ends[0] : ends[-1]]), (ends - ends[0]).tolist()
-            values[:] = [self._value(block[ends[k] : ends[k + 1]]) for k in range(len(chosen))]
+            values[:] = [self._read(block[ends[k] : ends[k + 1]]) for k in range(len(chosen))]
         else:
             for place, row in enumerate(chosen):
                 values[place] = self[int(row)]
@@ -82,12 +114,16 @@ class _StoredValues(ABC):
         for start in range(0, len(self), _AT_ONCE):
             yield from self[start : start + _AT_ONCE]
 
+    def _read(self, content: bytes) -> Any:
+        """Returns the value that is made of some bytes; one that is none has been written by someone else."""
+        try:
+            return self._value(content)
+        except Exception as error:
+            raise RunError(f"{self._path}: damaged: {reason_of(error)}; remove {self._path.parent.parent}") from None
+
     @abstractmethod
     def _value(self, content: bytes) -> Any:
         """Returns the value that is made of some bytes."""
-
-
-_AT_ONCE = 4096
 
 
 class StoredTexts(_StoredValues):

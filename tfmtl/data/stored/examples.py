@@ -1,14 +1,32 @@
 """Examples in files."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, NonNegativeInt, Strict
 
+from tfmtl.core.descriptions import Described
 from tfmtl.data.columns import is_present
 from tfmtl.data.stored.arrays import ArrayWriter, BytesWriter, StoredTargets, StoredTexts, mapped
 from tfmtl.data.streams import Examples
+from tfmtl.kinds.task import TASK_NAME_PATTERN
+
+TaskName = Annotated[str, Field(pattern=TASK_NAME_PATTERN)]
+
+
+class Layout(Described):
+    """What the files of some examples hold.
+
+    Attributes:
+        rows: the number of rows.
+        pair: whether there are second texts.
+        targets: the dtype of each task's targets, and their shape without the rows; `None` for tuples.
+    """
+
+    rows: NonNegativeInt
+    pair: bool
+    targets: dict[TaskName, Annotated[tuple[str, list[NonNegativeInt]], Strict(False)] | None]
 
 
 class ExamplesWriter:
@@ -43,11 +61,11 @@ class ExamplesWriter:
                 self._layout["targets"][task] = [values.dtype.str, list(values.shape[1:])]
                 self._array(name).append(values)
 
-    def close(self) -> dict[str, Any]:
-        """Returns the layout of the files, as JSON values, with which `opened` finds what is in them."""
+    def close(self) -> Layout:
+        """Returns the layout of the files, with which `opened` finds what is in them."""
         for writer in self._writers.values():
             writer.close()
-        return self._layout
+        return Layout(**self._layout)
 
     def _bytes(self, name: str) -> BytesWriter:
         if name not in self._writers:
@@ -60,12 +78,16 @@ class ExamplesWriter:
         return self._writers[name]
 
 
-def opened(folder: Path, layout: Mapping[str, Any], digests: dict[str, Any] | None = None) -> Examples:
-    """Returns the examples in a folder, which stay in its files."""
-    rows = layout["rows"]
-    pair = StoredTexts(folder / "pair", rows) if layout["pair"] else None
+def opened(folder: Path, layout: Layout, digests: dict[str, Any] | None = None) -> Examples:
+    """Returns the examples in a folder, which stay in its files.
+
+    Raises:
+        ValueError: if the files do not have this layout.
+    """
+    rows = layout.rows
+    pair = StoredTexts(folder / "pair", rows) if layout.pair else None
     targets = {}
-    for task, dense in layout["targets"].items():
+    for task, dense in layout.targets.items():
         path = folder / f"target.{task}"
         targets[task] = StoredTargets(path, rows) if dense is None else mapped(path, dense[0], [rows, *dense[1]])
     return Examples(StoredTexts(folder / "text", rows), pair, targets, digests)

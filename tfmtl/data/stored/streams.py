@@ -5,20 +5,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import NonNegativeInt, Strict
 
 import tfmtl
 from tfmtl.config.experiment import Experiment
 from tfmtl.core.cache import Facts, found_or_made, key_of
+from tfmtl.core.descriptions import Described
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.digests import digests
 from tfmtl.data.missing import say_missing
 from tfmtl.data.rows import Rows
 from tfmtl.data.sources.files import FileSource
 from tfmtl.data.splits import cut_places, limited_places, missing_splits, require_split
-from tfmtl.data.stored.examples import ExamplesWriter, in_memory, opened
+from tfmtl.data.stored.examples import ExamplesWriter, Layout, in_memory, opened
 from tfmtl.data.stored.messages import heard, say_again
 from tfmtl.data.stored.source_rows import SourceRows
 from tfmtl.data.streams import (
@@ -87,6 +89,23 @@ class _Counts:
     empty: Empty | None = None
 
 
+class _Digests(Described):
+    """What `tfmtl.data.digests` has found."""
+
+    rows: NonNegativeInt
+    text: str
+    targets: dict[str, str]
+
+
+class _RowFacts(Described):
+    """The keys of tasks that were inferred, the files and digests of each stream's splits, and what was said."""
+
+    resolved: dict[str, dict[str, Any]]
+    layouts: list[dict[str, Layout]]
+    digests: list[dict[str, _Digests]]
+    messages: list[Annotated[tuple[int, str], Strict(False)]]
+
+
 class _StoredSource:
     """A source and its tasks."""
 
@@ -106,18 +125,32 @@ class _StoredSource:
                 facts = self._written(folder)
             return {**facts, "messages": messages}
 
-        facts, is_new = found_or_made(entry, make)
+        def read(facts: Facts) -> tuple[list[Stream], list[tuple[int, str]]]:
+            known = _RowFacts.of(facts, str(entry))
+            return self._opened(entry, known), known.messages
+
+        (streams, messages), is_new = found_or_made(entry, make, read)
         if not is_new:
-            say_again(facts["messages"])
+            say_again(messages)
             _logger.info("source '%s': its rows are found in %s", self._name, entry)
-        updates = facts["resolved"]
+        return streams
+
+    def _opened(self, entry: Path, facts: "_RowFacts") -> list[Stream]:
+        """Returns the streams whose rows are in the files of an entry; any error means that these do not fit."""
+        updates = facts.resolved
         tasks = [type(task).model_validate({**_as_given(task), **updates[task.name]}) for task in self._tasks]
+        groups = by_reading(self._name, tasks)
+        if not len(groups) == len(facts.layouts) == len(facts.digests):
+            raise ValueError(f"it has rows of {len(facts.layouts)} streams")
         streams = []
-        for number, (stream, members) in enumerate(by_reading(self._name, tasks).items()):
+        for number, (stream, members) in enumerate(groups.items()):
             splits = {}
             for split in SPLITS:
-                layout, found = facts["layouts"][number][split], facts["digests"][number][split]
-                splits[split] = opened(entry / f"{number}.{split}", layout, found)
+                layout, digest = facts.layouts[number][split], facts.digests[number][split]
+                names = {task.name for task in members}
+                if digest.rows != layout.rows or not names == layout.targets.keys() == digest.targets.keys():
+                    raise ValueError(f"its rows of '{split}' are not those of the tasks")
+                splits[split] = opened(entry / f"{number}.{split}", layout, digest.model_dump())
             splits["validation"] = in_memory(splits["validation"])
             streams.append(Stream(stream, tuple(members), splits, self._missing))
         return streams
@@ -166,7 +199,7 @@ class _StoredSource:
                     report_unlabelled(task, stream, split, writer.labelled.get(task.name, False))
         return {
             "resolved": {new.name: _changes(old, new) for old, new in zip(self._tasks, tasks, strict=True)},
-            "layouts": layouts,
+            "layouts": [{split: layout.model_dump() for split, layout in of.items()} for of in layouts],
             "digests": [
                 {split: digests(opened(folder / f"{number}.{split}", layout)) for split, layout in of_group.items()}
                 for number, of_group in enumerate(layouts)
