@@ -116,12 +116,24 @@ def test_packages_are_parsed_once_and_cached(few_files, tmp_path):
     assert [path.name.split("-")[0] for path in (tmp_path / "cache").iterdir()] == ["pydocs"]
 
 
-def test_a_damaged_cache_is_named(few_files, tmp_path):
-    pydocs.cached_records()
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no archive",
+        gzip.compress(b'{"text": "a"}\n')[:-9],
+        *map(gzip.compress, (b'{"text": ', b"{}", b"[]", b"3", b"[" * 100_000, b"\xff")),
+        gzip.compress(b'{"text": 1, "summary": "a", "package": "b", "name": "c", "file": "d"}'),
+    ],
+)
+def test_a_damaged_cache_is_named_and_made_again(few_files, tmp_path, caplog, content):
+    records = pydocs.cached_records()
     (path,) = (tmp_path / "cache").iterdir()
-    path.write_bytes(gzip.compress(b'{"text": '))
-    with pytest.raises(DataError, match=r"this cache cannot be read \(.*\); delete it and it is made again$"):
-        pydocs.cached_records()
+    path.write_bytes(content)
+    assert pydocs.cached_records() == records
+    (said,) = caplog.messages
+    assert said.startswith(f"{path}: damaged: ") and said.endswith("; it is made again") and "\n" not in said
+    assert pydocs.cached_records() == records and len(few_files) == 2
 
 
 def test_a_cache_that_cannot_be_written_is_said(few_files, tmp_path, monkeypatch, caplog):

@@ -19,11 +19,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from tfmtl.core.atomic_write import atomic_write
 from tfmtl.core.cache import default_cache_folder
-from tfmtl.core.errors import DataError
+from tfmtl.core.descriptions import Described, first_wrong
+from tfmtl.core.errors import DataError, reason_of
 from tfmtl.core.registry import SOURCES
 from tfmtl.data.docstrings import read_docstrings
 from tfmtl.data.rows import Rows
@@ -103,6 +104,16 @@ class PydocsSource:
         return Rows(columns, lambda row: f"pydocs: {records[row]['name']}")
 
 
+class _Record(Described):
+    """A docstring, as the cache keeps it: the values of the fields, and the file that it is in."""
+
+    text: str
+    summary: str
+    package: str
+    name: str
+    file: str
+
+
 def split_of(file: str) -> str:
     """Returns the split of a file, by a hash of its name: 90 % are `train`, 5 % `validation`, 5 % `test`."""
     share = _hash(f"split {file}") % 100
@@ -122,8 +133,9 @@ def limited(records: Iterable[dict[str, str]], minimum: int, maximum: int) -> li
 def cached_records() -> list[dict[str, str]]:
     """Returns all usable docstrings of the installed packages; they are parsed again only when a version changes."""
     path = default_cache_folder() / f"pydocs-{_installed_versions()}.jsonl.gz"
-    if path.is_file():
-        return _read_cache(path)
+    found = _read_cache(path)
+    if found is not None:
+        return found
     _logger.info("reading the docstrings of the installed Python packages, once")
     records = list(usable_records(installed_files()))
     try:
@@ -196,12 +208,20 @@ def _installed_versions() -> str:
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
-def _read_cache(path: Path) -> list[dict[str, str]]:
+def _read_cache(path: Path) -> list[dict[str, str]] | None:
+    """Returns the records in a file of the cache; `None` if there is none, or a warning says that it is damaged."""
+    if not path.is_file():
+        return None
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            records = [_Record.model_validate_json(line).model_dump() for line in file]
+        if not records:
+            raise EOFError("it is empty")
+        return records
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise DataError(f"{path}: this cache cannot be read ({error}); delete it and it is made again") from None
+        reason = first_wrong(error) if isinstance(error, ValidationError) else reason_of(error)
+        _logger.warning("%s: damaged: %s; it is made again", path, reason)
+        return None
 
 
 def _hash(text: str) -> int:
