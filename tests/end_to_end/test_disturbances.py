@@ -72,7 +72,7 @@ def test_sigterm_is_an_interruption(monkeypatch, capfd):
             main(["list", "tasks"])
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert stopped.value.code == 130 and "error: interrupted; run the same command again" in capfd.readouterr().err
+    assert stopped.value.code == 130 and "error: interrupted; a training goes on from" in capfd.readouterr().err
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")

@@ -217,7 +217,7 @@ def test_an_export_of_another_experiment_is_left_alone(unloaded, tmp_path, chang
     elif change == "task":
         del found["tasks"]["topic"]
     else:
-        found["tasks"]["topic"] |= {"kind": "regression"} if change == "kind" else {"pair": True}
+        found["tasks"]["topic"] |= {"kind": "regression", "labels": []} if change == "kind" else {"pair": True}
     (version / "metadata.json").write_text(json.dumps(found))
     with pytest.raises(RunError, match="of 'other'" if change == "name" else "an export of other tasks"):
         export_run(unloaded, tmp_path / "tiny")

@@ -163,6 +163,6 @@ def test_a_path_with_variables_in_it_is_meant_as_it_is(served, tmp_path):
 
 
 def test_an_export_that_does_not_say_what_made_it_is_refused(served, tmp_path):
-    Description(name="Ticket_Router", tasks={}, versions={}).write(served / "12")
+    Description(name="Ticket_Router", tasks={"queue": ServedTask(kind="regression")}, versions={}).write(served / "12")
     with pytest.raises(RunError, match=r"Ticket_Router: its metadata\.json does not say which TensorFlow made it"):
         write_server_config(served, tmp_path / "config")
