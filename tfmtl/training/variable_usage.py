@@ -66,10 +66,10 @@ def variable_usage(model: keras.Model) -> VariableUsage:
 
 def _owners(model: keras.Model) -> dict[int, str]:
     """Returns the tasks that the sharing scheme of a model keeps variables for, by the positions of these."""
-    network = getattr(model, "network", None)
-    if network is None:
+    layers = getattr(getattr(model, "network", None), "layers", None)
+    if layers is None:
         return {}
-    scheme = network.layers.sharing
+    scheme = layers.sharing
     owner = {id(variable): task for task in scheme.tasks for variable in scheme.masked_variables(task)}
     return {place: owner[id(each)] for place, each in enumerate(model.trainable_variables) if id(each) in owner}
 
