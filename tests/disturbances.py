@@ -11,6 +11,7 @@ from tfmtl.core.errors import UserError
 
 FAULTS = ("ENOSPC", "EIO", "SIGTERM", "SIGKILL")
 _MOMENTS = ("fsync", "replace", "rename")
+_DEAD = 1 << 30
 _CLEANUP = ("unlink", "remove", "rmdir")
 
 
@@ -75,6 +76,9 @@ def disturb(write: Callable[[], object], number: int, fault: str) -> None:
     try:
         with pytest.MonkeyPatch.context() as monkeypatch:
             Moments(monkeypatch, number, fault)
+            if fault == "SIGKILL":
+                # What it leaves bears the number of a process that does not live.
+                monkeypatch.setattr(os, "getpid", lambda: _DEAD)
             with pytest.raises((KeyboardInterrupt, Killed, UserError, OSError)) as caught:
                 write()
     finally:

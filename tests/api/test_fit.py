@@ -90,7 +90,7 @@ def test_a_source_of_files_beside_tables_is_named_by_its_files(tmp_path):
         ({"body": [None] * 20}, r"every row of the column 'body', the text of task 'queue', is empty"),
         (
             {"queue": ["money", "delivery"] * 3 + [None, ["b"]] * 7},
-            r"row 7: 'queue' of task 'queue' is not a label: \['b'\]",
+            r"row 7: 'queue' of task 'queue' is not a label: \['b'\]; .*'kind: multi_label' reads several labels",
         ),
     ],
 )

@@ -121,3 +121,10 @@ def test_of_many_that_begin_at_once_one_at_a_time_writes(tmp_path):
     for thread in threads:
         thread.join()
     assert most == 1 and entered >= 8
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("config.yaml", path)])
+def test_what_stands_in_the_place_of_the_lock_is_named(tmp_path, make):
+    make(tmp_path / LOCK_FILE)
+    with pytest.raises(RunError, match=rf"\{LOCK_FILE}: cannot be written: "), locked(tmp_path):
+        pass

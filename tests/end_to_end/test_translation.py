@@ -139,7 +139,8 @@ def test_rows_are_read_by_the_fields_of_the_training(trained, model, expected, c
     fields = ("--field", "when", "--field", "what")
     run("predict", trained / "export", "--input", trained / "rows.csv", *fields, "--on-error", "report")
     *answers, empty = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert answers == expected[:2]
+    # Of the same rows together: in another batch, numbers differ in their last digits.
+    assert answers == model.predict(ROWS[:2])
     # An empty cell of a table is a missing text, as in training.
     assert list(empty) == ["error"] and "rows.csv" in empty["error"]
 

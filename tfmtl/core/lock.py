@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import socket
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,7 +40,10 @@ def locked(folder: str | Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = _acquired(folder / LOCK_FILE)
     except OSError as error:
-        raise RunError(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
+        lock = folder / LOCK_FILE
+        # A folder, a pipe or a link in its place.
+        named = lock if os.path.lexists(lock) and (lock.is_symlink() or not lock.is_file()) else folder
+        raise RunError(f"{named}: cannot be written: {error.strerror}") from None
     try:
         try:
             remove_partial(folder)
@@ -64,6 +68,8 @@ def _acquired(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "not a file", str(path))
             _lock(descriptor, path)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):

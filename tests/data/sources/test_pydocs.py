@@ -116,22 +116,26 @@ def test_packages_are_parsed_once_and_cached(few_files, tmp_path):
     assert [path.name.split("-")[0] for path in (tmp_path / "cache").iterdir()] == ["pydocs"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"no archive",
-        gzip.compress(b'{"text": "a"}\n')[:-9],
-        *map(gzip.compress, (b'{"text": ', b"{}", b"[]", b"3", b"[" * 100_000, b"\xff")),
-        gzip.compress(b'{"text": 1, "summary": "a", "package": "b", "name": "c", "file": "d"}'),
-    ],
-)
+LINES = {
+    "half": b'{"text": ',
+    "keys": b"{}",
+    "list": b"[]",
+    "number": b"3",
+    "deep": b"[" * 100_000,
+    "bytes": b"\xff",
+    "types": b'{"text": 1, "summary": "a", "package": "b", "name": "c", "file": "d"}',
+}
+DAMAGED = {"empty": b"", "none": b"no archive", "cut": gzip.compress(b'{"text": "a"}\n', mtime=0)[:-9]}
+DAMAGED |= {name: gzip.compress(line, mtime=0) for name, line in LINES.items()}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
 def test_a_damaged_cache_is_named_and_made_again(few_files, tmp_path, caplog, content):
     records = pydocs.cached_records()
     (path,) = (tmp_path / "cache").iterdir()
     path.write_bytes(content)
     assert pydocs.cached_records() == records
-    (said,) = caplog.messages
+    (said,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
     assert said.startswith(f"{path}: damaged: ") and said.endswith("; it is made again") and "\n" not in said
     assert pydocs.cached_records() == records and len(few_files) == 2
 

@@ -234,9 +234,9 @@ def test_the_page_shows_labels_and_summary_in_a_browser(server, expected, tmp_pa
         dom = page_of_browser(requests.Request("GET", copy, params=parameters).prepare().url, tmp_path)
     topic = dom.split('id="task-topic"')[1].split("</section>")[0]
     label, share = expected["topic_label"][0].decode(), expected["topic_probabilities"][0].max()
-    assert f'class="chosen"><td class="">{label}</td>' in topic and f"{100 * share:.1f} %" in topic
+    assert f'class="chosen"><td class="" dir="auto">{label}</td>' in topic and f"{100 * share:.1f} %" in topic
     title = dom.split('id="task-title"')[1].split("</section>")[0]
-    assert f'<p class="value">{expected["title_summary"][0].decode()}</p>' in title
+    assert f'<p class="value" dir="auto">{expected["title_summary"][0].decode()}</p>' in title
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="there is no Chromium")
