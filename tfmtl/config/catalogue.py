@@ -125,8 +125,9 @@ def _options(entry: Entry) -> dict[str, str]:
     shown = {}
     for name, field in entry.options.model_fields.items():
         if name not in entry.options.not_keys:
-            default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
-            shown[field.alias or name] = default
+            # Earlier versions of pydantic ask for the other fields, which no default here depends on.
+            default = field.get_default(call_default_factory=True, validated_data={})
+            shown[field.alias or name] = "required" if field.is_required() else _shown(default)
     return shown
 
 
