@@ -28,7 +28,8 @@ MARKS = {
 def test_marks_come_first_and_every_other_piece_once(family):
     layer = FAMILIES[family][1]()
     order = piece_order(layer)
-    assert [None if place == NEW_ROW else layer.id_to_token(place) for place in order[:SPECIAL_IDS]] == MARKS[family]
+    marks = order[:SPECIAL_IDS].tolist()
+    assert [None if place == NEW_ROW else layer.id_to_token(place) for place in marks] == MARKS[family]
     pieces = sorted(set(range(layer.vocabulary_size())) - set(order[:SPECIAL_IDS].tolist()))
     assert order[SPECIAL_IDS:].tolist() == pieces
 

@@ -44,7 +44,7 @@ def test_it_agrees_with_scipy_for_a_metric_that_is_no_mean():
         lambda a, b: metric(targets, b) - metric(targets, a),
         permutation_type="samples",
         n_resamples=500,
-        rng=np.random.default_rng(1),
+        random_state=np.random.default_rng(1),
     )
     assert found.value == pytest.approx(expected.statistic)
     assert found.p_value == pytest.approx(expected.pvalue, abs=0.06)
